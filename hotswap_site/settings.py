@@ -1,0 +1,268 @@
+"""Every setting, from the environment. The README lists each with its default."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.utils.csp import CSP
+from psycopg.conninfo import conninfo_to_dict
+
+from hotswap_site.embedded.paths import (
+    HotswapHome,
+    default_database_url,
+    default_valkey_url,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _flag(name: str, *, default: bool = False) -> bool:
+    return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+def _words(name: str, default: str = "") -> list[str]:
+    return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
+
+
+HOME = HotswapHome(Path(os.environ.get("HOTSWAP_HOME") or BASE_DIR / ".hotswap").absolute())
+
+
+def _kept_secret(name: str) -> str:
+    """A secret made once for this home, so that sessions and credentials outlive a restart."""
+    path = HOME.path / name
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
+                f.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass  # another process of ours was first; its secret is the one
+        return path.read_text().strip()
+
+
+DEBUG = _flag("HOTSWAP_DEBUG")
+SECRET_KEY = os.environ.get("HOTSWAP_SECRET_KEY") or _kept_secret("secret_key")
+CREDENTIAL_KEY = os.environ.get("HOTSWAP_CREDENTIAL_KEY") or SECRET_KEY
+CREDENTIAL_KEY_FALLBACKS = _words("HOTSWAP_CREDENTIAL_KEY_FALLBACKS")
+ALLOWED_HOSTS = _words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
+CSRF_TRUSTED_ORIGINS = _words("HOTSWAP_TRUSTED_ORIGINS")
+
+# Postgres: external when DATABASE_URL is set, ours otherwise.
+DATABASE_URL = os.environ.get("DATABASE_URL") or default_database_url(HOME)
+
+
+def _database(url: str) -> dict[str, Any]:
+    parts = conninfo_to_dict(url)
+    known = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **{setting: str(parts[key]) for key, setting in known.items() if parts.get(key)},
+        "OPTIONS": {key: value for key, value in parts.items() if key not in known and value},
+        # Kept open: opening one costs more than a whole step of a swap. A broken one is
+        # found and replaced at the next use.
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+
+# Valkey: broker, channel layer, live gauges. Losing it loses no state.
+VALKEY_URL = os.environ.get("VALKEY_URL") or default_valkey_url(HOME)
+# Test databases run side by side; so that their messages don't meet, each has a prefix.
+VALKEY_PREFIX = os.environ.get("HOTSWAP_VALKEY_PREFIX", "hotswap")
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "django_htmx",
+    "pgtrigger",
+    "swaps",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "hotswap_site.urls"
+ASGI_APPLICATION = "hotswap_site.asgi.application"
+APPEND_SLASH = False  # the API has no trailing slashes and no redirects
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Daphne serves the files of all apps itself: a fresh clone needs no collectstatic.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+# Behind TLS set HOTSWAP_HTTPS=1: secure cookies, HSTS and the redirect come together.
+_HTTPS = _flag("HOTSWAP_HTTPS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+if _flag("HOTSWAP_BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    ("HTTP_X_FORWARDED_PROTO", "https") if _flag("HOTSWAP_BEHIND_PROXY") else None
+)
+X_FRAME_OPTIONS = "DENY"
+
+CHANNEL_LAYERS = {
+    "default": {
+        # Pub/sub keeps no members behind when a Daphne is killed.
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            # Without a socket timeout of None redis-py closes every idle websocket after 5 s.
+            "hosts": [{"address": VALKEY_URL, "socket_timeout": None}],
+            "prefix": f"{VALKEY_PREFIX}:channels",
+        },
+    },
+}
+
+# Celery: short tasks that are safe to run twice; the truth is in Postgres.
+CELERY = {
+    "broker_url": VALKEY_URL.replace("unix://", "redis+socket://", 1),
+    "broker_transport_options": {
+        "global_keyprefix": f"{VALKEY_PREFIX}:celery:",
+        # A worker killed with its message in hand: bring the message back soon. The sweep
+        # would find the swap anyway.
+        "visibility_timeout": 120,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": None,
+    },
+    "broker_connection_retry_on_startup": True,
+    "task_default_queue": "swaps",
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    "worker_hijack_root_logger": False,
+    "worker_enable_remote_control": False,
+    "task_publish_retry": False,  # a lost wake-up is found by the sweep; a slow one helps nobody
+    "beat_schedule_filename": str(HOME.path / "beat-schedule"),
+}
+SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
+RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "10"))
+
+# The router process and its Envoys.
+XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))
+ROUTER_ADDRESS = os.environ.get("HOTSWAP_ROUTER_ADDRESS", "127.0.0.1")
+ROUTER_PORT = int(os.environ.get("HOTSWAP_ROUTER_PORT", "8080"))
+CONSOLE_PORT = int(os.environ.get("HOTSWAP_CONSOLE_PORT", "8000"))
+ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "10"))
+
+LOG_LEVEL = os.environ.get("HOTSWAP_LOG_LEVEL", "INFO")
+_SHARED_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_SHARED_PROCESSORS,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+_RENDERER: Any = (
+    structlog.processors.JSONRenderer()
+    if os.environ.get("HOTSWAP_LOG_FORMAT", "text") == "json"
+    else structlog.processors.LogfmtRenderer(
+        key_order=["timestamp", "level", "event"], bool_as_flag=False
+    )
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "structured": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": _RENDERER,
+            "foreign_pre_chain": _SHARED_PROCESSORS,
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "django.channels.server": {"level": "WARNING"},
+    },
+}

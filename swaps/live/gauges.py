@@ -1,0 +1,63 @@
+"""Live gauges, in Valkey: what each node's metrics last said. Never a basis for decisions.
+
+The router process writes, pages and the API read. A node that stops reporting drops out
+after `TTL_SECONDS`: a missing number is unknown, not zero.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import TypedDict
+
+import redis
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+TTL_SECONDS = 3
+
+
+class ClusterGauges(TypedDict, total=False):
+    """One cluster on one node. Counters are cumulative since the node started."""
+
+    active: int
+    pending: int
+    healthy: int
+    total: int
+    rq_2xx: int
+    rq_4xx: int
+    rq_5xx: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@cache
+def valkey() -> redis.Redis:
+    """A pooled client; short timeouts, so that a stopped Valkey stalls nobody for long."""
+    return redis.Redis.from_url(settings.VALKEY_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+
+def _key(nonce: str) -> str:
+    return f"{settings.VALKEY_PREFIX}:gauges:{nonce}"
+
+
+def publish_node_gauges(nonce: str, gauges: Mapping[str, ClusterGauges]) -> None:
+    """`gauges` by cluster name. Valkey away is no error: nobody decides by these."""
+    try:
+        valkey().set(_key(nonce), json.dumps(gauges), ex=TTL_SECONDS)
+    except redis.RedisError as error:
+        log.debug("gauges of node %s not published: %s", nonce, error)
+
+
+def read_node_gauges(nonces: list[str]) -> list[dict[str, ClusterGauges] | None]:
+    """The gauges of each node, in the order asked; None for a node not heard of lately."""
+    if not nonces:
+        return []
+    try:
+        found = valkey().mget([_key(nonce) for nonce in nonces])
+    except redis.RedisError as error:
+        log.warning("live gauges cannot be read: %s", error)
+        return [None] * len(nonces)
+    return [json.loads(raw) if raw else None for raw in found]

@@ -1,0 +1,34 @@
+"""The rows. Postgres holds what should be, and what was last seen."""
+
+from swaps.models.audit_entries import AuditEntry
+from swaps.models.hosts import ModelHost, Placement
+from swaps.models.nodes import (
+    ClusterOnNode,
+    DrainProof,
+    DrainWatch,
+    NodeIncarnation,
+    RouteOnNode,
+    RouterProcess,
+)
+from swaps.models.routes import Cluster, Route
+from swaps.models.served_models import ServedModel
+from swaps.models.swap_operations import SwapEvent, SwapOperation
+from swaps.models.tokens import ApiToken
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Cluster",
+    "ClusterOnNode",
+    "DrainProof",
+    "DrainWatch",
+    "ModelHost",
+    "NodeIncarnation",
+    "Placement",
+    "Route",
+    "RouteOnNode",
+    "RouterProcess",
+    "ServedModel",
+    "SwapEvent",
+    "SwapOperation",
+]

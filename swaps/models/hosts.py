@@ -1,0 +1,107 @@
+"""Model hosts, and placements: which version should be, and is, loaded where."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from swaps.models.encrypted_field import EncryptedTextField
+from swaps.models.name_field import NameField
+
+
+class HostHealth(models.TextChoices):
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    UNREACHABLE = "unreachable"
+
+
+class ModelHost(models.Model):
+    """An inference server we can ask to load and unload versions."""
+
+    name = NameField(of="host", unique=True)
+    kind = models.CharField(max_length=32, help_text="which adapter speaks to it")
+    url = models.URLField(help_text="base address, for example http://127.0.0.1:8001")
+    control_token = EncryptedTextField(
+        default="", blank=True, help_text="sent as a bearer token with load and unload"
+    )
+    max_concurrent_loads = models.PositiveIntegerField(default=1)
+    health = models.CharField(max_length=16, choices=HostHealth, default=HostHealth.UNKNOWN)
+    health_reason = models.TextField(default="", blank=True)
+    boot_id = models.CharField(max_length=64, default="", blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Desired(models.TextChoices):
+    LOADED = "loaded"
+    ABSENT = "absent"
+
+
+class Observed(models.TextChoices):
+    """What the host said when last asked; the words of the adapter contract."""
+
+    ABSENT = "absent"
+    AVAILABLE = "available"
+    LOADING = "loading"
+    READY = "ready"
+    UNLOADING = "unloading"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Placement(models.Model):
+    """One version of one model on one host: what we want, and what was seen.
+
+    Only the engine writes here. `desired` is committed before the host is called,
+    so whoever finds the row after a crash knows what was meant.
+    """
+
+    host = models.ForeignKey(ModelHost, on_delete=models.PROTECT, related_name="placements")
+    model = models.ForeignKey(
+        "swaps.ServedModel", on_delete=models.PROTECT, related_name="placements"
+    )
+    version = NameField(of="version")
+    desired = models.CharField(max_length=8, choices=Desired, default=Desired.ABSENT)
+    # Grows with every change of intent. Hosts that understand it refuse a smaller one,
+    # so a worker that slept through its turn cannot undo what came after.
+    fence = models.BigIntegerField(default=0)
+    observed = models.CharField(max_length=10, choices=Observed, default=Observed.UNKNOWN)
+    observed_reason = models.TextField(default="", blank=True)
+    observed_at = models.DateTimeField(null=True, blank=True)
+    digest = models.CharField(max_length=80, default="", blank=True)
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    # Readiness belongs to a host's boot: a host that restarted empty is not ready,
+    # whatever we saw before.
+    boot_id = models.CharField(max_length=64, default="", blank=True)
+    load_called_at = models.DateTimeField(null=True, blank=True)
+    # A real inference came back from this very version in this boot.
+    answered_boot_id = models.CharField(max_length=64, default="", blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    warmup_ms = models.FloatField(null=True, blank=True)
+    # Whoever calls the host for this placement holds this lease; it ends by itself,
+    # so a stopped worker blocks nobody for long.
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["model", "version", "host"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["host", "model", "version"], name="placement_once_per_host"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(desired__in=Desired.values), name="placement_desired_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(observed__in=Observed.values), name="placement_observed_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version} on {self.host}"

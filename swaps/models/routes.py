@@ -1,0 +1,94 @@
+"""Routes and clusters: what every Envoy should do. The router process reads these rows."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models.functions import Now
+
+from swaps.models.name_field import NameField
+
+
+class Route(models.Model):
+    """A model's weights by version, with a revision that only grows.
+
+    Only the engine's store writes it, in the transaction that changes the swap, and
+    tells the router process by NOTIFY (`swaps.live.notify`).
+    """
+
+    model = models.OneToOneField(
+        "swaps.ServedModel", on_delete=models.PROTECT, related_name="route"
+    )
+    revision = models.BigIntegerField(default=0)
+    # {version: integer percent}; sums to 100, or empty while no version is active.
+    # A trigger of the first migration keeps that, whoever writes.
+    weights = models.JSONField(default=dict)
+    # Versions whose pinned path is served, though they may hold no weight.
+    pinned = models.JSONField(default=list)
+    # Versions whose pinned path answers 410 since the revision that drained them.
+    gone = models.JSONField(default=list)
+    # A request header whose value picks the version while weights grow; "" is off.
+    sticky_header = models.CharField(max_length=64, default="", blank=True)
+    committed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        triggers: ClassVar = [
+            # Envoy accepts weights that don't sum to 100, silently: refuse them here.
+            pgtrigger.Trigger(
+                name="weights_sum_to_100",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="""
+                    IF NEW.weights <> '{}'::jsonb AND
+                       (SELECT sum(value::int) FROM jsonb_each_text(NEW.weights)) <> 100
+                    THEN RAISE EXCEPTION 'weights of route % sum to other than 100: %',
+                         NEW.id, NEW.weights USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} revision {self.revision}"
+
+    @property
+    def table_name(self) -> str:
+        """The RouteConfiguration's name in Envoy. No dots: it is part of a stat name."""
+        return f"rt_{self.pk}"
+
+
+class Cluster(models.Model):
+    """The endpoints of one version, as one Envoy cluster; its name is never used again."""
+
+    model = models.ForeignKey(
+        "swaps.ServedModel", on_delete=models.PROTECT, related_name="clusters"
+    )
+    version = NameField(of="version")
+    generation = models.PositiveIntegerField()
+    # [{"host": name, "address": ip or DNS name, "port": int, "tls": bool}]
+    endpoints = models.JSONField()
+    # Where the hosts serve this version: {"infer": path, "ready": path, "metadata": path}
+    paths = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["model", "version", "generation"], name="cluster_generation_once"
+            ),
+            models.UniqueConstraint(
+                fields=["model", "version"],
+                condition=models.Q(retired_at=None),
+                name="cluster_one_live_per_version",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version} generation {self.generation}"
+
+    @property
+    def name(self) -> str:
+        """The cluster's name in Envoy. From the key, which is never given out twice."""
+        return f"hs_{self.pk}"
