@@ -41,8 +41,7 @@ class NameField(_CharField):
         self.of = of
         kwargs.setdefault("max_length", MAX_NAME_LENGTH)
         super().__init__(*args, **kwargs)
-        if not self.null:
-            self.validators = [*self.validators, NameValidator(of)]
+        self.validators = [*self.validators, NameValidator(of)]
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()

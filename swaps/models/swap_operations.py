@@ -24,7 +24,7 @@ class SwapOperation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey("swaps.ServedModel", on_delete=models.PROTECT, related_name="swaps")
     # Null for an activation: a swap from nothing.
-    from_version = NameField(of="version", null=True, blank=True)
+    from_version = models.CharField(max_length=63, null=True, blank=True)  # noqa: DJ001
     to_version = NameField(of="version")
     state = models.CharField(max_length=24, choices=STATE_CHOICES, default=SwapState.NOT_STARTED)
     generation = models.BigIntegerField(default=0)
@@ -54,7 +54,7 @@ class SwapOperation(models.Model):
     queued = models.BooleanField(default=False)
     abort_requested = models.CharField(max_length=10, default="", blank=True)  # cancel | rollback
     paused = models.BooleanField(default=False)
-    promoted_steps = models.PositiveIntegerField(default=0)
+    promoted_steps = models.PositiveIntegerField(default=0)  # steps before this one are passed
     promoted_full = models.BooleanField(default=False)
     bake_ended = models.BooleanField(default=False)
     forced_by = models.CharField(max_length=150, default="", blank=True)
@@ -69,10 +69,12 @@ class SwapOperation(models.Model):
     drain_watch = models.ForeignKey(
         "swaps.DrainWatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    swap_deadline = models.DateTimeField(null=True, blank=True)
     drain_deadline = models.DateTimeField(null=True, blank=True)
     drained_at = models.DateTimeField(null=True, blank=True)
     # The point of no return: from here on the old version may be unloaded.
     past_return_at = models.DateTimeField(null=True, blank=True)
+    unload_called_at = models.DateTimeField(null=True, blank=True)
     load_began_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     cleanup_pending = models.BooleanField(default=False)

@@ -1,0 +1,241 @@
+"""The decision: what to do next for one swap. Pure; the engine does it and asks again.
+
+Each function is a list of reasons to wait or to act, the first that holds wins; the
+order is the argument for why no request is lost. Compare argo-rollouts' reconcile loop.
+"""
+
+from typing import assert_never
+
+from swaps.domain.loading import load_step, reload_step
+from swaps.domain.router_view import (
+    no_node,
+    not_applied,
+    not_proven,
+    refused_by,
+    refused_late,
+)
+from swaps.domain.shifting import pass_strategy_step, weights_for
+from swaps.domain.snapshot import HostView, Snapshot
+from swaps.domain.states import SwapState
+from swaps.domain.steps import (
+    Advance,
+    Call,
+    CallHosts,
+    MoveTo,
+    PassReturn,
+    RouteChange,
+    Step,
+    Wait,
+    Want,
+)
+
+_S = SwapState
+
+
+def next_step(s: Snapshot) -> Step:
+    """Raises ValueError for a swap that is over: there is no next step."""
+    match s.state:
+        case _S.NOT_STARTED:
+            return _start(s)
+        case _S.LOADING_NEW_VERSION:
+            return _load(s)
+        case _S.TRANSITIONING:
+            return _shift(s)
+        case _S.OLD_VERSION_DRAINING:
+            return _unload_old(s) if s.past_return else _drain_old(s)
+        case _S.ROLLING_BACK:
+            return _roll_back(s)
+        case _S.COMPLETED | _S.FAILED | _S.ROLLED_BACK | _S.CANCELLED:
+            raise ValueError(f"a swap that is {s.state} has no next step")
+        case _:
+            assert_never(s.state)
+
+
+def _hosts(views: tuple[HostView, ...]) -> tuple[str, ...]:
+    return tuple(view.host for view in views)
+
+
+def _start(s: Snapshot) -> Step:
+    if s.abort:
+        return MoveTo(_S.CANCELLED, "cancelled before it began")
+    if s.queued_behind:
+        return Wait(s.queued_behind)
+    if s.swap_deadline and s.now > s.swap_deadline:
+        return MoveTo(_S.FAILED, "time is up", failure="the swap's time was over before its turn")
+    if s.from_version is None and s.weights:
+        held = ", ".join(sorted(s.weights))
+        return MoveTo(_S.FAILED, "a version serves", failure=f"{held} serves already: swap it")
+    if s.from_version is not None and s.serving != s.from_version:
+        now = s.serving or "no single version"
+        return MoveTo(
+            _S.FAILED,
+            "the old version no longer serves alone",
+            failure=f"{s.from_version} does not hold 100 % any more: {now} does",
+        )
+    hosts = _hosts(s.target)
+    return MoveTo(
+        _S.LOADING_NEW_VERSION,
+        f"loading {s.to_version} on {', '.join(hosts)}",
+        want=Want(s.to_version, hosts, loaded=True),
+    )
+
+
+def _load(s: Snapshot) -> Step:
+    give_back = Want(s.to_version, _hosts(s.target), loaded=False)
+    if s.abort == "cancel":
+        return MoveTo(_S.CANCELLED, "cancelled while loading; no traffic had moved", want=give_back)
+    if s.abort == "rollback":
+        return MoveTo(_S.ROLLING_BACK, "rolled back while loading; no traffic had moved")
+    step = load_step(s)
+    if step is None:
+        return _begin_shift(s)
+    if isinstance(step, MoveTo):  # it failed
+        return MoveTo(step.state, step.reason, want=give_back, failure=step.failure)
+    return step
+
+
+def _begin_shift(s: Snapshot) -> Step:
+    """All is ready and warm: the first weight goes out with the change of state."""
+    route, index, reason = weights_for(s, 0)
+    return MoveTo(_S.TRANSITIONING, reason, route=route, step_index=index)
+
+
+def _shift(s: Snapshot) -> Step:
+    if s.abort:
+        return MoveTo(_S.ROLLING_BACK, "rolled back by request")
+    refusal = refused_by(s) or refused_late(s)
+    if refusal:
+        return MoveTo(_S.ROLLING_BACK, refusal, failure=refusal)
+    if s.swap_deadline and s.now > s.swap_deadline:
+        late = "the whole swap took longer than it may"
+        return MoveTo(_S.ROLLING_BACK, late, failure=late)
+    waiting = no_node(s) or not_applied(s)
+    if waiting:
+        return waiting
+    if s.weights.get(s.to_version) == 100:
+        return MoveTo(
+            _S.OLD_VERSION_DRAINING,
+            f"all traffic is on {s.to_version}, applied everywhere",
+        )
+    return pass_strategy_step(s)
+
+
+def _drain_old(s: Snapshot) -> Step:
+    if s.abort:
+        return MoveTo(_S.ROLLING_BACK, "rolled back by request")
+    if s.from_version is None:
+        return MoveTo(_S.COMPLETED, f"{s.to_version} serves; there was no version before it")
+    old, hosts = s.from_version, _hosts(s.source)
+    if s.watching != old:
+        # Rolled forward, or the route was rewritten: the proof is asked for anew.
+        return Advance(
+            f"asking every node whether {old} is idle",
+            route=RouteChange({s.to_version: 100}, frozenset({s.to_version}), gone=old, watch=old),
+        )
+    lost = [view.host for view in s.target if not view.ready]
+    if lost and not any(view.ready for view in s.target):
+        return Wait(
+            f"{s.to_version} is not ready on {', '.join(lost)}: {old} stays loaded; "
+            "roll back, or bring the host back",
+            asks_operator=True,
+        )
+    waiting = no_node(s) or not_applied(s) or not_proven(s, old)
+    if waiting is None:
+        if s.drained_at is None and s.keep_warm:
+            return Advance(f"{old} is idle on every node; it stays warm", drained=True)
+        if s.drained_at and not s.bake_ended and s.now < s.drained_at + s.keep_warm:
+            return Wait(
+                f"{old} is idle and stays warm for a quick way back", s.drained_at + s.keep_warm
+            )
+        return PassReturn(old, hosts, f"{old} is idle, proven on every node")
+    return _force(s, old, hosts) or _drain_deadline(s, waiting)
+
+
+def _force(s: Snapshot, version: str, hosts: tuple[str, ...]) -> Step | None:
+    """Unload a version that is not idle: with a name on it, and never past an unknown node."""
+    by_policy = s.on_drain_timeout == "force" and s.drain_deadline and s.now >= s.drain_deadline
+    who = s.forced_by or ("the swap's policy" if by_policy else "")
+    if not who:
+        return None
+    unknown = [node.name for node in s.nodes if not node.connected]
+    if unknown or not s.nodes:
+        return Wait(
+            f"forced by {who}, but {', '.join(unknown) or 'every node'} is away and may still "
+            f"send requests to {version}: bring it back or retire it",
+            asks_operator=True,
+        )
+    return PassReturn(version, hosts, f"unloading {version} though it is not idle: {who}", True)
+
+
+def _drain_deadline(s: Snapshot, waiting: Wait) -> Step:
+    deadline = min((d for d in (s.drain_deadline, s.swap_deadline) if d), default=None)
+    if deadline is None:
+        return waiting
+    if s.now < deadline:
+        return Wait(waiting.reason, deadline, moment=waiting.moment)
+    if s.on_drain_timeout == "rollback" and s.state is _S.OLD_VERSION_DRAINING:
+        late = f"{s.from_version} was not idle in time: {waiting.reason}"
+        return MoveTo(_S.ROLLING_BACK, late, failure=late)
+    choices = "extend the drain, roll back, or have an administrator force the unload"
+    if s.state is _S.ROLLING_BACK:
+        choices = "extend the drain, roll forward, or have an administrator force the unload"
+    return Wait(f"{waiting.reason}; its time is over: {choices}", asks_operator=True)
+
+
+def _unload_old(s: Snapshot) -> Step:
+    loaded = tuple(view.host for view in s.source if not view.unloaded)
+    if not loaded:
+        return MoveTo(_S.COMPLETED, f"{s.to_version} serves alone, {s.from_version} is unloaded")
+    assert s.from_version is not None, "only a swap with an old version passes the return"
+    if s.unload_called_at is None:
+        return CallHosts(Call.UNLOAD, s.from_version, loaded, "unloading the old version")
+    # The host was told and has not finished: the swap is done, the cleanup goes on.
+    return MoveTo(
+        _S.COMPLETED,
+        f"{s.to_version} serves alone; {s.from_version} is still to be unloaded on "
+        f"{', '.join(loaded)}, which goes on",
+    )
+
+
+def _roll_back(s: Snapshot) -> Step:
+    new, old = s.to_version, s.from_version
+    back = {old: 100} if old else {}
+    if s.roll_forward and not s.past_return and s.routed:
+        return MoveTo(
+            _S.OLD_VERSION_DRAINING,
+            f"rolled forward: all traffic to {new}",
+            route=RouteChange({new: 100}, frozenset({new}), gone=old, watch=old),
+        )
+    if s.past_return:
+        return _unload_new(s)
+    if s.routed and dict(s.weights) != back:
+        # The way back must be as ready as the way forth was.
+        step = reload_step(s) if old else None
+        if step is not None:
+            return step
+        return Advance(
+            f"all traffic returns to {old}" if old else "no version serves",
+            route=RouteChange(back, frozenset(back), gone=new, watch=new),
+        )
+    hosts = _hosts(s.target)
+    if not s.routed:
+        return PassReturn(new, hosts, f"{new} never had a request")
+    if s.watching != new:
+        return Advance(
+            f"asking every node whether {new} is idle",
+            route=RouteChange(back, frozenset(back), gone=new, watch=new),
+        )
+    waiting = no_node(s) or not_applied(s) or not_proven(s, new)
+    if waiting is None:
+        return PassReturn(new, hosts, f"{new} is idle, proven on every node")
+    return _force(s, new, hosts) or _drain_deadline(s, waiting)
+
+
+def _unload_new(s: Snapshot) -> Step:
+    end = _S.FAILED if s.failure else _S.ROLLED_BACK
+    serves = f"{s.from_version} serves alone" if s.from_version else "no version serves"
+    loaded = tuple(view.host for view in s.target if not view.unloaded)
+    if loaded and s.unload_called_at is None:
+        return CallHosts(Call.UNLOAD, s.to_version, loaded, "unloading the new version")
+    left = f"; {s.to_version} is still to be unloaded on {', '.join(loaded)}" if loaded else ""
+    return MoveTo(end, f"{serves}{left}", failure=s.failure)

@@ -1,0 +1,105 @@
+"""What the decision sees: one swap and all that bears on it, read at one moment.
+
+Plain values. `now` is the database's clock. What nobody reported is unknown, and no field
+here turns unknown into zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from swaps.domain.states import SwapState
+from swaps.domain.strategies import StrategyStep
+
+LOADED_STATUSES = frozenset({"loading", "ready", "unloading", "unknown"})
+UNLOADED_STATUSES = frozenset({"absent", "available", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """One version on one host, as its placement row says."""
+
+    host: str
+    wanted: bool  # the placement's intent is "loaded"
+    status: str  # the adapter contract's words, see swaps.models.hosts.Observed
+    reason: str = ""
+    load_called: bool = False
+    # A real inference came back from this very version, in this boot of the host.
+    answered: bool = False
+    seen_at: datetime | None = None
+    # The host loads as many versions as it may: ours has to wait.
+    load_slot_free: bool = True
+
+    @property
+    def ready(self) -> bool:
+        return self.status == "ready" and self.answered
+
+    @property
+    def unloaded(self) -> bool:
+        return self.status in UNLOADED_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One router node that serves, or may still serve, traffic."""
+
+    name: str
+    connected: bool
+    seen_at: datetime
+    applied_revision: int  # newest revision of this model's route that it ACKed; 0: none
+    nack: str | None = None  # why it refused the present revision
+    warm: frozenset[str] = frozenset()  # versions with a healthy member in its own gauges
+    proven: bool = False  # its answer to the present drain watch
+    # Pushed with the present revision's clusters: what it refused, in Envoy's words.
+    cluster_nack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    now: datetime
+    state: SwapState
+    from_version: str | None
+    to_version: str
+    source: tuple[HostView, ...] = ()  # the old version, where it is
+    target: tuple[HostView, ...] = ()  # the new version, where it shall be
+    nodes: tuple[NodeView, ...] = ()
+
+    # The model's route.
+    revision: int = 0
+    weights: Mapping[str, int] = field(default_factory=dict)
+    pinned: frozenset[str] = frozenset()
+
+    # Inputs of this swap.
+    steps: tuple[StrategyStep, ...] = ()
+    min_ready_hosts: int | None = None
+    on_drain_timeout: str = "wait"
+    load_deadline: datetime | None = None
+    apply_deadline: datetime | None = None
+    drain_deadline: datetime | None = None
+    swap_deadline: datetime | None = None
+    keep_warm: timedelta = timedelta()
+
+    # What people asked for.
+    queued_behind: str = ""  # why it is not its turn
+    abort: str = ""  # "", "cancel" or "rollback"
+    paused: bool = False
+    promoted_steps: int = 0
+    promoted_full: bool = False
+    bake_ended: bool = False
+    forced_by: str = ""
+    roll_forward: bool = False
+
+    # Where it is.
+    step_index: int = 0
+    step_entered_at: datetime | None = None
+    routed: bool = False  # it wrote a route revision: the new version may have had requests
+    watching: str | None = None  # the version whose drain is watched, for the present revision
+    drained_at: datetime | None = None
+    past_return: bool = False
+    unload_called_at: datetime | None = None
+    failure: str = ""
+
+    @property
+    def serving(self) -> str | None:
+        """The version that holds all the weight, if one does."""
+        return next((v for v, percent in self.weights.items() if percent == 100), None)

@@ -1,0 +1,155 @@
+"""How traffic moves to the new version: a list of steps, in the words of Argo Rollouts.
+
+As JSON: `{"name": "canary", "steps": [{"setWeight": 5}, {"pause": {"duration": 60}},
+{"setWeight": 50}, {"pause": {}}], "stickyHeader": "x-user"}`. Weights are integer percent
+for the new version and only grow; durations are seconds; a pause without a duration lasts
+until somebody promotes. The last weight is always 100: it is added where it is missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+MAX_STEPS = 50
+MAX_HOLD_SECONDS = 7 * 24 * 3600
+
+
+class StrategyInvalid(ValueError):
+    """A strategy that cannot be followed; the message names the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until promoted."""
+
+
+StrategyStep = SetWeight | Hold | Pause
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    name: str
+    steps: tuple[StrategyStep, ...]
+    # A request header whose value picks the version, so one caller sees one version
+    # while the weights grow; "" leaves each request to chance.
+    sticky_header: str = field(default="")
+
+    def as_json(self) -> dict[str, Any]:
+        def step_json(step: StrategyStep) -> dict[str, Any]:
+            match step:
+                case SetWeight(percent):
+                    return {"setWeight": percent}
+                case Hold(duration):
+                    return {"pause": {"duration": duration.total_seconds()}}
+                case Pause():
+                    return {"pause": {}}
+
+        return {
+            "name": self.name,
+            "steps": [step_json(step) for step in self.steps],
+            "stickyHeader": self.sticky_header,
+        }
+
+
+def all_at_once() -> Strategy:
+    return Strategy("all-at-once", (SetWeight(100),))
+
+
+def canary(hold: timedelta = timedelta(seconds=60)) -> Strategy:
+    """5, 25, 50, 100 %, with a hold after each but the last."""
+    return Strategy("canary", _stairs((5, 25, 50), hold))
+
+
+def linear(step_percent: int = 20, hold: timedelta = timedelta(seconds=30)) -> Strategy:
+    if not 1 <= step_percent <= 100:
+        raise StrategyInvalid(f"a linear step of {step_percent} % is not between 1 and 100")
+    return Strategy("linear", _stairs(range(step_percent, 100, step_percent), hold))
+
+
+def _stairs(percents: Sequence[int], hold: timedelta) -> tuple[StrategyStep, ...]:
+    steps: list[StrategyStep] = []
+    for percent in percents:
+        steps += [SetWeight(percent), Hold(hold)]
+    return (*steps, SetWeight(100))
+
+
+READY_MADE = {"all-at-once": all_at_once, "canary": canary, "linear": linear}
+
+
+def parse_strategy(given: object) -> Strategy:
+    """From what a request, a form or a row holds: a ready-made name, or an object.
+
+    Raises StrategyInvalid, whose message is for the person who wrote it.
+    """
+    if given is None or given == "" or given == {}:
+        return all_at_once()
+    if isinstance(given, str):
+        if given not in READY_MADE:
+            raise StrategyInvalid(f"no strategy {given!r}; there are {', '.join(READY_MADE)}")
+        return READY_MADE[given]()
+    if not isinstance(given, Mapping):
+        raise StrategyInvalid("a strategy is a name or an object with steps")
+    unknown = sorted(set(map(str, given)) - {"name", "steps", "stickyHeader"})
+    if unknown:
+        raise StrategyInvalid(f"a strategy has name, steps and stickyHeader, not {unknown[0]!r}")
+    sticky = given.get("stickyHeader", "")
+    if not isinstance(sticky, str) or not all(c.isalnum() or c in "-_" for c in sticky):
+        raise StrategyInvalid("stickyHeader is the name of a request header")
+    name = given.get("name", "custom")
+    if not isinstance(name, str) or not 0 < len(name) <= 63:
+        raise StrategyInvalid("a strategy's name is a text of up to 63 characters")
+    if "steps" not in given:
+        if name not in READY_MADE:
+            raise StrategyInvalid(f"strategy {name!r} needs steps")
+        steps = READY_MADE[name]().steps
+    else:
+        steps = _parse_steps(given["steps"])
+    return Strategy(name, steps, sticky.lower())
+
+
+def _parse_steps(given: object) -> tuple[StrategyStep, ...]:
+    if not isinstance(given, list) or not 0 < len(given) <= MAX_STEPS:
+        raise StrategyInvalid(f"steps is a list of 1 to {MAX_STEPS} steps")
+    steps: list[StrategyStep] = []
+    weight = 0
+    for number, item in enumerate(given, start=1):
+        step = _parse_step(item, number)
+        if isinstance(step, SetWeight):
+            if step.percent <= weight:
+                raise StrategyInvalid(f"step {number}: weights grow, {step.percent} ≤ {weight}")
+            weight = step.percent
+        steps.append(step)
+    if weight < 100:
+        steps.append(SetWeight(100))
+    return tuple(steps)
+
+
+def _parse_step(item: object, number: int) -> StrategyStep:
+    match item:
+        case {"setWeight": int(percent), **rest} if not rest and not isinstance(percent, bool):
+            if not 1 <= percent <= 100:
+                raise StrategyInvalid(f"step {number}: weight {percent} is not between 1 and 100")
+            return SetWeight(percent)
+        case {"pause": pause, **rest} if not rest and (pause is None or pause == {}):
+            return Pause()
+        case {"pause": {"duration": int(seconds) | float(seconds), **more}, **rest} if (
+            not rest and not more and not isinstance(seconds, bool)
+        ):
+            if not 0 < seconds <= MAX_HOLD_SECONDS:
+                raise StrategyInvalid(f"step {number}: a hold lasts up to 7 days, not {seconds} s")
+            return Hold(timedelta(seconds=seconds))
+    raise StrategyInvalid(
+        f'step {number}: {{"setWeight": percent}}, {{"pause": {{"duration": seconds}}}} '
+        'or {"pause": {}}'
+    )
