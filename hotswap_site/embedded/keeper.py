@@ -224,7 +224,7 @@ class Keeper:
         return self.last_exit
 
     def _pump(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None  # noqa: S101 - we asked Popen for a pipe
+        assert process.stdout is not None
         with process.stdout as lines:
             for line in iter(lambda: lines.readline(LINE_BYTES), b""):
                 with contextlib.suppress(ValueError):  # the keeper closed the log before us

@@ -1,0 +1,104 @@
+# Everything Hotswap needs, from a machine with python3 (3.11 or newer, with venv) and make.
+# `make help` tells what can be done. Each `##` below is a line of that help.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+TOOLS := .tools
+VENV  := .venv
+PY    := $(VENV)/bin/python
+UV    := $(TOOLS)/bin/uv
+# A check-out inside another project must not inherit that project's environment.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+export UV_NO_PROGRESS := 1
+
+ARGS ?=
+PYTEST := $(PY) -m pytest
+
+.PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
+        bench lint format lock browser clean
+
+help: ## Show this list
+	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
+	@echo
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "ARGS passes options on: make demo ARGS=--once, make test-unit ARGS='-k drain'"
+
+## -- set-up --
+
+setup: $(VENV)/.installed ## Install everything into .tools and .venv (once; the others call it)
+
+# The stamp is written last, so a set-up that was interrupted is simply done again.
+$(VENV)/.installed: requirements.lock .python-version | $(UV)
+	@echo "Installing the locked packages into $(VENV) ..."
+	@test -x $(PY) || $(UV) venv --quiet --clear --python "$$(cat .python-version)" $(VENV)
+	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements.lock
+	@touch $@
+
+$(UV):
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)." >&2; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 is $$(python3 -V 2>&1): Hotswap needs 3.11 or newer to set itself up." >&2; exit 1; }
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "python3 has no venv module: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Fetching uv into $(TOOLS) ..."
+	@rm -rf $(TOOLS) && python3 -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore uv
+
+browser: ## Install Chromium for the browser tests, where it is missing
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "Installing Chromium ..."; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "The browser tests need Chromium: install it with your package manager (Debian: apt-get install chromium)." >&2; exit 1; fi
+
+## -- run --
+
+demo: setup ## Swap a real model under live traffic before your eyes (ARGS=--once ends after it)
+	@$(PY) manage.py demo $(ARGS)
+
+## -- test --
+
+test: setup ## All tests: unit, integration, system, browser
+	@$(PYTEST) tests/unit tests/integration tests/system tests/browser $(ARGS)
+
+test-unit: setup ## Pure decisions, in seconds
+	@$(PYTEST) tests/unit $(ARGS)
+
+test-integration: setup ## Each part against the real thing beside it
+	@$(PYTEST) tests/integration $(ARGS)
+
+test-system: setup ## All processes together, under traffic
+	@$(PYTEST) tests/system $(ARGS)
+
+test-browser: setup ## The console in a real Chromium
+	@$(PYTEST) tests/browser $(ARGS)
+
+falsifier: setup ## Try hard to catch a request at the old version after its drain proof
+	@$(PYTEST) tests/system/test_drain_proof_falsifier.py -s $(ARGS)
+
+bench: setup ## Measure routing update and swap overhead
+	@$(PYTEST) tests/benchmarks -s $(ARGS)
+
+## -- keep in order --
+
+lint: setup ## Style, types, templates, import layers, missing migrations
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check --quiet || { echo "Formatting differs: run 'make format'." >&2; exit 1; }
+	@$(VENV)/bin/mypy
+	@find templates swaps -name '*.html' -print0 2>/dev/null | xargs -0 -r $(VENV)/bin/djade --check
+	@$(VENV)/bin/lint-imports
+	@# The one warning it has to give is that no database runs, and it needs none.
+	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+format: setup ## Format the code as lint wants it
+	@$(VENV)/bin/ruff check --fix --quiet
+	@$(VENV)/bin/ruff format --quiet
+
+lock: $(UV) ## Resolve the dependencies anew into requirements.lock
+	@$(UV) pip compile pyproject.toml --quiet --all-extras --group dev --generate-hashes --python-version 3.13 -o requirements.lock --custom-compile-command "make lock"
+
+clean: ## Remove what set-up and tests made (the data in .hotswap stays)
+	@rm -rf $(TOOLS) $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
