@@ -41,7 +41,7 @@ SETTINGS = {
     "cluster_name": "hotswap",
 }
 # For data that may die with the machine: tests. A killed process still loses nothing.
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 def start_postgres(supervisor: Supervisor, home: HotswapHome, *, durable: bool = True) -> None:
