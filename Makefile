@@ -29,11 +29,13 @@ help: ## Show this list
 ## -- set-up --
 
 setup: $(VENV)/.installed ## Install everything into .tools and .venv (once; the others call it)
+	@:
 
 # The stamp is written last, so a set-up that was interrupted is simply done again.
 $(VENV)/.installed: requirements.lock .python-version | $(UV)
 	@echo "Installing the locked packages into $(VENV) ..."
-	@test -x $(PY) || $(UV) venv --quiet --clear --python "$$(cat .python-version)" $(VENV)
+	@test -x $(PY) || $(UV) venv --quiet --clear --python "$$(cat .python-version)" $(VENV) || \
+	  { echo "Python $$(cat .python-version) is not installed and could not be fetched: install it, then run make again." >&2; exit 1; }
 	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements.lock
 	@touch $@
 
@@ -43,7 +45,7 @@ $(UV):
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "python3 has no venv module: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@echo "Fetching uv into $(TOOLS) ..."
 	@rm -rf $(TOOLS) && python3 -m venv $(TOOLS)
-	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore uv
+	@$(TOOLS)/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location --root-user-action=ignore uv
 
 browser: ## Install Chromium for the browser tests, where it is missing
 	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
