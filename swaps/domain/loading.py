@@ -1,5 +1,6 @@
 """Getting a version ready: loaded, answering, warmed up, and reachable from every node."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from swaps.domain.router_view import no_node, not_warm
@@ -10,6 +11,10 @@ from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait, Wan
 # How often a host that loads is asked; a load of minutes is not worth a busy line.
 POLL_FIRST = timedelta(milliseconds=50)
 POLL_SLOW = timedelta(seconds=1)
+# How long a load that failed rests before it is tried again, where it is tried again.
+RETRY_LOAD = timedelta(seconds=10)
+
+SWAP_TOO_LONG = "the whole swap took longer than it may"
 
 
 def load_step(s: Snapshot) -> Step | None:
@@ -24,57 +29,79 @@ def load_step(s: Snapshot) -> Step | None:
             failure=f"{s.to_version} could not be loaded on {reasons}",
         )
     left = tuple(view for view in s.target if view not in given_up)
-    ready = [view for view in left if view.ready]
-    in_time = s.load_deadline is None or s.now <= s.load_deadline
-    if len(ready) < len(left) and (in_time or len(ready) < needed):
+    ready = [view for view in left if view.ready and seen_since_step(s, view)]
+    over = _limit_over(s)
+    # In time, every host that may still come is waited for; after it, enough are enough.
+    if len(ready) < (len(left) if over is None else needed):
         step = _make_ready(s, s.to_version, left)
-        if in_time and (s.swap_deadline is None or s.now <= s.swap_deadline):
+        if over is None:
             return step
+        limit, words = over
         # After an outage of ours: look once before blaming the host.
-        if isinstance(step, CallHosts) and step.call is Call.LOOK:
-            return step
-        return _late(s, step)
+        unseen = tuple(
+            v.host for v in left if v not in ready and (v.seen_at is None or v.seen_at <= limit)
+        )
+        if unseen:
+            return CallHosts(Call.LOOK, s.to_version, unseen, f"asking {', '.join(unseen)}")
+        return _late(s, words, step.reason)
     waiting = no_node(s) or not_warm(s, s.to_version)
+    if over and waiting:
+        return _late(s, over[1], waiting.reason)
+    if s.swap_deadline and s.now > s.swap_deadline:
+        return _late(s, SWAP_TOO_LONG, "no traffic was moved")
     if waiting is None:
         return None
-    if s.load_deadline and s.now > s.load_deadline:
-        return _late(s, waiting)
-    return Wait(waiting.reason, s.load_deadline, waiting.asks_operator, waiting.moment)
+    return replace(waiting, until=s.load_deadline)
 
 
-def reload_step(s: Snapshot) -> Step | None:
-    """The same for the old version, before traffic returns to it. No deadline ends it."""
-    assert s.from_version is not None, "there is an old version to return to"
-    unwanted = tuple(view.host for view in s.source if not view.wanted)
+def return_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step | None:
+    """The same for a version that traffic returns to, where one ready host is enough.
+
+    No deadline ends it: it is tried again, and the operator sees why it takes long. A node
+    that is away does not hold it up, because those that are here send requests meanwhile.
+    """
+    unwanted = tuple(view.host for view in views if not view.wanted)
     if unwanted:
         return Advance(
-            f"{s.from_version} is wanted again on {', '.join(unwanted)}",
-            want=Want(s.from_version, unwanted, loaded=True),
+            f"{version} is wanted again on {', '.join(unwanted)}",
+            want=Want(version, unwanted, loaded=True),
         )
-    if not any(view.ready for view in s.source):
-        return _make_ready(s, s.from_version, s.source)
-    return no_node(s) or not_warm(s, s.from_version)
+    step: Step | None
+    if any(view.ready and seen_since_step(s, view) for view in views):
+        step = no_node(s) or not_warm(s, version, live_only=True)
+    else:
+        step = _make_ready(s, version, views)
+    return replace(step, asks_operator=True) if isinstance(step, Wait) else step
+
+
+def seen_since_step(s: Snapshot, view: HostView) -> bool:
+    """What was seen before this step began says nothing about now."""
+    if view.seen_at is None:
+        return False
+    return s.step_entered_at is None or view.seen_at >= s.step_entered_at
 
 
 def _given_up(s: Snapshot) -> tuple[HostView, ...]:
     return tuple(view for view in s.target if view.load_called and view.status == "failed")
 
 
-def _late(s: Snapshot, waiting: Step) -> MoveTo:
-    if s.load_deadline and s.now > s.load_deadline:
-        limit = "its load deadline is over"
-    else:
-        limit = "the whole swap took longer than it may"
+def _limit_over(s: Snapshot) -> tuple[datetime, str] | None:
+    """The limit that was passed, and how the operator reads it."""
+    limits = ((s.load_deadline, "its load deadline is over"), (s.swap_deadline, SWAP_TOO_LONG))
+    return next(((limit, words) for limit, words in limits if limit and s.now > limit), None)
+
+
+def _late(s: Snapshot, limit: str, reason: str) -> MoveTo:
     return MoveTo(
         SwapState.FAILED,
         f"{s.to_version} was not ready in time",
-        failure=f"{s.to_version} was not ready in time ({limit}): {waiting.reason}",
+        failure=f"{s.to_version} was not ready in time ({limit}): {reason}",
     )
 
 
 def _make_ready(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step:
     """One step towards ready on all of `views`; calls come before waits."""
-    stale = [v.host for v in views if not v.ready and _worth_a_look(s, v)]
+    stale = [v.host for v in views if _worth_a_look(s, v)]
     if stale:
         return CallHosts(Call.LOOK, version, tuple(stale), f"asking {', '.join(stale)}")
     answerable = [v.host for v in views if v.status == "ready" and not v.answered]
@@ -82,10 +109,10 @@ def _make_ready(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step:
         return CallHosts(
             Call.ANSWER, version, tuple(answerable), f"warming up on {', '.join(answerable)}"
         )
-    loadable = [v.host for v in views if _needs_load(v) and v.load_slot_free]
+    loadable = [v.host for v in views if _needs_load(s, v) and v.load_slot_free]
     if loadable:
         return CallHosts(Call.LOAD, version, tuple(loadable), f"loading on {', '.join(loadable)}")
-    crowded = [v.host for v in views if _needs_load(v)]
+    crowded = [v.host for v in views if _needs_load(s, v)]
     if crowded:
         return Wait(
             f"{', '.join(crowded)} loads as many versions as it may; {version} is next",
@@ -96,22 +123,24 @@ def _make_ready(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step:
     return Wait(f"{version} is not ready on {words}", min(_look_at(v, s.now) for v in pending))
 
 
-def _needs_load(view: HostView) -> bool:
+def _needs_load(s: Snapshot, view: HostView) -> bool:
     """A load in unknown outcome is looked at, never repeated blindly."""
-    return view.status in {"available", "absent"} or (
-        view.status == "failed" and not view.load_called
-    )
+    if view.status == "failed":
+        return not view.load_called or s.now >= _look_at(view, s.now)
+    return view.status in {"available", "absent"}
 
 
 def _look_at(view: HostView, now: datetime) -> datetime:
     if view.seen_at is None:
         return now
-    slow = view.status in {"unknown", "unloading"}
-    return view.seen_at + (POLL_SLOW if slow else POLL_FIRST)
+    match view.status:
+        case "failed":
+            return view.seen_at + RETRY_LOAD
+        case "unknown" | "unloading":
+            return view.seen_at + POLL_SLOW
+    return view.seen_at + POLL_FIRST
 
 
 def _worth_a_look(s: Snapshot, view: HostView) -> bool:
     unsettled = view.status in {"loading", "unknown", "unloading"}
-    # What was seen before this state began says nothing about now.
-    old = view.seen_at is None or (s.step_entered_at and view.seen_at < s.step_entered_at)
-    return bool(old or (unsettled and _look_at(view, s.now) <= s.now))
+    return not seen_since_step(s, view) or (unsettled and _look_at(view, s.now) <= s.now)

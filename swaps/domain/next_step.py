@@ -4,17 +4,19 @@ Each function is a list of reasons to wait or to act, the first that holds wins;
 order is the argument for why no request is lost. Compare argo-rollouts' reconcile loop.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
-from swaps.domain.loading import load_step, reload_step
+from swaps.domain.loading import SWAP_TOO_LONG, load_step, return_step, seen_since_step
 from swaps.domain.router_view import (
     no_node,
     not_applied,
     not_proven,
+    not_warm,
     refused_by,
     refused_late,
 )
-from swaps.domain.shifting import pass_strategy_step, weights_for
+from swaps.domain.shifting import pass_strategy_step, vanished, weights_for
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import (
@@ -28,6 +30,7 @@ from swaps.domain.steps import (
     Wait,
     Want,
 )
+from swaps.domain.unloading import left_to_unload, unload_step
 
 _S = SwapState
 
@@ -107,8 +110,10 @@ def _shift(s: Snapshot) -> Step:
     if refusal:
         return MoveTo(_S.ROLLING_BACK, refusal, failure=refusal)
     if s.swap_deadline and s.now > s.swap_deadline:
-        late = "the whole swap took longer than it may"
-        return MoveTo(_S.ROLLING_BACK, late, failure=late)
+        return MoveTo(_S.ROLLING_BACK, SWAP_TOO_LONG, failure=SWAP_TOO_LONG)
+    gone = vanished(s)
+    if gone:
+        return gone
     waiting = no_node(s) or not_applied(s)
     if waiting:
         return waiting
@@ -124,6 +129,10 @@ def _drain_old(s: Snapshot) -> Step:
     if s.abort:
         return MoveTo(_S.ROLLING_BACK, "rolled back by request")
     if s.from_version is None:
+        # After a roll forward the route is new: no node has to have it yet.
+        unapplied = no_node(s) or not_applied(s)
+        if unapplied:
+            return _drain_deadline(s, unapplied)
         return MoveTo(_S.COMPLETED, f"{s.to_version} serves; there was no version before it")
     old, hosts = s.from_version, _hosts(s.source)
     if s.watching != old:
@@ -152,12 +161,20 @@ def _drain_old(s: Snapshot) -> Step:
 
 
 def _force(s: Snapshot, version: str, hosts: tuple[str, ...]) -> Step | None:
-    """Unload a version that is not idle: with a name on it, and never past an unknown node."""
-    by_policy = s.on_drain_timeout == "force" and s.drain_deadline and s.now >= s.drain_deadline
-    who = s.forced_by or ("the swap's policy" if by_policy else "")
+    """Unload a version that is not idle: with a name on it, and never past an unknown node.
+
+    It cuts off requests in flight. A node that has not applied the route would go on to
+    send new ones: that is no longer a matter of patience, so nobody can force it.
+    """
+    overdue = s.drain_deadline and s.now >= s.drain_deadline and not s.drained_at
+    who = s.forced_by or ("the swap's policy" if s.on_drain_timeout == "force" and overdue else "")
     if not who:
         return None
     unknown = [node.name for node in s.nodes if not node.connected]
+    if s.nodes and not unknown:
+        behind = not_applied(s)
+        if behind:
+            return replace(behind, reason=f"forced by {who}, but {behind.reason}")
     if unknown or not s.nodes:
         return Wait(
             f"forced by {who}, but {', '.join(unknown) or 'every node'} is away and may still "
@@ -168,49 +185,43 @@ def _force(s: Snapshot, version: str, hosts: tuple[str, ...]) -> Step | None:
 
 
 def _drain_deadline(s: Snapshot, waiting: Wait) -> Step:
-    deadline = min((d for d in (s.drain_deadline, s.swap_deadline) if d), default=None)
+    limits = (s.drain_deadline, s.swap_deadline if s.state is _S.OLD_VERSION_DRAINING else None)
+    deadline = min((limit for limit in limits if limit), default=None)
     if deadline is None:
         return waiting
     if s.now < deadline:
-        return Wait(waiting.reason, deadline, moment=waiting.moment)
-    if s.on_drain_timeout == "rollback" and s.state is _S.OLD_VERSION_DRAINING:
+        return replace(waiting, until=deadline)
+    # Idle once, it was in time: a node that came back and is asked anew changes no policy.
+    rolls_back = s.on_drain_timeout == "rollback" and not s.drained_at
+    if rolls_back and s.state is _S.OLD_VERSION_DRAINING:
         late = f"{s.from_version} was not idle in time: {waiting.reason}"
         return MoveTo(_S.ROLLING_BACK, late, failure=late)
     choices = "extend the drain, roll back, or have an administrator force the unload"
     if s.state is _S.ROLLING_BACK:
         choices = "extend the drain, roll forward, or have an administrator force the unload"
-    return Wait(f"{waiting.reason}; its time is over: {choices}", asks_operator=True)
+    late = f"{waiting.reason}; its time is over: {choices}"
+    return Wait(late, asks_operator=True, moment=waiting.moment)
 
 
 def _unload_old(s: Snapshot) -> Step:
-    loaded = tuple(view.host for view in s.source if not view.unloaded)
-    if not loaded:
-        return MoveTo(_S.COMPLETED, f"{s.to_version} serves alone, {s.from_version} is unloaded")
     assert s.from_version is not None, "only a swap with an old version passes the return"
-    if s.unload_called_at is None:
-        return CallHosts(Call.UNLOAD, s.from_version, loaded, "unloading the old version")
-    # The host was told and has not finished: the swap is done, the cleanup goes on.
-    return MoveTo(
+    return unload_step(s, s.from_version, s.source) or MoveTo(
         _S.COMPLETED,
-        f"{s.to_version} serves alone; {s.from_version} is still to be unloaded on "
-        f"{', '.join(loaded)}, which goes on",
+        f"{s.to_version} serves alone{left_to_unload(s.from_version, s.source)}",
     )
 
 
 def _roll_back(s: Snapshot) -> Step:
     new, old = s.to_version, s.from_version
     back = {old: 100} if old else {}
-    if s.roll_forward and not s.past_return and s.routed:
-        return MoveTo(
-            _S.OLD_VERSION_DRAINING,
-            f"rolled forward: all traffic to {new}",
-            route=RouteChange({new: 100}, frozenset({new}), gone=old, watch=old),
-        )
     if s.past_return:
         return _unload_new(s)
+    forward = _roll_forward(s) if s.roll_forward and s.routed else None
+    if forward:
+        return forward
     if s.routed and dict(s.weights) != back:
         # The way back must be as ready as the way forth was.
-        step = reload_step(s) if old else None
+        step = return_step(s, old, s.source) if old else None
         if step is not None:
             return step
         return Advance(
@@ -231,11 +242,28 @@ def _roll_back(s: Snapshot) -> Step:
     return _force(s, new, hosts) or _drain_deadline(s, waiting)
 
 
+def _roll_forward(s: Snapshot) -> Step | None:
+    """None while the new version cannot take the traffic: then the way back goes on."""
+    new, old = s.to_version, s.from_version
+    stale = tuple(view.host for view in s.target if not seen_since_step(s, view))
+    if stale:
+        return CallHosts(Call.LOOK, new, stale, f"asking {', '.join(stale)} before all traffic")
+    unanswered = tuple(v.host for v in s.target if v.status == "ready" and not v.answered)
+    if unanswered:
+        return CallHosts(Call.ANSWER, new, unanswered, "the host started anew")
+    ready = any(view.ready for view in s.target)
+    if not ready or no_node(s) or not_warm(s, new, live_only=True):
+        return None
+    return MoveTo(
+        _S.OLD_VERSION_DRAINING,
+        f"rolled forward: all traffic to {new}",
+        route=RouteChange({new: 100}, frozenset({new}), gone=old, watch=old),
+    )
+
+
 def _unload_new(s: Snapshot) -> Step:
     end = _S.FAILED if s.failure else _S.ROLLED_BACK
     serves = f"{s.from_version} serves alone" if s.from_version else "no version serves"
-    loaded = tuple(view.host for view in s.target if not view.unloaded)
-    if loaded and s.unload_called_at is None:
-        return CallHosts(Call.UNLOAD, s.to_version, loaded, "unloading the new version")
-    left = f"; {s.to_version} is still to be unloaded on {', '.join(loaded)}" if loaded else ""
-    return MoveTo(end, f"{serves}{left}", failure=s.failure)
+    return unload_step(s, s.to_version, s.target) or MoveTo(
+        end, f"{serves}{left_to_unload(s.to_version, s.target)}", failure=s.failure
+    )

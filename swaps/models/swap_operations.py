@@ -76,6 +76,8 @@ class SwapOperation(models.Model):
     past_return_at = models.DateTimeField(null=True, blank=True)
     unload_called_at = models.DateTimeField(null=True, blank=True)
     load_began_at = models.DateTimeField(null=True, blank=True)
+    # From the commit of the last revision to the last required node's ack.
+    routing_update_ms = models.FloatField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     cleanup_pending = models.BooleanField(default=False)
     # What a roll back ends in: RolledBack when a person asked, Failed when the engine gave up.

@@ -1,0 +1,42 @@
+"""Giving a version back, once nothing can reach it any more.
+
+A host that does not manage in time does not hold up the end of the swap: nobody is routed
+to the version, and the cleanup goes on by itself.
+"""
+
+from datetime import timedelta
+
+from swaps.domain.loading import POLL_FIRST, POLL_SLOW
+from swaps.domain.snapshot import HostView, Snapshot
+from swaps.domain.steps import Call, CallHosts, Step, Wait
+
+UNLOAD_PATIENCE = timedelta(seconds=10)
+
+
+def unload_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step | None:
+    """None when it is unloaded everywhere, or the swap need not wait for the rest."""
+    left = [view for view in views if not view.unloaded]
+    if not left:
+        return None
+    if s.unload_called_at is None:
+        hosts = tuple(view.host for view in left)
+        return CallHosts(Call.UNLOAD, version, hosts, f"unloading {version}")
+    if s.now > s.unload_called_at + UNLOAD_PATIENCE:
+        return None
+    # Called, and not gone: look, and where the host still serves it, call again.
+    loaded = tuple(view.host for view in left if view.status in {"ready", "loading"})
+    fresh = s.now - POLL_FIRST
+    stale = tuple(v.host for v in left if v.seen_at is None or v.seen_at <= fresh)
+    if stale:
+        return CallHosts(Call.LOOK, version, stale, f"asking {', '.join(stale)}")
+    if loaded:
+        return CallHosts(Call.UNLOAD, version, loaded, f"unloading {version}")
+    words = ", ".join(f"{v.host} ({v.reason or v.status})" for v in left)
+    return Wait(f"{version} is being unloaded on {words}", s.now + POLL_SLOW / 10)
+
+
+def left_to_unload(version: str, views: tuple[HostView, ...]) -> str:
+    left = [view.host for view in views if not view.unloaded]
+    if not left:
+        return f", {version} is unloaded"
+    return f"; {version} is still to be unloaded on {', '.join(left)}, which goes on by itself"

@@ -1,0 +1,131 @@
+"""One turn of one swap: observe, decide, commit the intent, act, commit the outcome; again.
+
+Ends when the swap is over, or has to wait longer than a moment: waiting holds no worker.
+Safe to run twice at once and to be killed anywhere: the rows say where the swap is.
+"""
+
+import time
+import uuid
+from datetime import timedelta
+
+import structlog
+from django.db.models.functions import Now
+
+from swaps.domain.next_step import next_step
+from swaps.domain.states import END_STATES
+from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait
+from swaps.engine import store
+from swaps.engine.attention import hearing
+from swaps.engine.effects import call_host
+from swaps.engine.observe import Sighting, observe
+from swaps.engine.warm_up import WarmUp
+from swaps.models import Placement, SwapOperation
+
+log = structlog.get_logger("swaps.engine")
+
+# A worker waits itself for acks, proofs and quick loads, but no longer than this a turn.
+MOMENT_SECONDS = 0.3
+# Found again by the sweep at the latest after so long, whatever wake-up was lost.
+SAFETY_NET = timedelta(seconds=5)
+MAX_STEPS_A_TURN = 200
+BLINK_SECONDS = 0.02
+OTHERS_TURN_SECONDS = 0.25
+
+
+def advance(swap_id: uuid.UUID) -> float | None:
+    """Take a swap as far as it goes now.
+
+    Returns the seconds until it should be looked at again when that is less than the
+    sweep would take, None otherwise.
+    """
+    try:
+        swap = SwapOperation.objects.only("model_id", "state").get(pk=swap_id)
+    except SwapOperation.DoesNotExist:
+        return None
+    patience = MOMENT_SECONDS
+    with hearing(swap.model_id) as heard:
+        for _ in range(MAX_STEPS_A_TURN):
+            heard.clear()
+            sighting = observe(swap_id)
+            if sighting.snapshot.state in END_STATES:
+                return None
+            step = next_step(sighting.snapshot)
+            if isinstance(step, Wait):
+                moment = min(_worth_waiting(step, sighting), patience)
+                if moment > 0:
+                    began = time.monotonic()
+                    heard.wait(moment)
+                    patience -= time.monotonic() - began
+                    continue
+                again = _rest(sighting, step)
+                if heard.is_set():  # said while the row still told others not to wake us
+                    continue
+                return again
+            try:
+                if not _do(sighting, step):
+                    # Another worker is at the host for us: give it a moment.
+                    if patience <= 0:
+                        return OTHERS_TURN_SECONDS
+                    heard.wait(BLINK_SECONDS)
+                    patience -= BLINK_SECONDS
+            except store.StaleSwap as stale:
+                # Another worker, or a command, was first; it takes the swap on.
+                log.debug("stale", swap=str(swap_id), reason=str(stale))
+                return None
+    return 0.0
+
+
+def _worth_waiting(step: Wait, sighting: Sighting) -> float:
+    """Seconds; 0 for what takes longer than a moment."""
+    if step.moment:
+        return MOMENT_SECONDS
+    if step.until is None:
+        return 0.0
+    left = (step.until - sighting.snapshot.now).total_seconds()
+    return left if left <= MOMENT_SECONDS else 0.0
+
+
+def _rest(sighting: Sighting, step: Wait) -> float | None:
+    now = sighting.snapshot.now
+    until = min(step.until, now + SAFETY_NET) if step.until else now + SAFETY_NET
+    pause = max((until - now).total_seconds(), 0.05)
+    try:
+        store.wait(sighting.swap, step, next_check=Now() + timedelta(seconds=pause))
+    except store.StaleSwap:
+        return None
+    return pause if pause < 1 else None
+
+
+def _do(sighting: Sighting, step: Step) -> bool:
+    """Returns whether anything came of it. Raises StaleSwap."""
+    swap = sighting.swap
+    match step:
+        case MoveTo():
+            store.move(swap, step)
+        case Advance():
+            store.advance(swap, step)
+        case PassReturn():
+            store.pass_return(swap, step, sighting.snapshot)
+        case CallHosts():
+            return _call(swap, step)
+        case Wait():
+            raise AssertionError("a wait is nothing to do")
+    return True
+
+
+def _call(swap: SwapOperation, step: CallHosts) -> bool:
+    if step.call is Call.LOAD:
+        SwapOperation.objects.filter(pk=swap.pk, load_began_at=None).update(load_began_at=Now())
+    if step.call is Call.UNLOAD:
+        SwapOperation.objects.filter(pk=swap.pk, unload_called_at=None).update(
+            unload_called_at=Now()
+        )
+    warm = WarmUp(swap.sample_request, swap.warmup_requests)
+    rows = Placement.objects.select_related("host", "model").filter(
+        model=swap.model_id, version=step.version, host__name__in=step.hosts
+    )
+    done = [
+        call_host(step.call, row, warm=warm, digest=swap.digests.get(row.host.name, ""))
+        for row in rows
+    ]
+    return any(done)

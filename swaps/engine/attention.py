@@ -1,0 +1,79 @@
+"""Hearing of acks and proofs in milliseconds: one LISTEN connection a worker process.
+
+A worker that has just written a route waits a moment here for the nodes' answer; that
+saves the way through the broker. Nothing depends on it: what is not heard is found by
+the wake-up or the sweep.
+"""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import structlog
+from django.db import connection
+
+from swaps.live.notify import NODES_CHANNEL
+
+log = structlog.get_logger("swaps.engine")
+
+_RETRY_SECONDS = 1.0
+
+
+class _Listener:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[int, set[threading.Event]] = defaultdict(set)
+        self._pid = 0
+
+    @contextmanager
+    def hearing(self, model_id: int) -> Iterator[threading.Event]:
+        """An event that is set whenever a node said something about this model."""
+        heard = threading.Event()
+        with self._lock:
+            self._waiting[model_id].add(heard)
+            if self._pid != os.getpid():  # the first of this process, or after a fork
+                self._pid = os.getpid()
+                parameters = connection.get_connection_params()
+                threading.Thread(
+                    target=self._listen, args=(parameters,), name="attention", daemon=True
+                ).start()
+        try:
+            yield heard
+        finally:
+            with self._lock:
+                self._waiting[model_id].discard(heard)
+                if not self._waiting[model_id]:
+                    del self._waiting[model_id]
+
+    def _listen(self, parameters: dict[str, object]) -> None:
+        for unwanted in ("cursor_factory", "context"):
+            parameters.pop(unwanted, None)
+        pause = threading.Event()
+        while True:
+            try:
+                with psycopg.connect(**parameters, autocommit=True) as listening:  # type: ignore[arg-type]
+                    listening.execute(f"LISTEN {NODES_CHANNEL}")
+                    self._tell_all()  # what was said while we did not listen
+                    for notification in listening.notifies():
+                        self._tell(notification.payload)
+            except psycopg.Error as error:
+                log.warning("attention lost, listening again soon", error=str(error).strip())
+                pause.wait(_RETRY_SECONDS)
+
+    def _tell(self, payload: str) -> None:
+        with self._lock:
+            for heard in self._waiting.get(int(payload), ()) if payload.isdigit() else ():
+                heard.set()
+
+    def _tell_all(self) -> None:
+        with self._lock:
+            for events in self._waiting.values():
+                for heard in events:
+                    heard.set()
+
+
+_listener = _Listener()
+hearing = _listener.hearing

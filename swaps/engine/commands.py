@@ -1,0 +1,209 @@
+"""Every command: guard, change, audit, wake, in one transaction. The doors call only these."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
+
+from swaps.access.roles import Action, Actor
+from swaps.audit.record import record
+from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
+from swaps.domain.states import SwapState
+from swaps.engine import queue, store
+from swaps.engine.errors import (
+    InvalidRequest,
+    NotPossibleNow,
+    PastPointOfNoReturn,
+    SwapNotFound,
+)
+from swaps.engine.refusals import audited
+from swaps.engine.requests import LONGEST_SECONDS, SwapRequest, find_model, make_swap
+from swaps.live.wake import wake_swap
+from swaps.models import Route, ServedModel, SwapOperation
+from swaps.models.swap_operations import EventKind
+
+DEFAULT_EXTENSION_SECONDS = 30
+
+
+def request_swap(
+    *, actor: Actor, model_name: str, from_version: str, to_version: str, **options: Any
+) -> SwapOperation:
+    """`options`: the other fields of SwapRequest, which says what they mean.
+
+    Raises what `swaps.engine.requests.make_swap` raises.
+    """
+    return make_swap(
+        SwapRequest(
+            model_name=model_name, from_version=from_version, to_version=to_version, **options
+        ),
+        actor,
+    )
+
+
+def request_activation(
+    *, actor: Actor, model_name: str, version: str, **options: Any
+) -> SwapOperation | None:
+    """A model's first version: a swap from nothing. None when it serves 100 % already."""
+    route = Route.objects.filter(model__name=model_name).first()
+    if route is not None and route.weights == {version: 100}:
+        actor.require(Action.ACTIVATE)
+        return None
+    return make_swap(
+        SwapRequest(model_name=model_name, from_version=None, to_version=version, **options), actor
+    )
+
+
+def apply_command(
+    swap_id: uuid.UUID,
+    command: Command,
+    *,
+    actor: Actor,
+    reason: str = "",
+    seconds: int | None = None,
+    full: bool = False,
+) -> SwapOperation:
+    """What people may ask of a swap; see the command table in swaps.domain.commands.
+
+    `seconds` is for extend-drain, `full` for promote. Rolling back a completed swap
+    returns the new swap that does it.
+    Raises SwapNotFound, NotAllowed, NotPossibleNow, PastPointOfNoReturn, InvalidRequest.
+    """
+    with audited(actor, command, "swap", str(swap_id)):
+        actor.require(Action(command.value))
+        if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
+            raise InvalidRequest("seconds", f"{seconds} is not between 1 and {LONGEST_SECONDS}")
+        try:
+            with transaction.atomic():
+                # A command waits for the engine's write, and the engine's next write for it.
+                swap = (
+                    SwapOperation.objects.select_for_update(of=("self",))
+                    .select_related("model")
+                    .get(pk=swap_id)
+                )
+                state = SwapState(swap.state)
+                past = swap.past_return_at is not None
+                answer = verdict(command, state, past_return=past)
+                match answer:
+                    case Refused(why, retry):
+                        kind = PastPointOfNoReturn if past and retry else NotPossibleNow
+                        raise kind(why, retry=retry)
+                    case Accepted(already=True):
+                        return swap
+                    case Accepted():
+                        _accept(swap, command, actor, reason, seconds, full)
+                        return swap
+                    case NewSwap():
+                        pass
+        except SwapOperation.DoesNotExist:
+            raise SwapNotFound(f"no swap has the id {swap_id}") from None
+    return _reverse(swap, actor, reason)
+
+
+def _accept(
+    swap: SwapOperation,
+    command: Command,
+    actor: Actor,
+    reason: str,
+    seconds: int | None,
+    full: bool,
+) -> None:
+    changes, words = _changes(swap, command, actor, seconds, full)
+    # A swap that waits in line ends at once: it has no turn in which the engine could end it.
+    over = swap.queued and command in {Command.CANCEL, Command.ROLLBACK}
+    if over:
+        changes |= {"queued": False, "end_time": Now(), "waiting_for": ""}
+    store.write(
+        swap,
+        kind=EventKind.COMMAND,
+        reason=f"{words}: {reason}" if reason else words,
+        actor=actor,
+        to_state=SwapState.CANCELLED if over else None,
+        next_check_at=Now(),
+        attended_until=None,
+        **changes,
+    )
+    record(
+        actor=actor,
+        action=command,
+        object_kind="swap",
+        object_name=str(swap),
+        swap=swap.pk,
+        reason=reason,
+        before={"state": swap.state},
+        after={"asked": words},
+    )
+    transaction.on_commit(lambda: wake_swap(swap.pk))
+
+
+def _changes(
+    swap: SwapOperation, command: Command, actor: Actor, seconds: int | None, full: bool
+) -> tuple[dict[str, Any], str]:
+    match command:
+        case Command.CANCEL:
+            return {"abort_requested": "cancel"}, "cancel"
+        case Command.ROLLBACK:
+            return {"abort_requested": "rollback"}, "roll back"
+        case Command.PAUSE:
+            return {"paused": True}, "pause"
+        case Command.RESUME:
+            return {"paused": False}, "resume"
+        case Command.PROMOTE:
+            if swap.state == SwapState.OLD_VERSION_DRAINING:
+                return {"bake_ended": True}, "end the bake time"
+            if full:
+                return {"promoted_full": True, "paused": False}, "promote to 100 %"
+            return {"promoted_steps": F("step_index") + 1}, "promote past this step"
+        case Command.EXTEND_DRAIN:
+            longer = seconds or DEFAULT_EXTENSION_SECONDS
+            later = Greatest(F("drain_deadline"), Now()) + timedelta(seconds=longer)
+            changes: dict[str, Any] = {"drain_deadline": later}
+            if swap.swap_deadline is not None:
+                changes["swap_deadline"] = Greatest(F("swap_deadline"), later)
+            return changes, f"extend the drain by {longer} s"
+        case Command.FORCE_UNLOAD:
+            return {"forced_by": actor.name}, "force the unload"
+        case Command.ROLL_FORWARD:
+            return {"roll_forward_requested": True}, "roll forward"
+
+
+def _reverse(swap: SwapOperation, actor: Actor, reason: str) -> SwapOperation:
+    if swap.from_version is None:
+        raise NotPossibleNow(f"{swap} put the first version in place: there is no way back from it")
+    return make_swap(
+        SwapRequest(
+            model_name=swap.model.name,
+            from_version=swap.to_version,
+            to_version=swap.from_version,
+            strategy="all-at-once",
+            target_hosts=swap.source_hosts or None,
+            reason=reason or f"roll back {swap}",
+            reverses=swap,
+        ),
+        actor,
+    )
+
+
+def release_queue(*, actor: Actor, model_name: str, reason: str = "") -> None:
+    """Let a held line go on. Raises ModelNotFound, NotPossibleNow, NotAllowed."""
+    with audited(actor, Action.RELEASE_QUEUE, "model", model_name):
+        actor.require(Action.RELEASE_QUEUE)
+        model = find_model(model_name)
+        with transaction.atomic():
+            held = ServedModel.objects.select_for_update().get(pk=model.pk)
+            if not held.queue_held_reason:
+                raise NotPossibleNow(f"the line of {model_name} is not held")
+            ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")
+            following = queue.release_next(model.pk)
+            record(
+                actor=actor,
+                action=Action.RELEASE_QUEUE,
+                object_kind="model",
+                object_name=model_name,
+                reason=reason,
+                before={"held": held.queue_held_reason},
+            )
+            if following is not None:
+                transaction.on_commit(lambda: wake_swap(following))

@@ -1,0 +1,181 @@
+"""What the engine does to hosts: call outside any transaction, then commit what was seen.
+
+An intent is committed before (swaps.engine.intents); here it is checked again under a
+lease on the placement, so a worker that was stopped and wakes late finds that its intent
+or its lease is gone. For the instant between that check and the call, hosts that can do it
+compare the placement's fence.
+"""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from swaps.adapters.contract import Observation, Ref, VersionStatus
+from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
+from swaps.domain.steps import Call
+from swaps.engine.hosts import adapter_of
+from swaps.engine.observe import loads_under_way
+from swaps.engine.warm_up import WarmUp, warm_up
+from swaps.models import ModelHost, Placement
+from swaps.models.hosts import Desired, Observed
+
+log = structlog.get_logger("swaps.engine")
+
+# Longer than such a call takes, so that a lease outlives its call; short, so that a worker
+# killed in one holds up nobody for long.
+CALL_LEASE = timedelta(seconds=5)
+WARM_UP_LEASE = timedelta(seconds=15)
+
+
+def call_host(call: Call, placement: Placement, *, warm: WarmUp, digest: str = "") -> bool:
+    """One call to one host. What it says, errors too, ends up in the placement's row.
+
+    Returns False when there was nothing to do here: the intent is another by now, or
+    somebody else is at it.
+    """
+    match call:
+        case Call.LOOK:
+            return look(placement)
+        case Call.LOAD:
+            return load(placement, digest=digest)
+        case Call.ANSWER:
+            return answer(placement, warm)
+        case Call.UNLOAD:
+            return unload(placement)
+
+
+def _ref(placement: Placement) -> Ref:
+    return Ref(placement.model.name, placement.version)
+
+
+def look(placement: Placement) -> bool:
+    """Ask for the status. A late answer never overwrites a newer one."""
+    try:
+        seen = adapter_of(placement.host).status(_ref(placement))
+    except AdapterError as error:
+        seen = Observation(VersionStatus.UNKNOWN, reason=str(error))
+    rows = Placement.objects.filter(pk=placement.pk, fence=placement.fence).filter(
+        Q(observed_at=placement.observed_at)
+        if placement.observed_at
+        else Q(observed_at__isnull=True)
+    )
+    return rows.update(**_seen(seen)) == 1
+
+
+def load(placement: Placement, *, digest: str) -> bool:
+    with transaction.atomic():
+        # The host's row is the lock for its load slots, across all swaps.
+        host = ModelHost.objects.select_for_update().get(pk=placement.host_id)
+        under_way = Placement.objects.filter(loads_under_way(), host=host).exclude(pk=placement.pk)
+        if under_way.count() >= host.max_concurrent_loads:
+            return False
+        lease = _take_lease(
+            placement,
+            Desired.LOADED,
+            CALL_LEASE,
+            observed=Observed.LOADING,
+            observed_at=Now(),
+            load_called_at=Now(),
+        )
+    if lease is None:
+        return False
+    try:
+        seen = adapter_of(placement.host).begin_load(
+            _ref(placement), fence=placement.fence, expected_digest=digest or None
+        )
+    except AdapterError as error:
+        seen = _failure(error)
+    _give_lease_back(placement, lease, **_seen(seen))
+    return True
+
+
+def answer(placement: Placement, warm: WarmUp) -> bool:
+    """A real inference from this very version, then the warm-up."""
+    lease = _take_lease(placement, Desired.LOADED, WARM_UP_LEASE)
+    if lease is None:
+        return False
+    try:
+        adapter, ref = adapter_of(placement.host), _ref(placement)
+        seen = adapter.status(ref)
+        if seen.status is not VersionStatus.READY:
+            _give_lease_back(placement, lease, **_seen(seen))
+            return True
+        slowest_ms = warm_up(adapter, ref, warm)
+        after = adapter.status(ref)
+        changes = _seen(after)
+        if after.boot_id == seen.boot_id:
+            changes |= {
+                "answered_boot_id": after.boot_id or "",
+                "answered_at": Now(),
+                "warmup_ms": slowest_ms,
+            }
+    except AdapterError as error:
+        changes = _seen(_failure(error))
+    _give_lease_back(placement, lease, **changes)
+    return True
+
+
+def unload(placement: Placement) -> bool:
+    lease = _take_lease(
+        placement, Desired.ABSENT, CALL_LEASE, observed=Observed.UNLOADING, observed_at=Now()
+    )
+    if lease is None:
+        return False
+    try:
+        seen = adapter_of(placement.host).begin_unload(_ref(placement), fence=placement.fence)
+    except AdapterError as error:
+        # Not known to be unloaded: the cleanup looks again, and again.
+        seen = Observation(VersionStatus.UNKNOWN, reason=str(error))
+        log.warning("unload", placement=str(placement), error=str(error))
+    _give_lease_back(placement, lease, answered_boot_id="", **_seen(seen))
+    return True
+
+
+def _failure(error: AdapterError) -> Observation:
+    """What an error of a load or of the first inference says about the version."""
+    if isinstance(error, Conflict | OutcomeUnknown | HostUnreachable) or not error.permanent:
+        return Observation(VersionStatus.UNKNOWN, reason=str(error))
+    return Observation(VersionStatus.FAILED, reason=str(error))
+
+
+def _seen(seen: Observation) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "observed": seen.status.value,
+        "observed_reason": seen.reason[:2000],
+        "observed_at": Now(),
+    }
+    if seen.boot_id is not None:
+        changes["boot_id"] = seen.boot_id
+    if seen.digest is not None:
+        changes["digest"] = seen.digest
+    if seen.size_bytes is not None:
+        changes["size_bytes"] = seen.size_bytes
+    return changes
+
+
+def _take_lease(
+    placement: Placement, desired: Desired, length: timedelta, **changes: Any
+) -> uuid.UUID | None:
+    """None when the intent changed, or somebody is at it."""
+    lease = uuid.uuid4()
+    taken = (
+        Placement.objects.filter(pk=placement.pk, fence=placement.fence, desired=desired)
+        .filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+        .update(lease_token=lease, lease_until=Now() + length, **changes)
+    )
+    return lease if taken else None
+
+
+def _give_lease_back(placement: Placement, lease: uuid.UUID, **changes: Any) -> None:
+    # With the fence: what an outdated intent saw is no news about the present one.
+    Placement.objects.filter(pk=placement.pk, lease_token=lease, fence=placement.fence).update(
+        **changes
+    )
+    Placement.objects.filter(pk=placement.pk, lease_token=lease).update(
+        lease_token=None, lease_until=None
+    )

@@ -1,0 +1,106 @@
+"""The one door for Python callers: five methods, and their async twins."""
+
+import time
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from swaps.access.roles import Action, Actor
+from swaps.domain.commands import Command
+from swaps.engine import commands, drainage
+from swaps.engine.errors import DrainTimeout, SwapNotFound
+from swaps.engine.requests import find_model
+from swaps.models import Placement, Route, SwapOperation
+from swaps.models.hosts import Observed
+
+_POLL_SECONDS = 0.05
+
+
+class ModelHotSwapper:
+    """Puts a new version of a model in place of the old one, without dropping a request."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def swap_version(
+        self, model_name: str, from_version: str, to_version: str, **options: Any
+    ) -> SwapOperation:
+        """Begin a swap; returns at once, Celery workers carry it out.
+
+        `options`: see `swaps.engine.requests.SwapRequest`.
+        Raises ModelNotFound, VersionNotFound, VersionNotActive, SwapInProgress,
+        HostUnreachable, InvalidRequest, NotAllowed.
+        """
+        return commands.request_swap(
+            actor=self._actor,
+            model_name=model_name,
+            from_version=from_version,
+            to_version=to_version,
+            **options,
+        )
+
+    def get_swap_status(self, operation_id: uuid.UUID) -> SwapOperation:
+        """The swap as it is now. Raises SwapNotFound."""
+        self._actor.require(Action.VIEW)
+        try:
+            return SwapOperation.objects.select_related("model").get(pk=operation_id)
+        except SwapOperation.DoesNotExist:
+            raise SwapNotFound(f"no swap has the id {operation_id}") from None
+
+    def wait_for_drainage(self, model_name: str, version: str, timeout: timedelta) -> None:
+        """Return once every node has shown this version idle, twice, since this call.
+
+        Whatever the version's weight. Raises DrainTimeout, ModelNotFound, VersionNotFound.
+        """
+        self._actor.require(Action.VIEW)
+        watch = drainage.open_watch(model_name, version)
+        deadline = time.monotonic() + timeout.total_seconds()
+        try:
+            while left := drainage.unanswered(watch):
+                if time.monotonic() >= deadline:
+                    seconds = timeout.total_seconds()
+                    raise DrainTimeout(
+                        f"{model_name} {version} was not idle within {seconds:g} s on "
+                        f"{', '.join(left)}"
+                    )
+                time.sleep(_POLL_SECONDS)
+        finally:
+            drainage.close_watch(watch)
+
+    def is_version_active(self, model_name: str, version: str) -> bool:
+        """Ready, and holding weight, or holding none but not yet past the point of no return.
+
+        Raises ModelNotFound.
+        """
+        self._actor.require(Action.VIEW)
+        model = find_model(model_name)
+        return version in active_versions(model.pk)
+
+    def rollback(self, operation_id: uuid.UUID) -> SwapOperation:
+        """Return all traffic to the old version.
+
+        Raises SwapNotFound, PastPointOfNoReturn, NotPossibleNow, NotAllowed.
+        """
+        return commands.apply_command(operation_id, Command.ROLLBACK, actor=self._actor)
+
+    aswap_version = sync_to_async(swap_version)
+    aget_swap_status = sync_to_async(get_swap_status)
+    await_for_drainage = sync_to_async(wait_for_drainage)
+    ais_version_active = sync_to_async(is_version_active)
+    arollback = sync_to_async(rollback)
+
+
+def active_versions(model_id: int) -> set[str]:
+    """See `is_version_active`."""
+    route = Route.objects.get(model=model_id)
+    candidates = set(route.weights)
+    draining = SwapOperation.objects.filter(
+        model=model_id, state="OldVersionDraining", past_return_at=None
+    )
+    candidates |= {swap.from_version for swap in draining if swap.from_version}
+    ready = Placement.objects.filter(
+        model=model_id, version__in=candidates, observed=Observed.READY
+    )
+    return set(ready.values_list("version", flat=True))

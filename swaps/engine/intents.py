@@ -1,0 +1,96 @@
+"""What should be loaded where: desired placements and the clusters that go with them."""
+
+from django.db.models import F, Max, Q
+from django.db.models.functions import Now
+
+from swaps.adapters.contract import Ref
+from swaps.domain.snapshot import UNLOADED_STATUSES
+from swaps.domain.steps import Want
+from swaps.engine.hosts import adapter_of
+from swaps.live.notify import notify_routes
+from swaps.models import Cluster, ModelHost, Placement, SwapOperation
+from swaps.models.hosts import Desired, Observed
+
+
+def hosts_of(model_id: int, version: str | None) -> list[str]:
+    """Where a version shall be loaded, by name."""
+    rows = Placement.objects.filter(
+        model=model_id, version=version or "", desired=Desired.LOADED
+    ).order_by("host__name")
+    return list(rows.values_list("host__name", flat=True))
+
+
+def commit(swap: SwapOperation, want: Want) -> None:
+    """To be called in the transaction that changes the swap."""
+    if want.loaded:
+        _load(swap, want)
+    else:
+        _give_up(swap, want)
+    notify_routes(swap.model_id)
+
+
+def _load(swap: SwapOperation, want: Want) -> None:
+    hosts = {host.name: host for host in ModelHost.objects.filter(name__in=want.hosts)}
+    for name in want.hosts:
+        placement, _ = Placement.objects.get_or_create(
+            host=hosts[name], model=swap.model, version=want.version
+        )
+        # All that was seen of it belongs to an earlier intent.
+        Placement.objects.filter(pk=placement.pk).update(
+            desired=Desired.LOADED,
+            fence=F("fence") + 1,
+            observed=Observed.UNKNOWN,
+            observed_reason="",
+            observed_at=None,
+            load_called_at=None,
+            answered_boot_id="",
+            digest=swap.digests.get(name, ""),
+        )
+    make_cluster(swap, want.version, [hosts[name] for name in want.hosts])
+
+
+def _give_up(swap: SwapOperation, want: Want) -> None:
+    Placement.objects.filter(
+        model=swap.model_id, version=want.version, host__name__in=want.hosts
+    ).update(desired=Desired.ABSENT, fence=F("fence") + 1, load_called_at=None)
+    Cluster.objects.filter(model=swap.model_id, version=want.version, retired_at=None).update(
+        retired_at=Now()
+    )
+
+
+def make_cluster(swap: SwapOperation, version: str, hosts: list[ModelHost]) -> None:
+    """A new generation, unless this version has a live cluster already."""
+    generations = Cluster.objects.filter(model=swap.model_id, version=version)
+    if generations.filter(retired_at=None).exists():
+        return
+    newest = generations.aggregate(newest=Max("generation"))["newest"] or 0
+    ref = Ref(swap.model.name, version)
+    routes = {host.name: adapter_of(host).route(ref) for host in hosts}
+    some = next(iter(routes.values()))
+    Cluster.objects.create(
+        model=swap.model,
+        version=version,
+        generation=newest + 1,
+        endpoints=[
+            {"host": name, "address": route.host, "port": route.port, "tls": route.tls}
+            for name, route in routes.items()
+        ],
+        paths={
+            "infer": some.infer_path,
+            "ready": some.ready_path,
+            "metadata": some.metadata_path,
+            "health": some.health_path,
+        },
+    )
+
+
+def cleanup_pending(swap: SwapOperation) -> bool:
+    """Whether a version that this swap gave up is not known to be unloaded everywhere."""
+    versions = [version for version in (swap.from_version, swap.to_version) if version]
+    return (
+        Placement.objects.filter(
+            Q(model=swap.model_id) & Q(version__in=versions) & Q(desired=Desired.ABSENT)
+        )
+        .exclude(observed__in=UNLOADED_STATUSES)
+        .exists()
+    )

@@ -1,0 +1,56 @@
+"""Swaps in line: one open swap a model, the others wait their turn."""
+
+import uuid
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from swaps.access.roles import ENGINE
+from swaps.domain.states import SwapState
+from swaps.models import ServedModel, SwapEvent, SwapOperation
+from swaps.models.swap_operations import EventKind
+
+
+def after(swap: SwapOperation) -> uuid.UUID | None:
+    """What the end of `swap` means to the line: the next one's turn, or a held line.
+
+    To be called in the transaction that ends the swap. Returns the swap whose turn it is.
+    """
+    line = SwapOperation.objects.filter(
+        model=swap.model_id, queued=True, state=SwapState.NOT_STARTED
+    ).order_by("start_time")
+    if not line.exists():
+        return None
+    if swap.state in {SwapState.FAILED, SwapState.ROLLED_BACK}:
+        ServedModel.objects.filter(pk=swap.model_id).update(
+            queue_held_reason=f"{swap.from_version or 'nothing'} → {swap.to_version} ended "
+            f"{swap.state}: release the queue, or cancel what waits in it"
+        )
+        return None
+    return release_next(swap.model_id)
+
+
+def release_next(model_id: int) -> uuid.UUID | None:
+    """Give the first in line its turn. To be called in a transaction."""
+    following = (
+        SwapOperation.objects.select_for_update()
+        .filter(model=model_id, queued=True, state=SwapState.NOT_STARTED)
+        .order_by("start_time")
+        .first()
+    )
+    if following is None:
+        return None
+    SwapOperation.objects.filter(pk=following.pk).update(
+        queued=False, generation=F("generation") + 1, state_entered_at=Now(), next_check_at=Now()
+    )
+    SwapEvent.objects.create(
+        swap=following,
+        generation=following.generation + 1,
+        kind=EventKind.STEP,
+        from_state=following.state,
+        to_state=following.state,
+        actor=ENGINE.name,
+        source=ENGINE.source,
+        reason="its turn has come",
+    )
+    return following.pk

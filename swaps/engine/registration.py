@@ -1,0 +1,104 @@
+"""Registering hosts and models."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from swaps.access.roles import Action, Actor
+from swaps.adapters.errors import AdapterError
+from swaps.adapters.registry import KINDS
+from swaps.audit.record import record
+from swaps.domain.strategies import StrategyInvalid, parse_strategy
+from swaps.engine.errors import InvalidRequest
+from swaps.engine.hosts import adapter_of
+from swaps.engine.reconcile import check_host
+from swaps.engine.refusals import audited
+from swaps.models import ModelHost, Route, ServedModel
+
+
+def register_host(
+    *,
+    actor: Actor,
+    name: str,
+    kind: str,
+    url: str,
+    control_token: str = "",
+    max_concurrent_loads: int = 1,
+) -> ModelHost:
+    """The host is asked once who it is; one that is away is registered all the same, as
+    unreachable. Raises InvalidRequest, NotAllowed.
+    """
+    with audited(actor, Action.MANAGE_HOSTS, "host", name):
+        actor.require(Action.MANAGE_HOSTS)
+        if kind not in KINDS:
+            raise InvalidRequest("kind", f"{kind!r} is none of {', '.join(KINDS)}")
+        host = ModelHost(
+            name=name,
+            kind=kind,
+            url=url.rstrip("/"),
+            control_token=control_token,
+            max_concurrent_loads=max_concurrent_loads,
+        )
+        _validate(host, "host", name)
+        try:
+            adapter_of(host)
+        except AdapterError as error:
+            raise InvalidRequest("url", str(error)) from error
+        with transaction.atomic():
+            host.save(force_insert=True)
+            record(
+                actor=actor,
+                action=Action.MANAGE_HOSTS,
+                object_kind="host",
+                object_name=name,
+                after={"kind": kind, "url": host.url, "max_concurrent_loads": max_concurrent_loads},
+            )
+    check_host(host)
+    host.refresh_from_db()
+    return host
+
+
+def register_model(
+    *,
+    actor: Actor,
+    name: str,
+    sample_request: dict[str, Any] | None = None,
+    default_strategy: object = None,
+    **defaults: Any,
+) -> ServedModel:
+    """`defaults`: the other columns of ServedModel. Raises InvalidRequest, NotAllowed."""
+    with audited(actor, Action.MANAGE_MODELS, "model", name):
+        actor.require(Action.MANAGE_MODELS)
+        try:
+            strategy = parse_strategy(default_strategy)
+        except StrategyInvalid as problem:
+            raise InvalidRequest("default_strategy", str(problem)) from problem
+        model = ServedModel(
+            name=name,
+            sample_request=sample_request,
+            default_strategy=strategy.as_json(),
+            **defaults,
+        )
+        _validate(model, "model", name)
+        with transaction.atomic():
+            model.save(force_insert=True)
+            Route.objects.create(model=model)
+            record(
+                actor=actor,
+                action=Action.MANAGE_MODELS,
+                object_kind="model",
+                object_name=name,
+                after={"default_strategy": strategy.name} | defaults,
+            )
+        return model
+
+
+def _validate(row: ModelHost | ServedModel, kind: str, name: str) -> None:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise InvalidRequest(field, f"{kind} {name}: {' '.join(messages)}") from error
+    except IntegrityError as error:
+        raise InvalidRequest("name", f"{kind} {name} exists already") from error

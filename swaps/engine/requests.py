@@ -1,0 +1,293 @@
+"""Asking for a swap: its fields checked, its versions asked for, its inputs frozen."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from swaps.access.roles import Action, Actor
+from swaps.audit.record import record
+from swaps.domain.names import name_problem
+from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.strategies import Strategy, StrategyInvalid, parse_strategy
+from swaps.engine.errors import (
+    AlreadyActive,
+    InvalidRequest,
+    ModelNotFound,
+    QueueHeld,
+    SwapInProgress,
+    VersionNotActive,
+)
+from swaps.engine.presence import Presence, require_version
+from swaps.engine.refusals import audited
+from swaps.live.broadcast import swap_changed
+from swaps.live.wake import wake_swap
+from swaps.models import ModelHost, Route, ServedModel, SwapEvent, SwapOperation
+from swaps.models.hosts import Desired
+from swaps.models.served_models import DrainTimeoutPolicy
+from swaps.models.swap_operations import EventKind
+
+LONGEST_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapRequest:
+    """What is asked for. None: the model's default. Durations in seconds."""
+
+    model_name: str
+    from_version: str | None
+    to_version: str
+    strategy: object = None
+    target_hosts: list[str] | None = None
+    drain_timeout_seconds: int | None = None
+    load_timeout_seconds: int | None = None
+    swap_timeout_seconds: int | None = None
+    on_drain_timeout: str | None = None
+    keep_warm_seconds: int | None = None
+    min_ready_hosts: int | None = None
+    when_busy: str = "reject"
+    reason: str = ""
+    reverses: SwapOperation | None = field(default=None)
+
+
+def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
+    """Guard, create, audit, wake. Existence is asked of the hosts before the transaction.
+
+    Raises InvalidRequest, ModelNotFound, SwapInProgress, QueueHeld, VersionNotFound,
+    VersionNotActive, AlreadyActive, HostUnreachable, NotAllowed.
+    """
+    action = Action.SWAP if request.from_version else Action.ACTIVATE
+    if request.reverses:
+        action = Action.ROLLBACK
+    with audited(actor, action, "model", request.model_name):
+        actor.require(action)
+        if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
+            actor.require(Action.FORCE_UNLOAD)
+        strategy = _check_fields(request)
+        model = find_model(request.model_name)
+        if strategy is None:
+            strategy = parse_strategy(model.default_strategy)
+        _require_free(model, request)
+        source, target = _hosts(model, request)
+        presence = require_version(model.name, request.to_version, target)
+        return _create(model, request, strategy, source, target, presence, actor, action)
+
+
+def find_model(name: str) -> ServedModel:
+    """Raises ModelNotFound."""
+    try:
+        return ServedModel.objects.get(name=name)
+    except ServedModel.DoesNotExist:
+        raise ModelNotFound(f"no model {name!r} is registered") from None
+
+
+def _check_fields(request: SwapRequest) -> Strategy | None:
+    for name, version in (
+        ("from_version", request.from_version),
+        ("to_version", request.to_version),
+    ):
+        problem = version is not None and name_problem(version, of="version")
+        if problem:
+            raise InvalidRequest(name, problem)
+    if request.from_version == request.to_version:
+        raise InvalidRequest("to_version", f"{request.to_version} is both the old and the new one")
+    for name in (
+        "drain_timeout_seconds",
+        "load_timeout_seconds",
+        "swap_timeout_seconds",
+        "keep_warm_seconds",
+    ):
+        seconds: int | None = getattr(request, name)
+        least = 1 if name in {"load_timeout_seconds", "swap_timeout_seconds"} else 0
+        if seconds is not None and not least <= seconds <= LONGEST_SECONDS:
+            raise InvalidRequest(name, f"{seconds} is not between {least} and {LONGEST_SECONDS} s")
+    if request.on_drain_timeout not in {None, *DrainTimeoutPolicy.values}:
+        words = ", ".join(DrainTimeoutPolicy.values)
+        raise InvalidRequest("on_drain_timeout", f"{request.on_drain_timeout!r} is none of {words}")
+    if request.when_busy not in {"reject", "queue"}:
+        raise InvalidRequest("when_busy", f"{request.when_busy!r} is none of reject, queue")
+    if request.strategy is None:
+        return None
+    try:
+        return parse_strategy(request.strategy)
+    except StrategyInvalid as problem:
+        raise InvalidRequest("strategy", str(problem)) from problem
+
+
+def _open_swap(model: ServedModel) -> SwapOperation | None:
+    return (
+        SwapOperation.objects.filter(model=model, queued=False)
+        .exclude(state__in=END_STATES)
+        .first()
+    )
+
+
+def _line(model: ServedModel) -> list[SwapOperation]:
+    return list(
+        SwapOperation.objects.filter(
+            model=model, queued=True, state=SwapState.NOT_STARTED
+        ).order_by("start_time")
+    )
+
+
+def _require_free(model: ServedModel, request: SwapRequest) -> bool:
+    """Whether the swap must wait in line. Raises SwapInProgress, QueueHeld."""
+    current, line = _open_swap(model), _line(model)
+    if current is None and (request.reverses is not None or not line):
+        return False  # a rollback goes ahead of the line
+    if request.when_busy == "reject":
+        ahead = current or line[0]
+        raise SwapInProgress(
+            f"{model.name} has an open swap ({ahead.from_version or 'nothing'} → "
+            f'{ahead.to_version}, {ahead.state}): wait for it, or ask with when_busy "queue"',
+            ahead.pk,
+        )
+    if model.queue_held_reason and current is None:
+        raise QueueHeld(f"the line of {model.name} is held: {model.queue_held_reason}")
+    return True
+
+
+def _require_turn(model: ServedModel, request: SwapRequest) -> bool:
+    """Whether the swap must wait in line; refuses a source that will not serve at its turn."""
+    if not _require_free(model, request):
+        _require_serving(model, request)
+        return False
+    last = [*filter(None, [_open_swap(model)]), *_line(model)][-1]
+    if request.from_version != last.to_version:
+        raise VersionNotActive(
+            f"{request.from_version or 'nothing'} will not serve {model.name} at that turn: "
+            f"the swap ahead ends with {last.to_version}"
+        )
+    return True
+
+
+def _require_serving(model: ServedModel, request: SwapRequest) -> None:
+    weights: dict[str, int] = Route.objects.get(model=model).weights
+    serving = next((v for v, percent in weights.items() if percent == 100), None)
+    if request.from_version is None:
+        if weights:
+            raise AlreadyActive(
+                f"{', '.join(sorted(weights))} serves {model.name} already: start a swap from it"
+            )
+    elif serving != request.from_version:
+        now = f"{serving} does" if serving else "no version is active"
+        raise VersionNotActive(
+            f"{model.name} {request.from_version} does not hold all traffic: {now}"
+        )
+
+
+def _hosts(model: ServedModel, request: SwapRequest) -> tuple[list[ModelHost], list[ModelHost]]:
+    """Where the old version is, and where the new one shall be: by default the same hosts."""
+    source = list(
+        ModelHost.objects.filter(
+            placements__model=model,
+            placements__version=request.from_version or "",
+            placements__desired=Desired.LOADED,
+        )
+    )
+    if request.target_hosts is None:
+        # In line the source is not loaded yet, but will be where the model is.
+        loaded = ModelHost.objects.filter(
+            placements__model=model, placements__desired=Desired.LOADED
+        ).distinct()
+        target = source or list(loaded) or list(ModelHost.objects.all())
+    else:
+        target = list(ModelHost.objects.filter(name__in=request.target_hosts))
+        unknown = sorted(set(request.target_hosts) - {host.name for host in target})
+        if unknown:
+            raise InvalidRequest("target_hosts", f"no host {', '.join(unknown)} is registered")
+    if not target:
+        raise InvalidRequest("target_hosts", "no host is registered: register one first")
+    least = request.min_ready_hosts
+    if least is not None and not 1 <= least <= len(target):
+        raise InvalidRequest("min_ready_hosts", f"{least} is not between 1 and {len(target)}")
+    return source, target
+
+
+def _create(
+    model: ServedModel,
+    request: SwapRequest,
+    strategy: Strategy,
+    source: list[ModelHost],
+    target: list[ModelHost],
+    presence: Presence,
+    actor: Actor,
+    action: Action,
+) -> SwapOperation:
+    def or_default(value: Any, default: Any) -> Any:
+        return default if value is None else value
+
+    timeout = request.swap_timeout_seconds
+    try:
+        with transaction.atomic():
+            # One at a time a model: the turn is decided under its row's lock.
+            ServedModel.objects.select_for_update().get(pk=model.pk)
+            queued = _require_turn(model, request)
+            swap = SwapOperation.objects.create(
+                model=model,
+                from_version=request.from_version,
+                to_version=request.to_version,
+                strategy=strategy.as_json(),
+                source_hosts=[host.name for host in source],
+                target_hosts=[host.name for host in target],
+                digests=presence.digests,
+                sample_request=model.sample_request,
+                min_ready_hosts=request.min_ready_hosts,
+                load_timeout_seconds=or_default(
+                    request.load_timeout_seconds, model.load_timeout_seconds
+                ),
+                drain_timeout_seconds=or_default(
+                    request.drain_timeout_seconds, model.drain_timeout_seconds
+                ),
+                swap_timeout_seconds=timeout,
+                swap_deadline=Now() + timedelta(seconds=timeout) if timeout else None,
+                on_drain_timeout=or_default(request.on_drain_timeout, model.on_drain_timeout),
+                keep_warm_seconds=or_default(request.keep_warm_seconds, model.keep_warm_seconds),
+                reason=request.reason,
+                requested_by=actor.name,
+                reverses=request.reverses,
+                queued=queued,
+                waiting_for="waits in the model's line for its turn" if queued else "",
+            )
+            _record_creation(swap, request, actor, action)
+    except IntegrityError as error:
+        # The partial unique index decided a race that our look had not seen.
+        current = _open_swap(model)
+        if current is None:
+            raise
+        raise SwapInProgress(f"{model.name} has an open swap already", current.pk) from error
+    swap.refresh_from_db()
+    return swap
+
+
+def _record_creation(
+    swap: SwapOperation, request: SwapRequest, actor: Actor, action: Action
+) -> None:
+    what = f"{swap.from_version or 'nothing'} → {swap.to_version}"
+    SwapEvent.objects.create(
+        swap=swap,
+        generation=0,
+        kind=EventKind.CREATED,
+        from_state="",
+        to_state=swap.state,
+        actor=actor.name,
+        source=actor.source,
+        reason=request.reason or f"asked for {what}",
+    )
+    record(
+        actor=actor,
+        action=action,
+        object_kind="model",
+        object_name=swap.model.name,
+        swap=swap.pk,
+        reason=request.reason,
+        before={"serving": swap.from_version},
+        after={"swap": what, "strategy": swap.strategy, "hosts": swap.target_hosts},
+    )
+    if not swap.queued:
+        transaction.on_commit(lambda: wake_swap(swap.pk))
+    transaction.on_commit(
+        lambda: swap_changed(swap_id=swap.pk, model_name=swap.model.name, generation=0)
+    )

@@ -1,0 +1,27 @@
+"""Celery's doors to the engine: an id in, no logic, safe to run twice."""
+
+import uuid
+
+from celery import shared_task
+
+from swaps.engine import advance as turn
+from swaps.engine import reconcile as reconciliation
+from swaps.engine import store
+
+
+@shared_task(name="swaps.advance")
+def advance(swap_id: str) -> None:
+    again = turn.advance(uuid.UUID(swap_id))
+    if again is not None:
+        advance.apply_async([swap_id], countdown=again)
+
+
+@shared_task(name="swaps.sweep")
+def sweep() -> None:
+    for swap_id in store.due():
+        advance.delay(str(swap_id))
+
+
+@shared_task(name="swaps.reconcile")
+def reconcile() -> None:
+    reconciliation.reconcile()
