@@ -1,0 +1,140 @@
+"""The file an Envoy starts with: who it is, and where its router process listens.
+
+Everything else comes over xDS. Values that only hold for one Envoy (its address and port)
+travel in its node metadata, so the router process builds each node the listener it wants.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from swaps.router.resources.route_tables import RETRY_BACK_OFF_MAX
+
+XDS_CLUSTER = "router_process"
+DEFAULT_FLUSH_INTERVAL_MS = 10
+MAX_CLIENT_CONNECTIONS = 50_000
+
+# What the drain proof, warmth and the gates need; without it a flush is hundreds of KiB.
+STATS = (
+    r"(http\.in\.rds\.[^.]+\.version|cluster\.hs_[^.]+\."
+    r"(upstream_rq_(active|pending_active|2xx|4xx|5xx|time)|membership_(healthy|total)))"
+)
+
+
+def bootstrap(
+    *,
+    node_id: str,
+    nonce: str,
+    listen_address: str,
+    listen_port: int,
+    admin_socket: Path,
+    xds_sockets: Sequence[Path],
+    flush_interval_ms: int = DEFAULT_FLUSH_INTERVAL_MS,
+) -> dict[str, Any]:
+    """The bootstrap of one start of one Envoy, ready for `json.dump`.
+
+    `nonce` must be new at each start: it tells this process from the node's earlier ones.
+    `xds_sockets` are the router processes' sockets; Envoy takes one that answers.
+    Raises ValueError when `flush_interval_ms` would let a waiting retry slip past the proof.
+    Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/bootstrap/v3/bootstrap.proto
+    """
+    longest_retry_wait_ms = RETRY_BACK_OFF_MAX.total_seconds() * 1000
+    if flush_interval_ms <= longest_retry_wait_ms:
+        raise ValueError(
+            f"a flush interval of {flush_interval_ms} ms is not above the {longest_retry_wait_ms:g}"
+            " ms a retry may wait unseen by any gauge; the drain proof would not hold"
+        )
+    grpc = {
+        "envoy_grpc": {
+            "cluster_name": XDS_CLUSTER,
+            # 0.5 to 30 s by default: too long for a router process that is back at once.
+            "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}},
+        }
+    }
+    ads = {"ads": {}, "resource_api_version": "V3"}
+    return {
+        "node": {
+            "id": node_id,
+            "cluster": "hotswap",
+            "metadata": {
+                "nonce": nonce,
+                "listen_address": listen_address,
+                "listen_port": listen_port,
+            },
+        },
+        # Anyone who reaches the admin interface can stop this Envoy: a socket for its owner.
+        "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [grpc],
+                "set_node_on_first_message_only": True,
+            },
+            "cds_config": ads,
+            "lds_config": ads,
+        },
+        "static_resources": {"clusters": [_xds_cluster(xds_sockets)]},
+        "stats_flush_interval": f"{flush_interval_ms / 1000:g}s",
+        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [_regex(STATS)]}}},
+        "stats_sinks": [
+            {
+                "name": "envoy.stat_sinks.metrics_service",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.config.metrics.v3.MetricsServiceConfig",
+                    "transport_api_version": "V3",
+                    "grpc_service": grpc,
+                    # Each histogram comes twice otherwise: once as a summary.
+                    "histogram_emit_mode": "HISTOGRAM",
+                },
+            }
+        ],
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors."
+                        "downstream_connections.v3.DownstreamConnectionsConfig",
+                        "max_active_downstream_connections": MAX_CLIENT_CONNECTIONS,
+                    },
+                }
+            ]
+        },
+    }
+
+
+def _regex(pattern: str) -> dict[str, Any]:
+    return {"safe_regex": {"regex": pattern}}
+
+
+def _xds_cluster(sockets: Sequence[Path]) -> dict[str, Any]:
+    return {
+        "name": XDS_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": XDS_CLUSTER,
+            "endpoints": [
+                {
+                    "lb_endpoints": [
+                        {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+                        for socket in sockets
+                    ]
+                }
+            ],
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3."
+                "HttpProtocolOptions",
+                "explicit_http_config": {
+                    "http2_protocol_options": {
+                        # A router process that is stopped, not dead, keeps its socket open:
+                        # without this its Envoys would wait for it and try no other.
+                        "connection_keepalive": {"interval": "10s", "timeout": "20s"}
+                    }
+                },
+            }
+        },
+    }

@@ -1,0 +1,57 @@
+"""What every Envoy should hold, as plain values: the rows, without a database behind them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    address: str
+    port: int
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredCluster:
+    """One version's endpoints. `name` is never used again for another one."""
+
+    pk: int
+    name: str
+    version: str
+    endpoints: Sequence[Endpoint]
+    infer_path: str
+    ready_path: str
+    metadata_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredRoute:
+    """One model's route at one revision. Weights are integer percents."""
+
+    pk: int
+    table: str
+    revision: int
+    weights: Mapping[str, int]
+    pinned: Sequence[str] = ()
+    gone: Sequence[str] = ()
+    sticky_header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An open question to every node: is this cluster drained? See `DrainWatch`."""
+
+    pk: str
+    cluster: str
+    route_revision: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredModel:
+    """All that is read of one model. `clusters` holds the live ones, by version."""
+
+    pk: int
+    name: str
+    route: DesiredRoute | None
+    clusters: Mapping[str, DesiredCluster]
+    watches: Sequence[Watch] = ()

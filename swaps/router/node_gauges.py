@@ -1,0 +1,207 @@
+"""One Envoy's metrics stream: flushes to warmth, drain proofs and live gauges. No network."""
+
+import re
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from swaps.domain.drain_proof import ClusterInFlight, Flush, Progress, Question, observe
+from swaps.live.gauges import ClusterGauges
+from swaps.router.metrics_messages import COUNTER, GAUGE
+from swaps.router.writes import ClusterSeen, Proven, Write
+
+_MARKER = re.compile(r"\.rds\.([^.]+)\.version$")
+_CLUSTER = re.compile(r"^cluster\.(hs_(\d+))\.([a-z0-9_]+)$")
+_FIELD = {
+    "upstream_rq_active": "active",
+    "upstream_rq_pending_active": "pending",
+    "membership_healthy": "healthy",
+    "membership_total": "total",
+    "upstream_rq_2xx": "rq_2xx",
+    "upstream_rq_4xx": "rq_4xx",
+    "upstream_rq_5xx": "rq_5xx",
+}
+LATENCY = "upstream_rq_time"
+# Percentiles of the live page cover this many publications (a quarter of a second each).
+LATENCY_PERIODS = 20
+
+# (cluster, field) of a gauge or counter; (table, None) of a marker; None: not ours.
+_Place = tuple[str, str | None] | None
+
+
+@dataclass(slots=True)
+class ParsedFlush:
+    """One message of the stream, by table and by cluster."""
+
+    markers: dict[str, float] = field(default_factory=dict)
+    clusters: dict[str, dict[str, int]] = field(default_factory=dict)
+    latencies: dict[str, Any] = field(default_factory=dict)
+
+    def in_flight(self) -> Flush:
+        return Flush(
+            self.markers,
+            {
+                name: ClusterInFlight(
+                    gauges.get("active"), gauges.get("pending"), gauges.get("total")
+                )
+                for name, gauges in self.clusters.items()
+            },
+        )
+
+
+class FlushParser:
+    """Remembers where each name belongs: at 100 flushes a second that is most of the work."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, _Place] = {}
+
+    def parse(self, message: Any) -> ParsedFlush:
+        flush = ParsedFlush()
+        for family in message.envoy_metrics:
+            name = family.name
+            try:
+                place = self._places[name]
+            except KeyError:
+                place = self._places[name] = _place_of(name)
+            if place is None:
+                continue
+            owner, what = place
+            metric = family.metric[0]
+            if what is None:
+                flush.markers[owner] = metric.gauge.value
+            elif what == LATENCY:
+                flush.latencies[owner] = metric.histogram
+            else:
+                kind = family.type
+                if kind == GAUGE:
+                    value = metric.gauge.value
+                elif kind == COUNTER:
+                    value = metric.counter.value
+                else:
+                    continue
+                flush.clusters.setdefault(owner, {})[what] = int(value)
+        return flush
+
+
+def _place_of(name: str) -> _Place:
+    # By its end: the prefix is that of whichever listener subscribed to the table first.
+    marker = _MARKER.search(name)
+    if marker:
+        return marker[1], None
+    cluster = _CLUSTER.match(name)
+    if not cluster:
+        return None
+    if cluster[3] == LATENCY:
+        return cluster[1], LATENCY
+    known = _FIELD.get(cluster[3])
+    return (cluster[1], known) if known else None
+
+
+class NodeGauges:
+    """One stream of one incarnation. Counting starts anew with each."""
+
+    def __init__(self, nonce: str) -> None:
+        self.nonce = nonce
+        self.stream = uuid.uuid4()
+        self._progress: dict[str, tuple[Question, Progress]] = {}
+        self._members: dict[str, tuple[int, int]] = {}
+        self._latencies = LatencyWindow()
+        self._last = ParsedFlush()
+
+    def on_flush(self, parsed: ParsedFlush, questions: Mapping[str, Question]) -> list[Write]:
+        """The rows this flush is worth: warmth that changed, proofs that are complete."""
+        writes: list[Write] = [*self._membership(parsed)]
+        if questions:
+            writes += self._proofs(parsed.in_flight(), questions)
+        elif self._progress:
+            self._progress.clear()
+        for cluster, histogram in parsed.latencies.items():
+            self._latencies.add(cluster, histogram)
+        self._last = parsed
+        return writes
+
+    def waiting_for(self) -> dict[str, str]:
+        """By watch, why it is not proven yet."""
+        return {w: p.waiting_for for w, (_, p) in self._progress.items() if not p.proven}
+
+    def gauges(self) -> dict[str, ClusterGauges]:
+        """For the live pages. Counters are cumulative since the node started."""
+        percentiles = self._latencies.percentiles()
+        return {
+            name: ClusterGauges(**gauges, **percentiles.get(name, {}))  # type: ignore[typeddict-item]
+            for name, gauges in self._last.clusters.items()
+        }
+
+    def _membership(self, parsed: ParsedFlush) -> list[ClusterSeen]:
+        seen = []
+        for name, gauges in parsed.clusters.items():
+            total = gauges.get("total")
+            if total is None:
+                continue
+            members = (gauges.get("healthy", 0), total)
+            if self._members.get(name) != members:
+                self._members[name] = members
+                seen.append(ClusterSeen(self.nonce, int(name.removeprefix("hs_")), *members))
+        return seen
+
+    def _proofs(self, flush: Flush, questions: Mapping[str, Question]) -> list[Proven]:
+        proofs = []
+        for closed in self._progress.keys() - questions.keys():
+            del self._progress[closed]
+        for watch, question in questions.items():
+            asked, before = self._progress.get(watch, (question, Progress()))
+            if asked != question:
+                before = Progress()
+            after = observe(question, before, flush)
+            self._progress[watch] = (question, after)
+            if after.proven and not before.proven:
+                proofs.append(Proven(self.nonce, self.stream, watch, after.flushes))
+        return proofs
+
+
+class LatencyWindow:
+    """Request times of the last seconds by cluster, from the histograms of each interval."""
+
+    def __init__(self) -> None:
+        self._present: dict[str, dict[float, int]] = {}
+        self._periods: deque[dict[str, dict[float, int]]] = deque(maxlen=LATENCY_PERIODS)
+
+    def add(self, cluster: str, histogram: Any) -> None:
+        counts = self._present.setdefault(cluster, {})
+        below = 0
+        for bucket in histogram.bucket:
+            here = bucket.cumulative_count - below
+            below = bucket.cumulative_count
+            if here > 0:
+                counts[bucket.upper_bound] = counts.get(bucket.upper_bound, 0) + here
+        beyond = histogram.sample_count - below
+        if beyond > 0:
+            counts[float("inf")] = counts.get(float("inf"), 0) + beyond
+
+    def percentiles(self) -> dict[str, dict[str, float]]:
+        """Ends a period; p50, p95 and p99 as upper bounds of Envoy's buckets, in ms."""
+        self._periods.append(self._present)
+        self._present = {}
+        merged: dict[str, dict[float, int]] = {}
+        for period in self._periods:
+            for cluster, counts in period.items():
+                into = merged.setdefault(cluster, {})
+                for bound, count in counts.items():
+                    into[bound] = into.get(bound, 0) + count
+        return {cluster: _percentiles(counts) for cluster, counts in merged.items()}
+
+
+def _percentiles(counts: Mapping[float, int]) -> dict[str, float]:
+    total = sum(counts.values())
+    found: dict[str, float] = {}
+    for label, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
+        below = 0
+        for bound in sorted(counts):
+            below += counts[bound]
+            if below >= share * total:
+                if bound != float("inf"):
+                    found[label] = bound
+                break
+    return found

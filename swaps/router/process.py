@@ -1,0 +1,138 @@
+"""One router process: feed, writer, lease and the gRPC server, from start to SIGTERM."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import structlog
+
+from swaps.router.row_writer import RowWriter
+from swaps.router.state_feed import StateFeed
+from swaps.router.writes import LEASE, RenewLease
+from swaps.router.xds_server import XdsServices
+
+log = structlog.get_logger(__name__)
+
+# The kernel's limit for a unix socket's path, without the closing zero.
+SOCKET_PATH_BYTES = 107
+STOP_GRACE_SECONDS = 0.5
+# One thread hands Python to another after this long. 5 ms by default: half of what a
+# routing update may take in all.
+THREAD_SWITCH_SECONDS = 0.0005
+
+
+class CannotServe(Exception):
+    """The router process cannot start; the message says why and what to do."""
+
+
+class RouterProcess:
+    """Runs until stopped. `socket` is where Envoys connect."""
+
+    def __init__(self, socket: Path) -> None:
+        self.id = uuid.uuid4()
+        self.socket = socket
+        self.feed = StateFeed()
+        self.writer = RowWriter()
+        self.services = XdsServices(router=self.id, feed=self.feed, writer=self.writer)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set. Raises CannotServe before anything was started."""
+        sys.setswitchinterval(THREAD_SWITCH_SECONDS)
+        with _only_one(self.socket):
+            server = grpc.aio.server(options=[("grpc.max_receive_message_length", 64 << 20)])
+            self.services.add_to(server)
+            _listen(server, self.socket)
+            await server.start()
+            log.info("router process serves", socket=str(self.socket), router=str(self.id))
+            try:
+                await self._until(stop)
+            finally:
+                await server.stop(STOP_GRACE_SECONDS)
+                self.socket.unlink(missing_ok=True)
+                log.info("router process stopped; its nodes serve on without it")
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        background = [
+            asyncio.create_task(self.writer.run()),
+            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self._hold_lease()),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait(
+                [*background, stopping], return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done - {stopping}:
+                task.result()  # raises what ended it: none of these ends by itself
+        finally:
+            for task in (*background, stopping):
+                task.cancel()
+            await asyncio.gather(*background, stopping, return_exceptions=True)
+            self.feed.close()
+            self.writer.close()
+
+    async def _hold_lease(self) -> None:
+        while True:
+            await self.writer.committed(RenewLease(self.id, self.services.streams))
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+
+
+def _listen(server: grpc.aio.Server, socket: Path) -> None:
+    # The mode must be right from the first moment: whoever connects can read all routes.
+    before = os.umask(0o177)
+    try:
+        server.add_insecure_port(f"unix:{socket}")
+    except RuntimeError as error:
+        raise CannotServe(
+            f"cannot listen on {socket}: {error}; is its folder there, and writable?"
+        ) from error
+    finally:
+        os.umask(before)
+
+
+@contextlib.contextmanager
+def _only_one(socket: Path) -> Iterator[None]:
+    """Two processes on one socket path would take each other's nodes without a word."""
+    if len(os.fsencode(socket)) > SOCKET_PATH_BYTES:
+        raise CannotServe(
+            f"{socket} is longer than the {SOCKET_PATH_BYTES} bytes a unix socket's path may "
+            "have; set HOTSWAP_XDS_SOCKET to a shorter one"
+        )
+    try:
+        lock = os.open(f"{socket}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise CannotServe(
+            f"the folder of {socket} cannot be written ({error.strerror}); "
+            "set HOTSWAP_HOME or HOTSWAP_XDS_SOCKET to a place of yours"
+        ) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotServe(
+                f"another router process serves {socket}; stop it, or give this one a "
+                "HOTSWAP_XDS_SOCKET of its own"
+            ) from error
+        yield
+    finally:
+        os.close(lock)
+
+
+def run_until_signalled(socket: Path) -> None:
+    """SIGTERM and SIGINT end it cleanly. Raises CannotServe."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await RouterProcess(socket).run(stop)
+
+    asyncio.run(main())

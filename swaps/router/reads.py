@@ -1,0 +1,82 @@
+"""Rows to plain values: one statement, so that routes, clusters and watches agree."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from django.db import connection
+
+from swaps.models import Cluster, Route
+from swaps.router.desired import (
+    DesiredCluster,
+    DesiredModel,
+    DesiredRoute,
+    Endpoint,
+    Watch,
+)
+
+# One statement is one view of the database. With several, a route could name a cluster
+# that was retired between them, and every node would be told of a problem that never was.
+_MODELS = """
+SELECT m.id, m.name,
+       r.id, r.revision, r.weights::text, r.pinned::text, r.gone::text, r.sticky_header,
+       (SELECT coalesce(json_agg(json_build_object(
+                   'pk', c.id, 'version', c.version,
+                   'endpoints', c.endpoints, 'paths', c.paths)), '[]')::text
+          FROM swaps_cluster c WHERE c.model_id = m.id AND c.retired_at IS NULL),
+       (SELECT coalesce(json_agg(json_build_object(
+                   'pk', w.id, 'cluster', w.cluster_id, 'revision', w.route_revision)
+                   ORDER BY w.id), '[]')::text
+          FROM swaps_drainwatch w JOIN swaps_cluster c ON c.id = w.cluster_id
+         WHERE c.model_id = m.id AND w.closed_at IS NULL)
+  FROM swaps_servedmodel m LEFT JOIN swaps_route r ON r.model_id = m.id
+ WHERE %(ids)s::bigint[] IS NULL OR m.id = ANY(%(ids)s)
+"""
+
+
+def read_models(model_ids: Collection[int] | None) -> dict[int, DesiredModel]:
+    """The present rows of these models, or of all. Runs in the reading thread."""
+    ids = None if model_ids is None else list(model_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_MODELS, {"ids": ids})
+        return {row[0]: _model(row) for row in cursor.fetchall()}
+
+
+def _model(row: tuple[Any, ...]) -> DesiredModel:
+    model_pk, name, route_pk, revision, weights, pinned, gone, sticky, clusters, watches = row
+    route = None
+    if route_pk is not None:
+        route = DesiredRoute(
+            pk=route_pk,
+            table=Route(pk=route_pk).table_name,
+            revision=revision,
+            weights=json.loads(weights),
+            pinned=json.loads(pinned),
+            gone=json.loads(gone),
+            sticky_header=sticky,
+        )
+    return DesiredModel(
+        pk=model_pk,
+        name=name,
+        route=route,
+        clusters={c["version"]: _cluster(c) for c in json.loads(clusters)},
+        watches=[
+            Watch(w["pk"], Cluster(pk=w["cluster"]).name, w["revision"])
+            for w in json.loads(watches)
+        ],
+    )
+
+
+def _cluster(found: dict[str, Any]) -> DesiredCluster:
+    return DesiredCluster(
+        pk=found["pk"],
+        name=Cluster(pk=found["pk"]).name,
+        version=found["version"],
+        endpoints=[
+            Endpoint(one["address"], one["port"], one.get("tls", False))
+            for one in found["endpoints"]
+        ],
+        infer_path=found["paths"]["infer"],
+        ready_path=found["paths"]["ready"],
+        metadata_path=found["paths"]["metadata"],
+    )

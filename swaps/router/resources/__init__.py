@@ -1,0 +1,1 @@
+"""Desired state as Envoy's configuration: pure, one file a kind of resource."""

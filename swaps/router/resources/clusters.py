@@ -1,0 +1,138 @@
+"""A version's endpoints as an Envoy cluster (CDS)."""
+
+import ipaddress
+import ssl
+from datetime import timedelta
+from functools import cache
+
+from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
+from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
+from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from google.protobuf.any_pb2 import Any
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from swaps.router.desired import DesiredCluster
+
+CONNECT_TIMEOUT = timedelta(seconds=2)
+# Model hosts close idle connections, commonly after 75 s. A request that meets that close on
+# the wire is a 503 no safe retry cures, so we close first: at most half of it.
+IDLE_TIMEOUT = timedelta(seconds=30)
+# The default is 1,024 a cluster, beyond which Envoy answers 503 by itself. How much a host
+# can take is the host's to say (429), so this only guards Envoy's own memory.
+MAX_CONCURRENT = 100_000
+
+HEALTH_INTERVAL = timedelta(seconds=1)
+# A cluster is pushed while its model still loads: look often, so that it is warm soon after.
+HEALTH_INTERVAL_WHILE_UNHEALTHY = timedelta(milliseconds=250)
+# Generous, and three in a row: a host that is merely busy must not lose its traffic.
+HEALTH_TIMEOUT = timedelta(seconds=5)
+UNHEALTHY_AFTER = 3
+
+
+def cluster_problem(cluster: DesiredCluster) -> str | None:
+    """Why Envoy would refuse this cluster, or None. One bad cluster NACKs every later push."""
+    if not cluster.endpoints:
+        return f"version {cluster.version} has no endpoint"
+    if len({endpoint.tls for endpoint in cluster.endpoints}) > 1:
+        return f"version {cluster.version} mixes endpoints with and without TLS"
+    for endpoint in cluster.endpoints:
+        if not endpoint.address:
+            return f"version {cluster.version} has an endpoint without an address"
+        if not 0 < endpoint.port < 65536:
+            return f"version {cluster.version} has an endpoint with port {endpoint.port}"
+    for path in (cluster.infer_path, cluster.ready_path, cluster.metadata_path):
+        if not path.startswith("/") or any(c.isspace() or not c.isprintable() for c in path):
+            return f"version {cluster.version} has the path {path!r}, which is no URL path"
+    return None
+
+
+def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
+    """`desired` must have no `cluster_problem`."""
+    endpoints = [
+        endpoint_components_pb2.LbEndpoint(
+            endpoint=endpoint_components_pb2.Endpoint(
+                address=_socket(endpoint.address, endpoint.port)
+            )
+        )
+        for endpoint in desired.endpoints
+    ]
+    by_address = all(_is_ip(endpoint.address) for endpoint in desired.endpoints)
+    cluster = cluster_pb2.Cluster(
+        name=desired.name,
+        type=cluster_pb2.Cluster.STATIC if by_address else cluster_pb2.Cluster.STRICT_DNS,
+        connect_timeout=CONNECT_TIMEOUT,
+        # Inferences differ in length, so the host with the fewest in flight is the best guess.
+        lb_policy=cluster_pb2.Cluster.LEAST_REQUEST,
+        load_assignment=endpoint_pb2.ClusterLoadAssignment(
+            cluster_name=desired.name,
+            endpoints=[endpoint_components_pb2.LocalityLbEndpoints(lb_endpoints=endpoints)],
+        ),
+        health_checks=[_health_check(desired)],
+    )
+    # Panic mode would send requests to hosts known to be bad.
+    cluster.common_lb_config.healthy_panic_threshold.value = 0
+    cluster.circuit_breakers.thresholds.append(_breakers())
+    protocol = http_protocol_options_pb2.HttpProtocolOptions()
+    protocol.common_http_protocol_options.CopyFrom(
+        protocol_pb2.HttpProtocolOptions(idle_timeout=IDLE_TIMEOUT)
+    )
+    protocol.explicit_http_config.http_protocol_options.SetInParent()
+    if desired.endpoints[0].tls:
+        protocol.upstream_http_protocol_options.auto_sni = True
+        protocol.upstream_http_protocol_options.auto_san_validation = True
+        cluster.transport_socket.name = "tls"
+        cluster.transport_socket.typed_config.CopyFrom(_tls())
+    cluster.typed_extension_protocol_options[
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    ].Pack(protocol)
+    return cluster
+
+
+def _socket(address: str, port: int) -> address_pb2.Address:
+    return address_pb2.Address(
+        socket_address=address_pb2.SocketAddress(address=address, port_value=port)
+    )
+
+
+def _is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
+    # The versioned ready path: a host that is up but has lost this version is not healthy.
+    return health_check_pb2.HealthCheck(
+        timeout=HEALTH_TIMEOUT,
+        interval=HEALTH_INTERVAL,
+        no_traffic_interval=HEALTH_INTERVAL,  # 60 s by default
+        unhealthy_interval=HEALTH_INTERVAL_WHILE_UNHEALTHY,
+        unhealthy_threshold=UInt32Value(value=UNHEALTHY_AFTER),
+        healthy_threshold=UInt32Value(value=1),
+        http_health_check=health_check_pb2.HealthCheck.HttpHealthCheck(
+            path=desired.ready_path, host=desired.endpoints[0].address
+        ),
+    )
+
+
+@cache
+def _breakers() -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
+    limit = UInt32Value(value=MAX_CONCURRENT)
+    return circuit_breaker_pb2.CircuitBreakers.Thresholds(
+        max_connections=limit, max_pending_requests=limit, max_requests=limit, max_retries=limit
+    )
+
+
+@cache
+def _tls() -> Any:
+    context = tls_pb2.UpstreamTlsContext()
+    authorities = ssl.get_default_verify_paths().cafile
+    if authorities:
+        context.common_tls_context.validation_context.trusted_ca.filename = authorities
+    packed = Any()
+    packed.Pack(context)
+    return packed

@@ -1,0 +1,159 @@
+"""The door for inference clients (LDS), and how a path finds its model's table (SRDS)."""
+
+from datetime import timedelta
+
+from envoy.config.accesslog.v3 import accesslog_pb2
+from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
+from envoy.config.core.v3 import (
+    address_pb2,
+    config_source_pb2,
+    protocol_pb2,
+    substitution_format_string_pb2,
+)
+from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
+from envoy.config.route.v3 import scoped_route_pb2
+from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
+from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm_pb2,
+)
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
+from swaps.router.resources.route_tables import PATH_HEADER
+
+LISTENER = "inference"
+STAT_PREFIX = "in"
+
+# A client that never finishes its headers costs a connection, no more.
+HEADERS_TIMEOUT = timedelta(seconds=10)
+# One that never finishes its body holds a place on a host, and so a drain.
+BODY_TIMEOUT = timedelta(minutes=5)
+# A kept-alive connection without requests is closed after this long.
+CONNECTION_IDLE_TIMEOUT = timedelta(minutes=15)
+# Per connection and direction; larger bodies stream through, they are not refused.
+BUFFER_BYTES = 1 << 20
+MAX_HTTP2_STREAMS = 256
+# /v2/models/NAME/…: the third part after the first slash's nothing.
+MODEL_POSITION_IN_PATH = 3
+
+
+def build_listener(address: str, port: int) -> listener_pb2.Listener:
+    listener = listener_pb2.Listener(
+        name=LISTENER,
+        address=address_pb2.Address(
+            socket_address=address_pb2.SocketAddress(address=address, port_value=port)
+        ),
+        per_connection_buffer_limit_bytes=UInt32Value(value=BUFFER_BYTES),
+        # One accept queue a worker: a busy worker does not starve the others' clients.
+        enable_reuse_port=BoolValue(value=True),
+    )
+    network = listener_components_pb2.Filter(name="envoy.filters.network.http_connection_manager")
+    network.typed_config.Pack(_connection_manager())
+    listener.filter_chains.add().filters.append(network)
+    return listener
+
+
+def build_scope(
+    name: str, model_name: str, table: str
+) -> scoped_route_pb2.ScopedRouteConfiguration:
+    fragment = scoped_route_pb2.ScopedRouteConfiguration.Key.Fragment(string_key=model_name)
+    return scoped_route_pb2.ScopedRouteConfiguration(
+        name=name,
+        route_configuration_name=table,
+        key=scoped_route_pb2.ScopedRouteConfiguration.Key(fragments=[fragment]),
+    )
+
+
+def _connection_manager() -> hcm_pb2.HttpConnectionManager:
+    manager = hcm_pb2.HttpConnectionManager(
+        codec_type=hcm_pb2.HttpConnectionManager.AUTO,
+        stat_prefix=STAT_PREFIX,
+        scoped_routes=_scoped_routes(),
+        common_http_protocol_options=protocol_pb2.HttpProtocolOptions(
+            idle_timeout=CONNECTION_IDLE_TIMEOUT,
+            # `x_hs_path` and `x-hs-path` are one header to some servers behind us.
+            headers_with_underscores_action=protocol_pb2.HttpProtocolOptions.REJECT_REQUEST,
+        ),
+        # 5 min by default, for every stream: long inferences are bounded by the routes' own.
+        stream_idle_timeout=timedelta(0),
+        request_headers_timeout=HEADERS_TIMEOUT,
+        request_timeout=BODY_TIMEOUT,
+        # The address that connected is the client. Without it any client could forge
+        # x-forwarded-for, and with it x-envoy-* commands, such as retries of its own.
+        use_remote_address=BoolValue(value=True),
+        normalize_path=BoolValue(value=True),
+        merge_slashes=True,
+        path_with_escaped_slashes_action=hcm_pb2.HttpConnectionManager.REJECT_REQUEST,
+        # A client's id is kept, a missing one is made, and the answer repeats it: one id
+        # from the client's log through ours to the host's.
+        generate_request_id=BoolValue(value=True),
+        preserve_external_request_id=True,
+        always_set_request_id_in_response=True,
+        server_header_transformation=hcm_pb2.HttpConnectionManager.PASS_THROUGH,
+        local_reply_config=_local_replies(),
+    )
+    # Nobody is internal: Envoy takes x-envoy-* commands (retries, timeouts) from internal
+    # clients, and a retry `on 5xx` would run an inference twice.
+    manager.internal_address_config.cidr_ranges.add(
+        address_prefix="255.255.255.255"
+    ).prefix_len.value = 32
+    manager.http2_protocol_options.max_concurrent_streams.value = MAX_HTTP2_STREAMS
+    # Only the router filter. One that pauses on the body (buffer, json_to_metadata, Lua's
+    # body()) would hold half-sent requests in no gauge, past their choice of version, and
+    # the drain proof would be wrong.
+    http_filter = manager.http_filters.add(name="envoy.filters.http.router")
+    http_filter.typed_config.Pack(_router_filter())
+    return manager
+
+
+def _scoped_routes() -> hcm_pb2.ScopedRoutes:
+    ads = config_source_pb2.ConfigSource(
+        ads=config_source_pb2.AggregatedConfigSource(),
+        resource_api_version=config_source_pb2.ApiVersion.V3,
+    )
+    fragment = hcm_pb2.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder()
+    extractor = fragment.header_value_extractor
+    extractor.name = ":path"
+    extractor.element_separator = "/"
+    extractor.index = MODEL_POSITION_IN_PATH
+    return hcm_pb2.ScopedRoutes(
+        name="models",
+        scope_key_builder=hcm_pb2.ScopedRoutes.ScopeKeyBuilder(fragments=[fragment]),
+        rds_config_source=ads,
+        scoped_rds=hcm_pb2.ScopedRds(scoped_rds_config_source=ads),
+    )
+
+
+def _router_filter() -> router_pb2.Router:
+    router = router_pb2.Router(suppress_envoy_headers=True)
+    mutation = header_mutation_pb2.HeaderMutation()
+    mutation.mutations.request_mutations.append(
+        mutation_rules_pb2.HeaderMutation(remove=PATH_HEADER)
+    )
+    strip = router.upstream_http_filters.add(name="envoy.filters.http.header_mutation")
+    strip.typed_config.Pack(mutation)
+    codec = router.upstream_http_filters.add(name="envoy.filters.http.upstream_codec")
+    codec.typed_config.Pack(upstream_codec_pb2.UpstreamCodec())
+    return router
+
+
+def _local_replies() -> hcm_pb2.LocalReplyConfig:
+    """Every answer of our own in the protocol's form, {"error": reason}."""
+    config = hcm_pb2.LocalReplyConfig(body_format=_json("%LOCAL_REPLY_BODY%"))
+    no_route = config.mappers.add(
+        filter=accesslog_pb2.AccessLogFilter(
+            response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=["NR"])
+        )
+    )
+    no_route.body_format_override.CopyFrom(
+        _json("the router knows no model for %REQ(:METHOD)% %REQ(:PATH):200%")
+    )
+    return config
+
+
+def _json(error: str) -> substitution_format_string_pb2.SubstitutionFormatString:
+    body = Struct()
+    body.update({"error": error})
+    return substitution_format_string_pb2.SubstitutionFormatString(json_format=body)

@@ -1,0 +1,185 @@
+"""A model's route as an Envoy route table (RDS): weights, pinned versions, nothing else."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from envoy.config.core.v3 import base_pb2
+from envoy.config.route.v3 import route_components_pb2, route_pb2
+from envoy.type.matcher.v3 import string_pb2
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
+from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute
+
+# Carries the path on the host from a weighted entry to `path_rewrite`: an entry cannot
+# rewrite the path itself. A client's own is overwritten, and it never reaches the host.
+PATH_HEADER = "x-hs-path"
+VERSION_HEADER = "x-model-version"
+
+# A request may run as long as it sends or answers anything; after this long without a sign
+# it is ended, so that a peer that vanished cannot hold a drain for ever.
+REQUEST_IDLE_TIMEOUT = timedelta(minutes=10)
+
+# Retried only while the host cannot have begun to work: a retry after `reset` could run one
+# inference twice.
+SAFE_RETRIES = "connect-failure,refused-stream,reset-before-request"
+# A retry that waits is in no gauge, so the drain proof would miss it: it must wait less
+# than one flush interval (`bootstrap` checks).
+RETRY_BACK_OFF = timedelta(milliseconds=2)
+RETRY_BACK_OFF_MAX = timedelta(milliseconds=5)
+NUM_RETRIES = 3
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_Entry = route_components_pb2.WeightedCluster.ClusterWeight
+
+
+def route_problem(model: DesiredModel, route: DesiredRoute) -> str | None:
+    """Why this route cannot be pushed, or None. Envoy accepts some of these silently."""
+    what = f"route of {model.name} revision {route.revision}"
+    if route.weights and sum(route.weights.values()) != 100:
+        return f"{what}: weights sum to {sum(route.weights.values())}, not 100"
+    if any(weight < 0 for weight in route.weights.values()):
+        return f"{what}: a weight is negative"
+    for version in sorted(active_versions(route)):
+        if version in route.gone:
+            return f"{what}: version {version} is both served and gone"
+        if version not in model.clusters:
+            return f"{what}: version {version} has no cluster"
+    if route.sticky_header and not _HEADER_NAME.fullmatch(route.sticky_header):
+        return f"{what}: {route.sticky_header!r} is no header name"
+    return None
+
+
+def active_versions(route: DesiredRoute) -> set[str]:
+    """Versions that some path of this table leads to."""
+    return {v for v, weight in route.weights.items() if weight} | set(route.pinned)
+
+
+def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.RouteConfiguration:
+    """`route` must have no `route_problem`."""
+    base = f"/v2/models/{model.name}"
+    host = route_components_pb2.VirtualHost(name=route.table, domains=["*"])
+    weights = {version: weight for version, weight in route.weights.items() if weight}
+    verbs = (("POST", "/infer"), ("GET", "/ready"), ("GET", ""))
+
+    for method, verb in verbs:
+        if weights:
+            action = _forward(model.clusters, weights, verb, route.sticky_header)
+            host.routes.append(_exactly(method, base + verb, action))
+        else:
+            host.routes.append(
+                _refuse_exactly(method, base + verb, f"no version of {model.name} is active")
+            )
+    for version in sorted(active_versions(route)):
+        for method, verb in verbs:
+            action = _forward(model.clusters, {version: 100}, verb, "")
+            host.routes.append(_exactly(method, f"{base}/versions/{version}{verb}", action))
+    for version in sorted(route.gone):
+        reason = f"version {version} of {model.name} is gone: its traffic was drained"
+        host.routes.append(_refuse_below(f"{base}/versions/{version}", 410, reason))
+    host.routes.append(
+        _refuse_below(f"{base}/versions", 404, f"{model.name} has no such version or verb here")
+    )
+    # Also what keeps load, unload and the repository index away from clients.
+    otherwise = _refuse(404, f"{model.name} serves POST infer, GET ready and GET metadata here")
+    otherwise.match.prefix = "/"
+    host.routes.append(otherwise)
+    return route_pb2.RouteConfiguration(
+        name=route.table,
+        virtual_hosts=[host],
+        internal_only_headers=[PATH_HEADER],
+        # A table that names a cluster Envoy does not have is a NACK, not a row of 503s.
+        validate_clusters=BoolValue(value=True),
+    )
+
+
+def _path_on_host(cluster: DesiredCluster, verb: str) -> str:
+    match verb:
+        case "/infer":
+            return cluster.infer_path
+        case "/ready":
+            return cluster.ready_path
+        case _:
+            return cluster.metadata_path
+
+
+def _forward(
+    clusters: Mapping[str, DesiredCluster],
+    weights: Mapping[str, int],
+    verb: str,
+    sticky_header: str,
+) -> route_components_pb2.RouteAction:
+    entries = [
+        _Entry(
+            name=clusters[version].name,
+            weight=UInt32Value(value=weight),
+            request_headers_to_add=[
+                _overwrite(PATH_HEADER, _path_on_host(clusters[version], verb))
+            ],
+            response_headers_to_add=[_overwrite(VERSION_HEADER, version)],
+        )
+        for version, weight in sorted(weights.items())
+    ]
+    action = route_components_pb2.RouteAction(
+        weighted_clusters=route_components_pb2.WeightedCluster(clusters=entries),
+        path_rewrite=f"%REQ({PATH_HEADER})%",
+        timeout=timedelta(0),  # 15 s by default; inferences take what they take
+        idle_timeout=REQUEST_IDLE_TIMEOUT,
+        retry_policy=route_components_pb2.RetryPolicy(
+            retry_on=SAFE_RETRIES,
+            num_retries=UInt32Value(value=NUM_RETRIES),
+            retry_back_off=route_components_pb2.RetryPolicy.RetryBackOff(
+                base_interval=RETRY_BACK_OFF, max_interval=RETRY_BACK_OFF_MAX
+            ),
+        ),
+    )
+    if sticky_header:
+        action.weighted_clusters.use_hash_policy.value = True
+        action.hash_policy.add().header.header_name = sticky_header
+    return action
+
+
+def _overwrite(name: str, value: str) -> base_pb2.HeaderValueOption:
+    return base_pb2.HeaderValueOption(
+        # "%" begins a command in a header value.
+        header=base_pb2.HeaderValue(key=name, value=value.replace("%", "%%")),
+        append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _match(method: str, path: str) -> route_components_pb2.RouteMatch:
+    return route_components_pb2.RouteMatch(
+        path=path,
+        headers=[
+            route_components_pb2.HeaderMatcher(
+                name=":method", string_match=string_pb2.StringMatcher(exact=method)
+            )
+        ],
+    )
+
+
+def _exactly(
+    method: str, path: str, action: route_components_pb2.RouteAction
+) -> route_components_pb2.Route:
+    return route_components_pb2.Route(match=_match(method, path), route=action)
+
+
+def _refuse(status: int, reason: str) -> route_components_pb2.Route:
+    # Plain text: the listener's local reply format puts it into {"error": ...}.
+    return route_components_pb2.Route(
+        direct_response=route_components_pb2.DirectResponseAction(
+            status=status, body=base_pb2.DataSource(inline_string=reason)
+        )
+    )
+
+
+def _refuse_exactly(method: str, path: str, reason: str) -> route_components_pb2.Route:
+    route = _refuse(503, reason)
+    route.match.CopyFrom(_match(method, path))
+    return route
+
+
+def _refuse_below(prefix: str, status: int, reason: str) -> route_components_pb2.Route:
+    route = _refuse(status, reason)
+    route.match.path_separated_prefix = prefix
+    return route

@@ -1,0 +1,132 @@
+"""The one thread that writes: in order, many writes a transaction, through any outage."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from swaps.live.notify import notify_nodes
+from swaps.live.wake import wake_swaps_of
+from swaps.router.writes import Write
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 0.2
+
+OUTAGE = (OperationalError, InterfaceError)
+
+
+class RowWriter:
+    """Takes writes at once and commits them soon; what was seen is not lost to an outage.
+
+    After each commit the swaps it touches are woken, in another thread: a Valkey that
+    hangs must not hold up acks and proofs.
+    """
+
+    def __init__(self, *, wake: Callable[[Iterable[int]], None] = wake_swaps_of) -> None:
+        self._wake = wake
+        self._pending: list[tuple[Write, asyncio.Future[None] | None]] = []
+        self._some = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="rows")
+        self._waking = ThreadPoolExecutor(1, thread_name_prefix="wake")
+        self._to_wake: set[int] = set()
+        self._wakes: asyncio.Future[None] | None = None
+
+    def add(self, *writes: Write) -> None:
+        """Queue; returns at once."""
+        if writes:
+            self._pending += [(write, None) for write in writes]
+            self._idle.clear()
+            self._some.set()
+
+    async def committed(self, write: Write) -> None:
+        """Queue, and return once it is committed, however long Postgres is away."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append((write, done))
+        self._idle.clear()
+        self._some.set()
+        await done
+
+    async def flushed(self) -> None:
+        """Return once nothing is waiting to be written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            batch, self._pending = self._pending, []
+            models = await self._commit(loop, [write for write, _ in batch])
+            for _, done in batch:
+                if done is not None and not done.done():
+                    done.set_result(None)
+            self._wake_soon(loop, models)
+            if not self._pending:
+                self._idle.set()
+
+    def close(self) -> None:
+        self._writing.submit(connection.close)
+        self._writing.shutdown(wait=True)
+        self._waking.submit(connection.close)
+        self._waking.shutdown(wait=True, cancel_futures=False)
+
+    async def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[Write]) -> set[int]:
+        away = False
+        while True:
+            try:
+                models = await loop.run_in_executor(self._writing, _write_all, batch)
+            except OUTAGE as error:
+                if not away:
+                    log.error(
+                        "Postgres is not reachable; routers serve on, acks and proofs wait",
+                        reason=str(error).strip(),
+                    )
+                away = True
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if away:
+                log.info("Postgres is back; acks and proofs are written again")
+            return models
+
+    def _wake_soon(self, loop: asyncio.AbstractEventLoop, models: set[int]) -> None:
+        self._to_wake |= models
+        if self._to_wake and (self._wakes is None or self._wakes.done()):
+            models, self._to_wake = self._to_wake, set()
+            self._wakes = loop.run_in_executor(self._waking, self._wake_now, models)
+            self._wakes.add_done_callback(lambda _: self._wake_soon(loop, set()))
+
+    def _wake_now(self, models: set[int]) -> None:
+        try:
+            self._wake(models)
+        except OUTAGE as error:
+            connection.close()
+            log.warning(
+                "wake-up not sent, the sweep will find the swaps", reason=str(error).strip()
+            )
+
+
+def _write_all(batch: list[Write]) -> set[int]:
+    try:
+        return _in_one_transaction(batch)
+    except OUTAGE:
+        connection.close()
+        raise
+    except DatabaseError:
+        if len(batch) == 1:
+            log.exception("a row could not be written and is left out", write=repr(batch[0]))
+            return set()
+        # One write that Postgres refuses must not take the others with it.
+        return {model for write in batch for model in _write_all([write])}
+
+
+def _in_one_transaction(batch: list[Write]) -> set[int]:
+    with transaction.atomic():
+        models = {model for write in batch for model in write.execute()}
+        notify_nodes(models)
+    return models

@@ -1,0 +1,251 @@
+"""The two gRPC services Envoys connect to: configuration (ADS) and metrics.
+
+On a unix socket that only its owner may open: whoever can reach it can route.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from envoy.config.core.v3 import base_pb2
+from envoy.service.discovery.v3 import discovery_pb2
+
+from swaps.live.gauges import publish_node_gauges
+from swaps.router.metrics_messages import (
+    METRICS_SERVICE,
+    STREAM_METRICS,
+    StreamMetricsMessage,
+    StreamMetricsResponse,
+)
+from swaps.router.node_gauges import FlushParser, NodeGauges
+from swaps.router.node_session import NodeRefuses, NodeSession, Outcome, RouteAcked, RouteRefused
+from swaps.router.resources.listeners import LISTENER, build_listener
+from swaps.router.row_writer import OUTAGE, RowWriter
+from swaps.router.snapshot import resource
+from swaps.router.state_feed import StateFeed
+from swaps.router.writes import (
+    NodeAway,
+    NodeConnected,
+    NodeRefusal,
+    RouteNacked,
+    RouteTaken,
+    StreamOf,
+    Write,
+    incarnation_known,
+)
+
+log = structlog.get_logger(__name__)
+
+DISCOVERY_SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+STREAM_DISCOVERY = "StreamAggregatedResources"
+# At most four a second: pages merge more anyway.
+PUBLISH_SECONDS = 0.25
+INCARNATION_POLL_SECONDS = 0.1
+LISTENER_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """What an Envoy says of itself in `node` (see `bootstrap`)."""
+
+    node_id: str
+    nonce: str
+    listen_address: str
+    listen_port: int
+
+    @classmethod
+    def of(cls, node: base_pb2.Node) -> "NodeIdentity":
+        """Raises ValueError when the node was not started from our bootstrap."""
+        metadata = node.metadata.fields
+        missing = [key for key in ("nonce", "listen_address", "listen_port") if key not in metadata]
+        if not node.id or missing:
+            raise ValueError(
+                f"node {node.id!r} lacks {', '.join(missing) or 'an id'} in its metadata; "
+                "start it with a bootstrap made by Hotswap"
+            )
+        return cls(
+            node.id,
+            metadata["nonce"].string_value,
+            metadata["listen_address"].string_value,
+            int(metadata["listen_port"].number_value),
+        )
+
+
+class XdsServices:
+    """Both services of one router process."""
+
+    def __init__(self, *, router: uuid.UUID, feed: StateFeed, writer: RowWriter) -> None:
+        self.router = router
+        self._feed = feed
+        self._writer = writer
+        self._sessions: dict[uuid.UUID, NodeSession] = {}
+
+    @property
+    def streams(self) -> list[uuid.UUID]:
+        return list(self._sessions)
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        discovery = grpc.stream_stream_rpc_method_handler(
+            self._stream_discovery,
+            request_deserializer=discovery_pb2.DiscoveryRequest.FromString,
+            response_serializer=discovery_pb2.DiscoveryResponse.SerializeToString,
+        )
+        metrics = grpc.stream_unary_rpc_method_handler(
+            self._stream_metrics,
+            request_deserializer=StreamMetricsMessage.FromString,
+            response_serializer=StreamMetricsResponse.SerializeToString,
+        )
+        server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(
+                    DISCOVERY_SERVICE, {STREAM_DISCOVERY: discovery}
+                ),
+                grpc.method_handlers_generic_handler(METRICS_SERVICE, {STREAM_METRICS: metrics}),
+            )
+        )
+
+    # --- configuration
+
+    async def _stream_discovery(
+        self, requests: AsyncIterator[discovery_pb2.DiscoveryRequest], context: Any
+    ) -> None:
+        first = await anext(aiter(requests), None)
+        if first is None:
+            return
+        try:
+            node = NodeIdentity.of(first.node)
+        except ValueError as error:
+            log.warning("node refused", reason=str(error))
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return
+        of = StreamOf(node.nonce, self.router, uuid.uuid4())
+        bound = log.bind(node=node.node_id, incarnation=node.nonce[:8], stream=str(of.stream)[:8])
+        # The row first, the routes after: whoever commits a revision from now on sees this
+        # node among those that must take it, and whatever was committed before is read.
+        await self._writer.committed(NodeConnected(of, node.node_id))
+        snapshot = await self._feed.reread()
+        listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))
+        session = NodeSession(listener, snapshot)
+        self._sessions[of.stream] = session
+        bound.info("node connected", listens=f"{node.listen_address}:{node.listen_port}")
+        try:
+            await self._serve(session, of, first, requests, context, bound)
+        finally:
+            del self._sessions[of.stream]
+            self._writer.add(NodeAway(of))
+            bound.warning("node away: its stream ended, and it blocks drains until it is back")
+
+    async def _serve(
+        self,
+        session: NodeSession,
+        of: StreamOf,
+        first: discovery_pb2.DiscoveryRequest,
+        requests: AsyncIterator[discovery_pb2.DiscoveryRequest],
+        context: Any,
+        bound: Any,
+    ) -> None:
+        something = asyncio.Event()
+
+        def on_change() -> None:
+            session.set_snapshot(self._feed.snapshot)
+            something.set()
+
+        async def read() -> None:
+            async for request in requests:
+                session.on_request(request)
+                self._record(session, of, bound)
+                something.set()
+
+        session.on_request(first)
+        stop_listening = self._feed.on_change(on_change)
+        on_change()
+        reading = asyncio.create_task(read())
+        reading.add_done_callback(lambda _: something.set())
+        retry_at = time.monotonic() + LISTENER_RETRY_SECONDS
+        try:
+            while not reading.done():
+                for response in session.take_responses():
+                    await context.write(response)
+                self._record(session, of, bound)
+                try:
+                    async with asyncio.timeout(max(0.1, retry_at - time.monotonic())):
+                        await something.wait()
+                except TimeoutError:
+                    session.retry_refused_listener()
+                    retry_at = time.monotonic() + LISTENER_RETRY_SECONDS
+                something.clear()
+        finally:
+            stop_listening()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _record(self, session: NodeSession, of: StreamOf, bound: Any) -> None:
+        outcomes = session.take_outcomes()
+        for outcome in outcomes:
+            match outcome:
+                case RouteAcked(route_pk, revision):
+                    bound.info("route applied", route=route_pk, revision=revision)
+                case RouteRefused(route_pk, revision, detail):
+                    bound.error("route refused", route=route_pk, revision=revision, reason=detail)
+                case NodeRefuses(detail) if detail:
+                    bound.error("configuration refused", reason=detail)
+                case NodeRefuses():
+                    bound.info("configuration accepted again")
+        self._writer.add(*(_write_of(outcome, of) for outcome in outcomes))
+
+    # --- metrics
+
+    async def _stream_metrics(self, messages: AsyncIterator[Any], context: Any) -> Any:
+        # The node says who it is in the first message only.
+        first = await anext(aiter(messages), None)
+        if first is None:
+            return StreamMetricsResponse()
+        try:
+            node = NodeIdentity.of(first.identifier.node)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return None
+        parser, gauges = FlushParser(), NodeGauges(node.nonce)
+        known = asyncio.create_task(self._until_known(node.nonce))
+        publishing: asyncio.Future[None] | None = None
+        publish_at = 0.0
+        try:
+            async for message in messages:
+                # What a node's gauges say cannot be written before the node's row is there.
+                if not known.done():
+                    continue
+                parsed = parser.parse(message)
+                self._writer.add(*gauges.on_flush(parsed, self._feed.snapshot.questions))
+                now = time.monotonic()
+                if now >= publish_at and (publishing is None or publishing.done()):
+                    publish_at = now + PUBLISH_SECONDS
+                    publishing = asyncio.get_running_loop().run_in_executor(
+                        None, publish_node_gauges, node.nonce, gauges.gauges()
+                    )
+        finally:
+            known.cancel()
+        return StreamMetricsResponse()
+
+    async def _until_known(self, nonce: str) -> None:
+        while True:
+            try:
+                if await self._feed.in_reading_thread(incarnation_known, nonce):
+                    return
+            except OUTAGE:
+                pass  # the feed says so; asked again below
+            await asyncio.sleep(INCARNATION_POLL_SECONDS)
+
+
+def _write_of(outcome: Outcome, of: StreamOf) -> Write:
+    match outcome:
+        case RouteAcked(route_pk, revision):
+            return RouteTaken(of, route_pk, revision)
+        case RouteRefused(route_pk, revision, detail):
+            return RouteNacked(of, route_pk, revision, detail)
+        case NodeRefuses(detail):
+            return NodeRefusal(of, detail)
