@@ -1,0 +1,98 @@
+"""Model hosts: what they are, whether they answer, what is on them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from swaps.adapters.contract import HostAddress
+from swaps.adapters.errors import Unsupported
+from swaps.adapters.registry import adapter_for
+from swaps.models import ModelHost, Placement
+from swaps.readings.json_form import Reading
+from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementReading:
+    model: str
+    version: str
+    desired: str
+    status: str
+    reason: str
+    digest: str | None
+    size_bytes: int | None
+    observed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHostReading(Reading):
+    """A host. Its control token is never shown, only whether there is one."""
+
+    name: str
+    kind: str
+    url: str
+    health: str  # unknown, healthy, unreachable
+    health_reason: str | None
+    last_seen_at: datetime | None
+    boot_id: str | None
+    has_control_token: bool
+    max_concurrent_loads: int
+    capabilities: dict[str, Any] | None  # null: no adapter of that kind
+    versions: list[PlacementReading]
+
+
+def read_host(name: str) -> ModelHostReading:
+    """Raises ModelHost.DoesNotExist."""
+    return _read_each([ModelHost.objects.get(name=name)])[0]
+
+
+def read_hosts(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[ModelHostReading]:
+    """By name. Raises CursorInvalid."""
+    found = ModelHost.objects.order_by("name")
+    if cursor is not None:
+        found = found.filter(name__gt=from_cursor(cursor, str)[0])
+    rows = list(found[: limit + 1])
+    return cut(rows, limit, lambda host: [host.name], _read_each(rows[:limit]))
+
+
+def _read_each(hosts: Sequence[ModelHost]) -> list[ModelHostReading]:
+    placed: dict[int, list[Placement]] = {}
+    for row in Placement.objects.select_related("model").filter(host__in=hosts):
+        placed.setdefault(row.host_id, []).append(row)
+    return [_reading(host, placed.get(host.pk, [])) for host in hosts]
+
+
+def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
+    return ModelHostReading(
+        name=host.name,
+        kind=host.kind,
+        url=host.url,
+        health=host.health,
+        health_reason=host.health_reason or None,
+        last_seen_at=host.last_seen_at,
+        boot_id=host.boot_id or None,
+        has_control_token=bool(host.control_token),
+        max_concurrent_loads=host.max_concurrent_loads,
+        capabilities=_capabilities(host),
+        versions=[
+            PlacementReading(
+                model=row.model.name,
+                version=row.version,
+                desired=row.desired,
+                status=row.observed,
+                reason=row.observed_reason,
+                digest=row.digest or None,
+                size_bytes=row.size_bytes,
+                observed_at=row.observed_at,
+            )
+            for row in placements
+        ],
+    )
+
+
+def _capabilities(host: ModelHost) -> dict[str, Any] | None:
+    try:
+        return asdict(adapter_for(host.kind, HostAddress(host.name, host.url)).capabilities)
+    except Unsupported:
+        return None

@@ -1,0 +1,151 @@
+"""Models: what serves, which versions there are and where, what is open and in line."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from swaps.domain.states import SwapState
+from swaps.models import ServedModel, SwapOperation
+from swaps.readings.fleet import ModelRows, read_fleet
+from swaps.readings.json_form import Reading
+from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
+from swaps.readings.traffic import Traffic, in_flight, traffic_of
+
+
+@dataclass(frozen=True, slots=True)
+class VersionOnHost:
+    host: str
+    status: str
+    desired: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionReading(Reading):
+    version: str
+    active: bool
+    weight: int
+    in_flight: int | None
+    hosts: list[VersionOnHost]
+    traffic: Traffic | None  # null: no router has it
+
+
+@dataclass(frozen=True, slots=True)
+class RouteReading:
+    """Applied: the weights that every required node serves by, null until they agree."""
+
+    revision: int
+    weights: dict[str, int]
+    applied: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedSwap:
+    id: uuid.UUID
+    from_version: str | None
+    to_version: str
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReading(Reading):
+    name: str
+    hosts: list[str]
+    sample_request: Any
+    versions: list[VersionReading]
+    route: RouteReading
+    open_swap: uuid.UUID | None
+    queue: list[QueuedSwap]
+    queue_held_reason: str | None
+    default_strategy: Any
+    drain_timeout_seconds: int
+    load_timeout_seconds: int
+    on_drain_timeout: str
+    keep_warm_seconds: int
+
+
+def read_model(name: str) -> ModelReading:
+    """Raises ServedModel.DoesNotExist."""
+    return _read_each([ServedModel.objects.only("pk").get(name=name).pk])[0]
+
+
+def read_models(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[ModelReading]:
+    """By name. Raises CursorInvalid."""
+    found = ServedModel.objects.order_by("name")
+    if cursor is not None:
+        found = found.filter(name__gt=from_cursor(cursor, str)[0])
+    rows = list(found.values_list("pk", "name")[: limit + 1])
+    return cut(rows, limit, lambda row: [row[1]], _read_each([pk for pk, _ in rows[:limit]]))
+
+
+def _read_each(pks: Sequence[int]) -> list[ModelReading]:
+    fleet = read_fleet(pks)
+    return [_reading(fleet[pk]) for pk in pks]
+
+
+def _reading(rows: ModelRows) -> ModelReading:
+    model, route = rows.model, rows.route
+    versions = {row.version for row in rows.placements} | set(rows.weights) | set(rows.clusters)
+    return ModelReading(
+        name=model.name,
+        hosts=sorted({row.host.name for row in rows.placements}),
+        sample_request=model.sample_request,
+        versions=[_version(rows, version) for version in sorted(versions)],
+        route=RouteReading(
+            revision=route.revision if route else 0,
+            weights=rows.weights,
+            applied=rows.weights if rows.applied else None,
+        ),
+        open_swap=rows.open_swap.pk if rows.open_swap else None,
+        queue=[
+            QueuedSwap(swap.pk, swap.from_version, swap.to_version, swap.requested_by)
+            for swap in rows.queue
+        ],
+        queue_held_reason=model.queue_held_reason or None,
+        default_strategy=model.default_strategy or None,
+        drain_timeout_seconds=model.drain_timeout_seconds,
+        load_timeout_seconds=model.load_timeout_seconds,
+        on_drain_timeout=model.on_drain_timeout,
+        keep_warm_seconds=model.keep_warm_seconds,
+    )
+
+
+def _version(rows: ModelRows, version: str) -> VersionReading:
+    cluster = rows.clusters.get(version)
+    gauges = [node.gauges for node in rows.nodes]
+    nonces = [node.row.nonce for node in rows.nodes]
+    return VersionReading(
+        version=version,
+        active=is_active(rows, version),
+        weight=rows.weights.get(version, 0),
+        in_flight=in_flight(cluster.name, gauges) if cluster else None,
+        hosts=[
+            VersionOnHost(row.host.name, row.observed, row.desired, row.observed_reason)
+            for row in rows.placements
+            if row.version == version
+        ],
+        traffic=traffic_of(cluster.name, nonces, gauges) if cluster else None,
+    )
+
+
+def is_active(rows: ModelRows, version: str) -> bool:
+    """Ready, and holding weight, or holding none but not yet past the point of no return."""
+    if not rows.ready_hosts(version):
+        return False
+    if rows.weights.get(version, 0) > 0:
+        return True
+    return rows.open_swap is not None and _may_return(rows.open_swap, version)
+
+
+def _may_return(swap: SwapOperation, version: str) -> bool:
+    if swap.past_return_at is not None:
+        return False
+    match SwapState(swap.state):
+        case SwapState.OLD_VERSION_DRAINING:
+            return version == swap.from_version
+        case SwapState.ROLLING_BACK:
+            # Until it had weight it was never active.
+            return version == swap.to_version and swap.revision is not None
+        case _:
+            return False

@@ -1,0 +1,152 @@
+"""The router: its processes, every node's incarnations, and what each has applied."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+from swaps.live.gauges import read_node_gauges
+from swaps.models import NodeIncarnation, Route, RouteOnNode, RouterProcess
+from swaps.models.nodes import REQUIRED_NODE_STATES
+from swaps.readings.json_form import Reading
+from swaps.readings.traffic import remember
+
+# Incarnations that ended are history: the newest of them are enough.
+ENDED_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOnNodeReading:
+    model: str
+    revision: int  # the newest that it ACKed; 0: none
+    applied: bool  # it is the present one
+    acked_at: datetime | None
+    refused_revision: int | None
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncarnationReading:
+    """One run of one Envoy. `required`: it must agree before anything counts as applied."""
+
+    node: str
+    nonce: str
+    state: str  # connected, away, reaped, retired
+    required: bool
+    router: uuid.UUID | None
+    connected_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None
+    ended_reason: str | None
+    refusal: str | None
+    gauges_fresh: bool
+    in_flight: int | None  # requests on all clusters; null: not heard of lately
+    routes: list[RouteOnNodeReading]
+
+
+@dataclass(frozen=True, slots=True)
+class RouterProcessReading:
+    id: uuid.UUID
+    started_at: datetime
+    lease_until: datetime
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRouteReading:
+    model: str
+    revision: int
+    weights: dict[str, int]
+    applied: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouterReading(Reading):
+    processes: list[RouterProcessReading]
+    nodes: list[IncarnationReading]
+    routes: list[ModelRouteReading]
+
+
+def read_router() -> RouterReading:
+    required = list(NodeIncarnation.objects.filter(state__in=REQUIRED_NODE_STATES))
+    ended = list(
+        NodeIncarnation.objects.exclude(state__in=REQUIRED_NODE_STATES).order_by("-connected_at")[
+            :ENDED_SHOWN
+        ]
+    )
+    routes = list(Route.objects.select_related("model").order_by("model__name"))
+    present = {route.pk: route for route in routes}
+    acks: dict[int, list[RouteOnNode]] = {}
+    for row in RouteOnNode.objects.filter(incarnation__in=required):
+        acks.setdefault(row.incarnation_id, []).append(row)
+    gauges = read_node_gauges([node.nonce for node in required])
+    shown = {node.nonce: one for node, one in zip(required, gauges, strict=True)}
+    remember(shown)
+
+    nodes = []
+    for node in [*required, *ended]:
+        counted = shown.get(node.nonce)
+        nodes.append(
+            IncarnationReading(
+                node=node.node_id,
+                nonce=node.nonce,
+                state=node.state,
+                required=node.nonce in shown,
+                router=node.router_id,
+                connected_at=node.connected_at,
+                last_seen_at=node.last_seen_at,
+                ended_at=node.ended_at,
+                ended_reason=node.ended_reason or None,
+                refusal=node.nack or None,
+                gauges_fresh=counted is not None,
+                in_flight=sum(
+                    one.get("active", 0) + one.get("pending", 0) for one in counted.values()
+                )
+                if counted is not None
+                else None,
+                routes=[_on_node(row, present[row.route_id]) for row in acks.get(node.pk, [])],
+            )
+        )
+    return RouterReading(
+        processes=_processes(),
+        nodes=nodes,
+        routes=[_route(route, required, acks) for route in routes],
+    )
+
+
+def _on_node(row: RouteOnNode, route: Route) -> RouteOnNodeReading:
+    return RouteOnNodeReading(
+        model=route.model.name,
+        revision=row.revision,
+        applied=row.revision >= route.revision,
+        acked_at=row.acked_at,
+        refused_revision=row.nacked_revision,
+        refusal=row.nack_detail or None,
+    )
+
+
+def _route(
+    route: Route, required: list[NodeIncarnation], acks: dict[int, list[RouteOnNode]]
+) -> ModelRouteReading:
+    applied = bool(required) and all(
+        any(
+            row.route_id == route.pk and row.revision >= route.revision
+            for row in acks.get(n.pk, [])
+        )
+        for n in required
+    )
+    return ModelRouteReading(
+        model=route.model.name,
+        revision=route.revision,
+        weights=route.weights,
+        applied=route.weights if applied else None,
+    )
+
+
+def _processes() -> list[RouterProcessReading]:
+    rows = RouterProcess.objects.annotate(
+        live=ExpressionWrapper(Q(lease_until__gt=Now()), output_field=BooleanField())
+    ).order_by("-lease_until")[:ENDED_SHOWN]
+    return [RouterProcessReading(row.pk, row.started_at, row.lease_until, row.live) for row in rows]

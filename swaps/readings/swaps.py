@@ -1,0 +1,226 @@
+"""A swap as people and programs see it, and the list of swaps."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from swaps.domain.states import END_STATES, SwapState
+from swaps.models import SwapOperation
+from swaps.readings.fleet import ModelRows, read_fleet
+from swaps.readings.json_form import Reading
+from swaps.readings.pages import DEFAULT_LIMIT, CursorInvalid, Page, cut, from_cursor
+from swaps.readings.sentences import waiting_for
+from swaps.readings.swap_parts import (
+    HostReading,
+    NodeReading,
+    StepReading,
+    Timings,
+    commands_of,
+    deadline_of,
+    hosts_of,
+    nodes_of,
+    steps_of,
+    timings_of,
+)
+from swaps.readings.traffic import Traffic, in_flight, observed_weights, traffic_of
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Integer percent by version. Applied: null until every required node agrees.
+
+    Observed: the share of answers in the last seconds; null when unknown.
+    """
+
+    requested: dict[str, int]
+    applied: dict[str, int] | None
+    observed: dict[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwapReading(Reading):
+    id: uuid.UUID
+    model_name: str
+    from_version: str | None
+    to_version: str
+    state: str
+    phase: str
+    start_time: datetime
+    end_time: datetime | None
+    error_message: str | None
+    weights: Weights
+    in_flight: dict[str, int | None]  # from, to
+    traffic: dict[str, Traffic]  # by version; those in the routers now
+    waiting_for: str | None
+    steps: list[StepReading]
+    strategy: str
+    step_index: int
+    deadline: datetime | None
+    generation: int
+    revision: int | None
+    reason: str
+    requested_by: str
+    hosts: list[HostReading]
+    nodes: list[NodeReading]
+    timings: Timings
+    commands: dict[str, str | None]
+    paused: bool
+    queued: bool
+    queue_position: int | None  # 1 is next
+    cleanup_pending: bool
+    past_point_of_no_return: bool
+    drained_at: datetime | None
+    forced_by: str
+    reverses: uuid.UUID | None
+    drain_timeout_seconds: int
+    load_timeout_seconds: int
+    swap_timeout_seconds: int | None
+    on_drain_timeout: str
+    keep_warm_seconds: int
+    min_ready_hosts: int | None
+
+
+def read_swap(swap: SwapOperation) -> SwapReading:
+    return read_each([swap])[0]
+
+
+def read_each(swaps: Sequence[SwapOperation]) -> list[SwapReading]:
+    """The readings of these swaps: a fixed number of queries, however many they are."""
+    fleet = read_fleet(
+        {swap.model_id for swap in swaps}, watches={swap.drain_watch_id for swap in swaps}
+    )
+    return [_reading(swap, fleet[swap.model_id]) for swap in swaps]
+
+
+def read_swaps(
+    model: str | None = None,
+    state: str | None = None,
+    *,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[SwapReading]:
+    """Newest first. `state` is a state's name. Raises CursorInvalid."""
+    found = SwapOperation.objects.order_by("-start_time", "-pk")
+    if model is not None:
+        found = found.filter(model__name=model)
+    if state is not None:
+        found = found.filter(state=state)
+    if cursor is not None:
+        began, last = from_cursor(cursor, str, str)
+        try:
+            start, pk = datetime.fromisoformat(str(began)), uuid.UUID(str(last))
+        except ValueError as error:
+            raise CursorInvalid("the cursor is of another list") from error
+        if start.tzinfo is None:
+            raise CursorInvalid("the cursor is of another list")
+        found = found.filter(Q(start_time__lt=start) | Q(start_time=start, pk__lt=pk))
+    rows = list(found[: limit + 1])
+    return cut(
+        rows,
+        limit,
+        lambda swap: [swap.start_time.isoformat(), str(swap.pk)],
+        read_each(rows[:limit]) if rows else [],
+    )
+
+
+def open_swaps() -> list[SwapReading]:
+    """Every swap that is not over, those in line included, the oldest first."""
+    rows = SwapOperation.objects.exclude(state__in=END_STATES).order_by("start_time", "pk")
+    return read_each(list(rows))
+
+
+def _reading(swap: SwapOperation, rows: ModelRows) -> SwapReading:
+    state = SwapState(swap.state)
+    # What is over is not about the model's present route, unless that is still its own.
+    current = state not in END_STATES or (
+        rows.route is not None and swap.revision == rows.route.revision
+    )
+    versions = [version for version in (swap.from_version, swap.to_version) if version]
+    clusters = {v: rows.clusters[v].name for v in versions if v in rows.clusters}
+    gauges = [node.gauges for node in rows.nodes]
+    nonces = [node.row.nonce for node in rows.nodes]
+
+    counts: dict[str, int | None] = {}
+    for version in versions:
+        known = current and version in clusters
+        counts[version] = in_flight(clusters[version], gauges) if known else None
+    steps = steps_of(swap, rows.now)
+    deadline = deadline_of(swap, rows)
+    drained_version = swap.to_version if state is SwapState.ROLLING_BACK else swap.from_version
+    position = next((i for i, other in enumerate(rows.queue, 1) if other.pk == swap.pk), None)
+    return SwapReading(
+        id=swap.pk,
+        model_name=rows.model.name,
+        from_version=swap.from_version,
+        to_version=swap.to_version,
+        state=swap.state,
+        phase=swap.phase.value,
+        start_time=swap.start_time,
+        end_time=swap.end_time,
+        error_message=swap.error_message if state is SwapState.FAILED else None,
+        weights=_weights(swap, rows, current, nonces, clusters),
+        in_flight={
+            "from": counts.get(swap.from_version or ""),
+            "to": counts.get(swap.to_version),
+        },
+        traffic={
+            version: traffic_of(cluster, nonces, gauges) for version, cluster in clusters.items()
+        }
+        if current
+        else {},
+        waiting_for=waiting_for(
+            swap,
+            rows,
+            draining=counts.get(drained_version or ""),
+            steps=steps,
+            deadline=deadline,
+        ),
+        steps=steps,
+        strategy=str(swap.strategy.get("name", "custom")),
+        step_index=swap.step_index,
+        deadline=deadline,
+        generation=swap.generation,
+        revision=swap.revision,
+        reason=swap.reason,
+        requested_by=swap.requested_by,
+        hosts=hosts_of(swap, rows),
+        nodes=nodes_of(swap, rows),
+        timings=timings_of(swap, rows.now),
+        commands=commands_of(swap),
+        paused=swap.paused,
+        queued=swap.queued,
+        queue_position=position,
+        cleanup_pending=swap.cleanup_pending,
+        past_point_of_no_return=swap.past_return_at is not None,
+        drained_at=swap.drained_at,
+        forced_by=swap.forced_by,
+        reverses=swap.reverses_id,
+        drain_timeout_seconds=swap.drain_timeout_seconds,
+        load_timeout_seconds=swap.load_timeout_seconds,
+        swap_timeout_seconds=swap.swap_timeout_seconds,
+        on_drain_timeout=swap.on_drain_timeout,
+        keep_warm_seconds=swap.keep_warm_seconds,
+        min_ready_hosts=swap.min_ready_hosts,
+    )
+
+
+def _weights(
+    swap: SwapOperation,
+    rows: ModelRows,
+    current: bool,
+    nonces: list[str],
+    clusters: dict[str, str],
+) -> Weights:
+    if current:
+        return Weights(
+            requested=rows.weights,
+            applied=rows.weights if rows.applied else None,
+            observed=observed_weights(nonces, clusters),
+        )
+    # Who served at its end is what its state says.
+    version = swap.to_version if swap.state == SwapState.COMPLETED else swap.from_version
+    served = {version: 100} if version else {}
+    return Weights(requested=served, applied=served, observed=None)
