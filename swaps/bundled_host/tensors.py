@@ -135,21 +135,21 @@ def _array(tensor: Mapping[str, Any], spec: TensorSpec) -> Array:
 
 def _elements(data: list[Any], spec: TensorSpec) -> Array:
     """Flat or nested lists (the protocol allows both) → elements of the right type."""
+    wanted = NUMPY_TYPES[spec.datatype]
     try:
-        if spec.datatype == "BYTES":
+        if spec.datatype[0] in "UI":
+            # One by one: numpy on its own would cut 2.5 to 2 and take true for 1.
+            array = np.array(data, dtype=np.object_)
+            fits = all(type(element) is int for element in array.flat)
+        elif spec.datatype == "BYTES":
             array = np.array(data, dtype=np.object_)
             fits = all(isinstance(element, str) for element in array.flat)
         else:
-            array = np.array(data) if data else np.array(data, NUMPY_TYPES[spec.datatype])
-            kinds = "b" if spec.datatype == "BOOL" else "iuf" if spec.datatype[0] == "F" else "iu"
-            fits = array.dtype.kind in kinds
-        if fits and spec.datatype[0] in "UI":
-            limits = np.iinfo(NUMPY_TYPES[spec.datatype])  # type: ignore[type-var]
-            fits = not array.size or (
-                int(array.min()) >= limits.min and int(array.max()) <= limits.max
-            )
-        with np.errstate(over="ignore"):  # too large becomes infinite, refused below
-            array = array.astype(NUMPY_TYPES[spec.datatype], copy=False)
+            array = np.array(data) if data else np.array(data, wanted)
+            fits = array.dtype.kind in ("b" if spec.datatype == "BOOL" else "iuf")
+        if fits:
+            with np.errstate(over="ignore"):  # too large becomes infinite, refused below
+                array = array.astype(wanted, copy=False)
         if fits and spec.datatype[0] == "F":
             fits = bool(np.isfinite(array).all())
     except (ValueError, OverflowError, TypeError):

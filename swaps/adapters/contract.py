@@ -1,0 +1,180 @@
+"""What every adapter promises. The words are ours; each adapter translates.
+
+What real servers force on this contract: no server's own idea of "default version"
+or "loaded" is trusted, so readiness is asked for one version and a real inference
+must come back from it; loading is asynchronous even where a server blocks; a
+timeout of a call that changes something means the outcome is unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """Where a host is, and the token for its control calls ("" for none)."""
+
+    name: str
+    url: str
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """One version of one model."""
+
+    model: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}"
+
+
+class VersionStatus(StrEnum):
+    ABSENT = "absent"  # the host has no file of it
+    AVAILABLE = "available"  # could be loaded
+    LOADING = "loading"
+    READY = "ready"  # the host says so; only `smoke` shows it
+    UNLOADING = "unloading"
+    FAILED = "failed"  # the last load failed; `reason` says why
+    UNKNOWN = "unknown"  # the host said something we don't know
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a host said about a version, just now. None is "it didn't say", never 0."""
+
+    status: VersionStatus
+    reason: str = ""
+    digest: str | None = None  # `sha256:` and hex, of the file loaded or on disk
+    size_bytes: int | None = None
+    boot_id: str | None = None  # changes when the host restarts: it is then empty
+    in_flight: int | None = None  # requests executing, from every caller
+
+
+@dataclass(frozen=True, slots=True)
+class HostInfo:
+    name: str
+    version: str
+    boot_id: str | None
+    extensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeResult:
+    """A real inference, answered by the version that was asked."""
+
+    latency_ms: float
+    answer: Mapping[str, Any]
+
+
+class Scope(StrEnum):
+    """What a kind of server can load and unload."""
+
+    NATIVE = "native"  # one version of a model
+    NAME = "name"  # a name: each version gets a name of its own
+    PROCESS = "process"  # a process a version
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    scope: Scope
+    loads_in_background: bool  # the server itself returns before the load is done
+    spares_in_flight: bool  # an unload lets executing requests end (we drain anyway)
+    disturbs_siblings: bool  # a load or unload stalls other versions of the host
+    fences: bool  # refuses calls of an older intent
+    reports_digest: bool
+    reports_in_flight: bool
+    version_pattern: str  # regular expression of the versions it can serve
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """How the router reaches one version: address, and the path of each verb.
+
+    Paths are complete and have no query. `health_path` answers 2xx if and only if
+    this version can take requests; a server-wide readiness path won't do, as some
+    servers fail it while anything loads.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    infer_path: str
+    ready_path: str
+    metadata_path: str
+    health_path: str
+
+
+class Adapter(Protocol):
+    """One host, spoken to. Safe to use from several threads; holds no state.
+
+    Every method may raise HostUnreachable, AuthFailed and ProtocolError of
+    `swaps.adapters.errors`; the methods say what else.
+    """
+
+    kind: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    @property
+    def address(self) -> HostAddress: ...
+
+    def probe(self) -> HostInfo:
+        """Is it there, is it this kind, does it take our token?
+
+        Raises Unsupported when the server lacks what this kind needs.
+        """
+        ...
+
+    def list(self) -> list[tuple[Ref, Observation]]:
+        """Every version the host has or serves."""
+        ...
+
+    def status(self, ref: Ref) -> Observation:
+        """One version; ABSENT is an answer, not an error."""
+        ...
+
+    def begin_load(self, ref: Ref, *, fence: int, expected_digest: str | None) -> Observation:
+        """Ask for a version to be ready; returns within a second or two, poll `status`.
+
+        Idempotent. `fence` grows with every intent for this (host, ref). With
+        `expected_digest` the load fails when the host's file is another.
+        Raises ArtifactMissing, LoadFailed, Conflict, OutcomeUnknown.
+        """
+        ...
+
+    def smoke(self, ref: Ref, payload: Mapping[str, Any]) -> SmokeResult:
+        """Send one real inference; the answer must come from this very version.
+
+        `payload` is an infer body of Open Inference Protocol v2.
+        Raises NotReady, ArtifactMissing, RequestRefused; ProtocolError when another
+        version answered.
+        """
+        ...
+
+    def begin_unload(self, ref: Ref, *, fence: int) -> Observation:
+        """Ask for a version to be gone; one that is absent is a success. Poll `status`.
+
+        Raises Conflict, OutcomeUnknown.
+        """
+        ...
+
+    def cleanup(self, ref: Ref, *, fence: int) -> Observation:
+        """Leave nothing behind of a load that failed or was given up. Idempotent.
+
+        Raises Conflict, OutcomeUnknown.
+        """
+        ...
+
+    def metadata(self, ref: Ref) -> dict[str, Any]:
+        """Inputs and outputs of a ready version, as Open Inference Protocol v2 says it.
+
+        Raises NotReady, ArtifactMissing.
+        """
+        ...
+
+    def route(self, ref: Ref) -> Upstream:
+        """How requests reach this version. Pure: asks nobody."""
+        ...

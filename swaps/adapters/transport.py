@@ -1,0 +1,133 @@
+"""One bounded HTTP exchange with a host, its failures told in our words.
+
+Bounded on purpose: a host that trickles, floods or redirects must not hold a
+worker, fill its memory or send our token elsewhere.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from swaps.adapters.contract import HostAddress
+from swaps.adapters.errors import AuthFailed, HostUnreachable, OutcomeUnknown, ProtocolError
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+CONNECT_SECONDS = 0.5
+# A control call only sets something in motion: an answer later than this is none.
+ANSWER_SECONDS = 1.5
+# One inference of a slow model, on a busy machine.
+INFERENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: dict[str, Any]
+    elapsed_ms: float
+
+    @property
+    def error(self) -> str:
+        """The host's own sentence (Open Inference Protocol v2: `{"error": "..."}`)."""
+        return str(self.body.get("error") or f"HTTP {self.status}")
+
+    @property
+    def code(self) -> str | None:
+        code = self.body.get("code")
+        return code if isinstance(code, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    address: HostAddress
+    client: httpx.Client
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        payload: Mapping[str, Any] | None = None,
+        changes_host: bool = False,
+        authorised: bool = True,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> Answer:
+        """Exchange one request for one JSON object, whatever its HTTP status below 500.
+
+        Raises HostUnreachable, or OutcomeUnknown instead when the call changes the
+        host and may have reached it; AuthFailed; ProtocolError.
+        """
+        if authorised and self.address.token:
+            headers = {**(headers or {}), "authorization": f"Bearer {self.address.token}"}
+        timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+        where = f"{self.address.name} ({self.address.url})"
+        lost = OutcomeUnknown if changes_host else HostUnreachable
+        began = time.monotonic()
+        try:
+            with self.client.stream(
+                method, self.address.url + path, headers=headers, json=payload, timeout=timeout
+            ) as response:
+                content = _read(response, began + answer_seconds + CONNECT_SECONDS, where)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise HostUnreachable(f"no connection to host {where}: {_said(error)}") from error
+        except _TooLate as error:
+            raise lost(f"host {where} did not finish its answer to {method} {path}") from error
+        except httpx.TimeoutException as error:
+            raise lost(
+                f"host {where} did not answer {method} {path} within {answer_seconds:g} s"
+            ) from error
+        except httpx.TransportError as error:
+            raise lost(
+                f"the connection to host {where} broke during {method} {path}: {_said(error)}"
+            ) from error
+        elapsed_ms = (time.monotonic() - began) * 1000
+        status = response.status_code
+        if status in (401, 403):
+            raise AuthFailed(f"host {where} refused our control token")
+        if 300 <= status < 400:
+            raise ProtocolError(f"host {where} answered {method} {path} with a redirect")
+        return Answer(
+            status, _object(content, status, f"host {where}, {method} {path}"), elapsed_ms
+        )
+
+    def failure(self, answer: Answer, what: str, *, changes_host: bool = False) -> Exception:
+        """The error for an answer that no adapter expects."""
+        sentence = f"host {self.address.name} can't {what}: {answer.error} (HTTP {answer.status})"
+        if answer.status < 500:
+            return ProtocolError(sentence)
+        return (OutcomeUnknown if changes_host else HostUnreachable)(sentence)
+
+
+class _TooLate(Exception):
+    """The answer trickles: each piece came in time, the whole did not."""
+
+
+def _read(response: httpx.Response, deadline: float, where: str) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise ProtocolError(f"host {where} answered more than {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise _TooLate
+    return bytes(content)
+
+
+def _object(content: bytes, status: int, what: str) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    if status >= 400:
+        return {}  # a proxy's page, perhaps: the status says enough
+    raise ProtocolError(f"{what}: the answer is not a JSON object")
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
