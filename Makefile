@@ -58,7 +58,7 @@ browser: ## Install Chromium for the browser tests, where it is missing
 ## -- run --
 
 demo: setup ## Swap a real model under live traffic before your eyes (ARGS=--once ends after it)
-	@$(PY) manage.py demo $(ARGS)
+	@$(PY) -m hotswap_site.embedded.demo $(ARGS)
 
 ## -- test --
 

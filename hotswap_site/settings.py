@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "pgtrigger",
     "swaps",
+    "hotswap_site",
 ]
 
 MIDDLEWARE = [
@@ -125,6 +126,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"console": "swaps.console.template_tags"},
         },
     },
 ]

@@ -1,0 +1,233 @@
+"""Every process of Hotswap as children of one supervisor: what `make demo` and the system
+tests run. On a unix socket where it can be, on loopback where it must.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hotswap_site.embedded.child import Child, Exit
+from hotswap_site.embedded.envoy import envoy_child, envoy_serves
+from hotswap_site.embedded.errors import EmbeddedError
+from hotswap_site.embedded.paths import (
+    HotswapHome,
+    default_database_url,
+    default_owner_database_url,
+    default_valkey_url,
+)
+from hotswap_site.embedded.ports import check_port_free, free_port
+from hotswap_site.embedded.postgres import start_postgres
+from hotswap_site.embedded.supervisor import Supervisor
+from hotswap_site.embedded.valkey import start_valkey
+from swaps.router.bootstrap import bootstrap
+
+PROJECT = Path(__file__).resolve().parents[2]
+NODE = "edge-1"
+WORKER_THREADS = 8
+
+
+@dataclass
+class Stack:
+    """Start with `start_services`, then `start_hosts`, then `start_control_plane`."""
+
+    home: HotswapHome
+    supervisor: Supervisor
+    console_port: int
+    router_port: int
+    workers: int = 1
+    # Services somebody else runs; None starts our own.
+    external_database_url: str | None = None
+    external_owner_database_url: str | None = None  # None: the same role may migrate
+    external_valkey_url: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    _nonce: str = ""
+
+    @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.console_port}"
+
+    @property
+    def router_url(self) -> str:
+        return f"http://127.0.0.1:{self.router_port}"
+
+    def check_ports(self) -> None:
+        """Raises EmbeddedError when another program has one of ours."""
+        check_port_free(self.console_port, setting="HOTSWAP_CONSOLE_PORT")
+        check_port_free(self.router_port, setting="HOTSWAP_ROUTER_PORT")
+
+    # -- what keeps the state --
+
+    def start_services(self) -> None:
+        """Postgres and Valkey, unless others are given; then the migrations."""
+        database = self.external_database_url or default_database_url(self.home)
+        owner = self.external_owner_database_url or self.external_database_url
+        if self.external_database_url is None:
+            start_postgres(self.supervisor, self.home)
+            owner = default_owner_database_url(self.home)
+        if self.external_valkey_url is None:
+            start_valkey(self.supervisor, self.home)
+        self.env |= {
+            "DATABASE_URL": database,
+            "VALKEY_URL": self.external_valkey_url or default_valkey_url(self.home),
+            "HOTSWAP_HOME": str(self.home.path),
+            "HOTSWAP_ROUTER_PORT": str(self.router_port),
+            "HOTSWAP_CONSOLE_PORT": str(self.console_port),
+            "DJANGO_SETTINGS_MODULE": "hotswap_site.settings",
+            "HOTSWAP_XDS_SOCKET": str(self.home.socket("xds")),
+            "PYTHONUNBUFFERED": "1",
+        }
+        # As the role that owns the tables; the application's own may not change them.
+        self.manage("migrate", "--verbosity", "0", env={"DATABASE_URL": owner or database})
+
+    # -- model hosts --
+
+    def start_hosts(self, names: tuple[str, ...], repository: Path) -> list[dict[str, str]]:
+        """Bundled model hosts, each with the address it was registered by; as `provision`
+        wants them."""
+        hosts = []
+        for name in names:
+            place = _kept(self.home.path / "hosts" / f"{name}.json")
+            port = int(place["port"])
+            check_port_free(
+                port, setting="HOTSWAP_HOME, for the host was registered with this one,"
+            )
+            self.supervisor.start(
+                Child(
+                    name=name,
+                    argv=[
+                        *(sys.executable, "-m", "swaps.bundled_host", "--name", name),
+                        *("--repository", str(repository), "--port", str(port)),
+                    ],
+                    env={"HOTSWAP_HOST_TOKEN": str(place["token"]), "PYTHONUNBUFFERED": "1"},
+                    cwd=PROJECT,
+                    ready=lambda port=port: _answers(f"http://127.0.0.1:{port}/v2/health/live"),  # type: ignore[misc]
+                )
+            )
+            hosts.append(
+                {
+                    "name": name,
+                    "kind": "bundled",
+                    "url": f"http://127.0.0.1:{port}",
+                    "control_token": str(place["token"]),
+                }
+            )
+        return hosts
+
+    # -- the control plane and the data plane --
+
+    def start_control_plane(self) -> None:
+        python = sys.executable
+        celery = [python, "-m", "celery", "-A", "hotswap_site.celery"]
+        self._start("router", [python, "manage.py", "runrouter"], wait=False)
+        for number in range(1, self.workers + 1):
+            self._start(
+                "worker" if number == 1 else f"worker-{number}",
+                [
+                    *(*celery, "worker", "--pool", "threads"),
+                    *("--concurrency", str(WORKER_THREADS), "--loglevel", "WARNING"),
+                    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+                    *("--hostname", f"worker-{number}@%h"),
+                ],
+                wait=False,
+            )
+        self._start("beat", [*celery, "beat", "--loglevel", "WARNING"], wait=False)
+        self._start(
+            "console",
+            [
+                *(python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.console_port)),
+                *("-v", "0", "hotswap_site.asgi:application"),
+            ],
+            ready=lambda: _answers(f"{self.console_url}/healthz"),
+            wait=False,
+        )
+        self._start_node()
+        for name in ("router", "console"):
+            self.supervisor.wait_ready(name)
+
+    def _start(self, name: str, argv: list[str], *, wait: bool, ready: Any = None) -> None:
+        self.supervisor.start(
+            Child(name=name, argv=argv, env=self.env, cwd=PROJECT, ready=ready), wait=wait
+        )
+
+    def _start_node(self) -> None:
+        admin = self.home.socket(f"{NODE}-admin")
+        xds = self.home.socket("xds")
+
+        def content() -> Mapping[str, object]:
+            self._nonce = uuid.uuid4().hex
+            return bootstrap(
+                node_id=NODE,
+                nonce=self._nonce,
+                listen_address="127.0.0.1",
+                listen_port=self.router_port,
+                admin_socket=admin,
+                xds_sockets=[xds],
+                flush_interval_ms=int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "10")),
+            )
+
+        self.supervisor.start(
+            envoy_child(
+                self.home,
+                content,
+                admin_socket=admin,
+                name=NODE,
+                concurrency=2,
+                ready=lambda: envoy_serves(admin),
+            )
+        )
+
+    def on_exit(self, ended: Exit) -> None:
+        """A dead Envoy sends nothing any more: its incarnation holds up no drain."""
+        if ended.name == NODE and self._nonce:
+            self.manage("reapnode", self._nonce, "--reason", f"its supervisor saw: {ended.how}")
+
+    # -- Django's commands --
+
+    def manage(
+        self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a management command to its end. Raises EmbeddedError with its last words."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **self.env, **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            raise EmbeddedError(f"manage.py {arguments[0]} failed: {words[-1] if words else '?'}")
+        return done.stdout
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """A host's port and control token, chosen once for this home."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        found = {"port": free_port(), "token": secrets.token_urlsafe(32)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(found, file)
+    except OSError as error:
+        raise EmbeddedError(f"{path} cannot be read ({error.strerror}).") from error
+    return found
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback URL
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
