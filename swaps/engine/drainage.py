@@ -5,6 +5,8 @@ asks here learns that the version was idle at some moment after the question, wh
 weight. The blocking form (ModelHotSwapper) and the API's wait on the same rows.
 """
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -16,6 +18,8 @@ from swaps.live.notify import notify_routes
 from swaps.models import Cluster, DrainProof, DrainWatch, Placement
 
 NO_NODE = "no router node is connected"
+# Longer than anybody waits: whoever asked this long ago died before closing it.
+FORGOTTEN_AFTER = timedelta(days=1)
 
 
 def open_watch(model_name: str, version: str) -> DrainWatch | None:
@@ -34,6 +38,9 @@ def open_watch(model_name: str, version: str) -> DrainWatch | None:
             raise VersionNotFound(f"{model_name} {version} is on no host that we know of")
         if cluster is None or _unloaded(model.pk, version):
             return None
+        DrainWatch.objects.filter(
+            route_revision=None, closed_at=None, opened_at__lt=Now() - FORGOTTEN_AFTER
+        ).update(closed_at=Now())
         watch = DrainWatch.objects.create(cluster=cluster)
         notify_routes(model.pk)
         return watch

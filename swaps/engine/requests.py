@@ -1,6 +1,6 @@
 """Asking for a swap: its fields checked, its versions asked for, its inputs frozen."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from swaps.audit.record import record
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import Strategy, StrategyInvalid, parse_strategy
+from swaps.engine import idempotency
 from swaps.engine.errors import (
     AlreadyActive,
     InvalidRequest,
@@ -50,6 +51,16 @@ class SwapRequest:
     when_busy: str = "reject"
     reason: str = ""
     reverses: SwapOperation | None = field(default=None)
+    # A caller who asks again with the same key gets the swap that the first one made.
+    idempotency_key: str = ""
+
+    def asked(self) -> dict[str, Any]:
+        """What must be the same when a key is used again."""
+        return {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name not in {"reverses", "idempotency_key"}
+        }
 
 
 def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
@@ -66,6 +77,9 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
             actor.require(Action.FORCE_UNLOAD)
         strategy = _check_fields(request)
+        earlier = _made_before(request, actor)
+        if earlier is not None:
+            return earlier
         model = find_model(request.model_name)
         if strategy is None:
             strategy = parse_strategy(model.default_strategy)
@@ -73,6 +87,12 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         source, target = _hosts(model, request)
         presence = require_version(model.name, request.to_version, target)
         return _create(model, request, strategy, source, target, presence, actor, action)
+
+
+def _made_before(request: SwapRequest, actor: Actor) -> SwapOperation | None:
+    if not request.idempotency_key:
+        return None
+    return idempotency.earlier_swap(actor, request.idempotency_key, request.asked())
 
 
 def find_model(name: str) -> ServedModel:
@@ -224,6 +244,10 @@ def _create(
         with transaction.atomic():
             # One at a time a model: the turn is decided under its row's lock.
             ServedModel.objects.select_for_update().get(pk=model.pk)
+            # The same request may have come twice at once; its twin is committed by now.
+            earlier = _made_before(request, actor)
+            if earlier is not None:
+                return earlier
             queued = _require_turn(model, request)
             swap = SwapOperation.objects.create(
                 model=model,
@@ -251,8 +275,13 @@ def _create(
                 queued=queued,
                 waiting_for="waits in the model's line for its turn" if queued else "",
             )
+            if request.idempotency_key:
+                idempotency.remember(actor, request.idempotency_key, request.asked(), swap)
             _record_creation(swap, request, actor, action)
     except IntegrityError as error:
+        earlier = _made_before(request, actor)
+        if earlier is not None:
+            return earlier
         # The partial unique index decided a race that our look had not seen.
         current = _open_swap(model)
         if current is None:

@@ -2,6 +2,7 @@
 
 from swaps.models.audit_entries import AuditEntry
 from swaps.models.hosts import ModelHost, Placement
+from swaps.models.idempotency import IdempotencyKey
 from swaps.models.nodes import (
     ClusterOnNode,
     DrainProof,
@@ -22,6 +23,7 @@ __all__ = [
     "ClusterOnNode",
     "DrainProof",
     "DrainWatch",
+    "IdempotencyKey",
     "ModelHost",
     "NodeIncarnation",
     "Placement",
