@@ -1,5 +1,7 @@
 """What the router nodes let a swap do: applied, refused, proven idle, or unknown."""
 
+from datetime import datetime
+
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.steps import Wait
 
@@ -20,11 +22,19 @@ def not_applied(s: Snapshot) -> Wait | None:
         return Wait(
             f"{', '.join(away)} is away and may still route by an older revision: "
             "bring it back or retire it",
-            s.apply_deadline,
+            _ahead(s),
             asks_operator=True,
         )
+    refusal = refused_by(s)
+    if refusal:
+        return Wait(f"{refusal}; it serves what it had", asks_operator=True)
     names = ", ".join(node.name for node in behind)
-    return Wait(f"{names} has not applied revision {s.revision} yet", s.apply_deadline, moment=True)
+    return Wait(f"{names} has not applied revision {s.revision} yet", _ahead(s), moment=True)
+
+
+def _ahead(s: Snapshot) -> datetime | None:
+    """The apply deadline, while it is worth waiting for."""
+    return s.apply_deadline if s.apply_deadline and s.apply_deadline > s.now else None
 
 
 def refused_by(s: Snapshot) -> str | None:
@@ -63,11 +73,24 @@ def not_proven(s: Snapshot, version: str) -> Wait | None:
     return Wait(f"{version} is not yet idle on {names}", moment=True)
 
 
-def not_warm(s: Snapshot, version: str) -> Wait | None:
-    """A weight on a cluster that is not warm is a 503 for somebody (envoy #13070)."""
+def not_warm(s: Snapshot, version: str, *, live_only: bool = False) -> Wait | None:
+    """A weight on a cluster that is not warm is a 503 for somebody (envoy #13070).
+
+    `live_only`: a node that is away does not count while another is connected.
+    """
+    live = [node for node in s.nodes if node.connected]
     cold = [node for node in s.nodes if version not in node.warm]
+    if live and live_only:
+        cold = [node for node in live if version not in node.warm]
     if not cold:
         return None
+    away = [node.name for node in cold if not node.connected]
+    if away:
+        return Wait(
+            f"{', '.join(away)} is away, and nobody knows whether it reaches {version}: "
+            "bring it back or retire it",
+            asks_operator=True,
+        )
     refusing = [f"{node.name}: {node.cluster_nack}" for node in cold if node.cluster_nack]
     if refusing:
         return Wait(f"the router refuses {version}'s cluster: {'; '.join(refusing)}")

@@ -1,6 +1,10 @@
 """Moving traffic: the strategy's steps, each weight behind a fresh look at the new version."""
 
-from swaps.domain.snapshot import Snapshot
+from dataclasses import replace
+
+from swaps.domain.loading import seen_since_step
+from swaps.domain.router_view import not_warm
+from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, RouteChange, Step, Wait
 from swaps.domain.strategies import Hold, Pause, SetWeight
@@ -38,28 +42,39 @@ def _after_wait(s: Snapshot, reason: str) -> Step:
 
 
 def _next_weight(s: Snapshot, index: int) -> Step:
-    lost = _not_ready(s)
-    if lost is not None:
-        return lost
+    unready = _not_ready(s)
+    if unready is not None:
+        return unready
+    # A node that came since the last weight may not reach the new version yet.
+    cold = not_warm(s, s.to_version)
+    if cold is not None:
+        return replace(cold, asks_operator=True)
     route, following, reason = weights_for(s, index)
     return Advance(reason, step_index=following, route=route)
 
 
 def _not_ready(s: Snapshot) -> Step | None:
     """Readiness belongs to a host's boot, and is read again before each weight."""
-    entered = s.step_entered_at
-    stale = [v.host for v in s.target if v.seen_at is None or (entered and v.seen_at < entered)]
+    stale = [view.host for view in s.target if not seen_since_step(s, view)]
     if stale:
         return CallHosts(Call.LOOK, s.to_version, tuple(stale), "asking before the next weight")
     unanswered = [v.host for v in s.target if v.status == "ready" and not v.answered]
     if unanswered:
         return CallHosts(Call.ANSWER, s.to_version, tuple(unanswered), "the host started anew")
-    ready = sum(view.ready for view in s.target)
+    return _too_few(s, tuple(view for view in s.target if not view.ready))
+
+
+def vanished(s: Snapshot) -> MoveTo | None:
+    """The new version is gone from its hosts while a weight is held: no need to ask again."""
+    return _too_few(s, tuple(v for v in s.target if v.unloaded and seen_since_step(s, v)))
+
+
+def _too_few(s: Snapshot, lost: tuple[HostView, ...]) -> MoveTo | None:
     needed = s.min_ready_hosts or len(s.target)
-    if ready >= needed:
+    if len(s.target) - len(lost) >= needed:
         return None
-    lost = "; ".join(f"{v.host}: {v.reason or v.status}" for v in s.target if not v.ready)
-    why = f"{s.to_version} stopped being ready on {lost}"
+    hosts = "; ".join(f"{view.host}: {view.reason or view.status}" for view in lost)
+    why = f"{s.to_version} stopped being ready on {hosts}"
     return MoveTo(SwapState.ROLLING_BACK, why, failure=why)
 
 

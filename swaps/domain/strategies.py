@@ -3,9 +3,11 @@
 As JSON: `{"name": "canary", "steps": [{"setWeight": 5}, {"pause": {"duration": 60}},
 {"setWeight": 50}, {"pause": {}}], "stickyHeader": "x-user"}`. Weights are integer percent
 for the new version and only grow; durations are seconds; a pause without a duration lasts
-until somebody promotes. The last weight is always 100: it is added where it is missing.
+until somebody promotes. The first step is a weight. The last weight is always 100: it is
+added where it is missing, and nothing follows it (bake time is `keep_warm_seconds`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +15,9 @@ from typing import Any
 
 MAX_STEPS = 50
 MAX_HOLD_SECONDS = 7 * 24 * 3600
+MIN_HOLD_SECONDS = 0.001  # shorter ones round to nothing, and would not be read back
+
+_HEADER = re.compile(r"[A-Za-z0-9_-]{0,63}")
 
 
 class StrategyInvalid(ValueError):
@@ -104,11 +109,12 @@ def parse_strategy(given: object) -> Strategy:
     if unknown:
         raise StrategyInvalid(f"a strategy has name, steps and stickyHeader, not {unknown[0]!r}")
     sticky = given.get("stickyHeader", "")
-    if not isinstance(sticky, str) or not all(c.isalnum() or c in "-_" for c in sticky):
+    if not isinstance(sticky, str) or not _HEADER.fullmatch(sticky):
         raise StrategyInvalid("stickyHeader is the name of a request header")
     name = given.get("name", "custom")
-    if not isinstance(name, str) or not 0 < len(name) <= 63:
-        raise StrategyInvalid("a strategy's name is a text of up to 63 characters")
+    # Printable, because Postgres keeps neither NUL nor half a surrogate pair.
+    if not isinstance(name, str) or not 0 < len(name) <= 63 or not name.isprintable():
+        raise StrategyInvalid("a strategy's name is a text of up to 63 printable characters")
     if "steps" not in given:
         if name not in READY_MADE:
             raise StrategyInvalid(f"strategy {name!r} needs steps")
@@ -129,6 +135,10 @@ def _parse_steps(given: object) -> tuple[StrategyStep, ...]:
             if step.percent <= weight:
                 raise StrategyInvalid(f"step {number}: weights grow, {step.percent} ≤ {weight}")
             weight = step.percent
+        elif weight in (0, 100):
+            # It would be passed over in silence: traffic would move without the promotion.
+            place = "before the first weight" if weight == 0 else "after 100 %"
+            raise StrategyInvalid(f"step {number}: there is nothing to hold {place}")
         steps.append(step)
     if weight < 100:
         steps.append(SetWeight(100))
@@ -146,8 +156,10 @@ def _parse_step(item: object, number: int) -> StrategyStep:
         case {"pause": {"duration": int(seconds) | float(seconds), **more}, **rest} if (
             not rest and not more and not isinstance(seconds, bool)
         ):
-            if not 0 < seconds <= MAX_HOLD_SECONDS:
-                raise StrategyInvalid(f"step {number}: a hold lasts up to 7 days, not {seconds} s")
+            if not MIN_HOLD_SECONDS <= seconds <= MAX_HOLD_SECONDS:
+                raise StrategyInvalid(
+                    f"step {number}: a hold lasts from 1 ms to 7 days, not {seconds} s"
+                )
             return Hold(timedelta(seconds=seconds))
     raise StrategyInvalid(
         f'step {number}: {{"setWeight": percent}}, {{"pause": {{"duration": seconds}}}} '
