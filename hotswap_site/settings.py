@@ -213,14 +213,10 @@ CELERY = {
     "beat_schedule_filename": str(HOME.path / "beat-schedule"),
 }
 SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
-RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "10"))
+RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
 
 # The router process and its Envoys.
 XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))
-ROUTER_ADDRESS = os.environ.get("HOTSWAP_ROUTER_ADDRESS", "127.0.0.1")
-ROUTER_PORT = int(os.environ.get("HOTSWAP_ROUTER_PORT", "8080"))
-CONSOLE_PORT = int(os.environ.get("HOTSWAP_CONSOLE_PORT", "8000"))
-ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "10"))
 
 LOG_LEVEL = os.environ.get("HOTSWAP_LOG_LEVEL", "INFO")
 _SHARED_PROCESSORS: list[Any] = [

@@ -103,7 +103,7 @@ def _set_up(stack: Stack, home: HotswapHome) -> tuple[str, str]:
     say("making the demo's models")
     repository = home.path / "models"
     make_demo_models(repository)
-    hosts = stack.start_hosts(HOSTS, repository)
+    hosts = stack.start_hosts(dict.fromkeys(HOSTS, repository))
     stack.start_control_plane()
     password = secrets.token_urlsafe(12)
     answer = stack.manage(

@@ -90,11 +90,13 @@ class Stack:
 
     # -- model hosts --
 
-    def start_hosts(self, names: tuple[str, ...], repository: Path) -> list[dict[str, str]]:
-        """Bundled model hosts, each with the address it was registered by; as `provision`
-        wants them."""
+    def start_hosts(self, repositories: Mapping[str, Path]) -> list[dict[str, str]]:
+        """Bundled model hosts, by name with their folder; as `provision` wants them.
+
+        Each keeps the port and token it was registered with.
+        """
         hosts = []
-        for name in names:
+        for name, repository in repositories.items():
             place = _kept(self.home.path / "hosts" / f"{name}.json")
             port = int(place["port"])
             check_port_free(
