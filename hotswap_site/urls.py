@@ -3,6 +3,12 @@
 from django.contrib import admin
 from django.urls import path
 
+from swaps.api import door, metrics, probes
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/v1/", door.urls),
+    path("healthz", probes.healthz),
+    path("readyz", probes.readyz),
+    path("metrics", metrics.metrics),
 ]

@@ -25,6 +25,12 @@ class ModelNotFound(SwapRefused):
     code = "model-not-found"
 
 
+class HostNotFound(SwapRefused):
+    """No host of that name is registered."""
+
+    code = "host-not-found"
+
+
 class SwapNotFound(SwapRefused):
     """No swap has that id."""
 

@@ -1,11 +1,11 @@
 """Asking hosts, before anything is begun, whether they have a version, and which file it is."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
-from swaps.adapters.errors import HostUnreachable as AdapterHostUnreachable
 from swaps.engine.errors import HostUnreachable, VersionNotFound
 from swaps.engine.hosts import adapter_of
 from swaps.models import ModelHost
@@ -25,17 +25,7 @@ def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presenc
     Raises VersionNotFound, HostUnreachable; the messages name the hosts.
     """
     ref = Ref(model, version)
-    with ThreadPoolExecutor(max_workers=min(8, len(hosts))) as pool:
-        asked = {host.name: pool.submit(_ask, host, ref) for host in hosts}
-        seen: dict[str, Observation] = {}
-        unreachable: list[str] = []
-        for name, future in asked.items():
-            try:
-                seen[name] = future.result(timeout=ASK_SECONDS)
-            except (AdapterHostUnreachable, TimeoutError) as error:
-                unreachable.append(f"{name}: {error or 'no answer in time'}")
-            except AdapterError as error:
-                unreachable.append(f"{name}: {error}")
+    seen, unreachable = _ask_all(hosts, ref)
     if unreachable:
         raise HostUnreachable(
             f"whether {ref} exists is not known: no answer from {'; '.join(unreachable)}"
@@ -52,6 +42,42 @@ def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presenc
             f"{ref} is not one version: its hosts have different files under it ({files})"
         )
     return Presence(digests)
+
+
+def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Observation]:
+    """What the hosts that have this version say of it, by host; empty when none has it.
+
+    Raises HostUnreachable when none has it and some did not answer.
+    """
+    ref = Ref(model, version)
+    seen, unreachable = _ask_all(hosts, ref)
+    found = {name: one for name, one in seen.items() if one.status is not VersionStatus.ABSENT}
+    if unreachable and not found:
+        raise HostUnreachable(
+            f"whether {ref} exists is not known: no answer from {'; '.join(unreachable)}"
+        )
+    return found
+
+
+def _ask_all(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], list[str]]:
+    """What each host said, and who did not answer in time and why."""
+    seen: dict[str, Observation] = {}
+    unreachable: list[str] = []
+    pool = ThreadPoolExecutor(max_workers=max(1, min(8, len(hosts))))
+    try:
+        asked = {host.name: pool.submit(_ask, host, ref) for host in hosts}
+        deadline = time.monotonic() + ASK_SECONDS
+        for name, future in asked.items():
+            try:
+                seen[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                unreachable.append(f"{name}: no answer within {ASK_SECONDS:g} s")
+            except AdapterError as error:
+                unreachable.append(f"{name}: {error}")
+    finally:
+        # Not waited for: a host that hangs must not hold the caller longer than promised.
+        pool.shutdown(wait=False, cancel_futures=True)
+    return seen, unreachable
 
 
 def _ask(host: ModelHost, ref: Ref) -> Observation:

@@ -1,0 +1,52 @@
+"""Who asks, and whether their role may: before anything of the request is looked at."""
+
+import re
+import uuid
+from typing import cast
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.tokens import actor_for_token
+from swaps.audit.record import record
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+class Bearer(HttpBearer):
+    """A token whose role includes `action`."""
+
+    def __init__(self, action: Action = Action.VIEW) -> None:
+        super().__init__()
+        self.action = action
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
+        given = request.headers.get("X-Request-ID", "")
+        actor = actor_for_token(
+            token,
+            address=request.META.get("REMOTE_ADDR") or None,
+            request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()),
+        )
+        if actor is None:
+            return None
+        try:
+            actor.require(self.action)
+        except NotAllowed as refusal:
+            # The command never begins, so nobody else would audit this.
+            if self.action is not Action.VIEW:
+                record(
+                    actor=actor,
+                    action=self.action,
+                    object_kind="request",
+                    object_name=request.path[:200],
+                    outcome="refused",
+                    reason=str(refusal),
+                )
+            raise
+        return actor
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Of a request that a Bearer let in."""
+    return cast(Actor, request.auth)  # type: ignore[attr-defined]

@@ -1,0 +1,76 @@
+"""The API itself: what it promises in OpenAPI, and what it answers to what it doesn't know."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path
+from django.urls.resolvers import URLResolver
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+
+from swaps.api import drainage, fleet, hosts, models, swaps
+from swaps.api.problems import CONTENT_TYPE, answer_problems, method_not_allowed, no_such_path
+
+
+class Api(NinjaAPI):
+    def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
+        """Errors have a media type of their own, which the framework cannot say."""
+        schema = super().get_openapi_schema(**where)
+        for calls in schema["paths"].values():
+            for call in calls.values():
+                for status, response in call["responses"].items():
+                    content = response.get("content", {})
+                    if int(status) >= 400 and "application/json" in content:
+                        content[CONTENT_TYPE] = content.pop("application/json")
+        return schema
+
+
+api = Api(
+    title="Hotswap",
+    version="1",
+    urls_namespace="api",
+    description="Put a new version of a model in front of live traffic without dropping one "
+    "request. Times are RFC 3339 UTC, durations seconds, weights integer percent; a number "
+    "that is not known is null, never 0. 202 means committed: the next GET shows it.",
+    # Its page loads scripts from elsewhere; the document itself is what tools need.
+    docs_url=None,
+)
+answer_problems(api)
+for calls in (hosts, models, drainage, swaps, fleet):
+    api.add_router("", calls.router)
+
+
+def _answering_problems(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The framework refuses a wrong method in its own words: say it in ours."""
+
+    def checked(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if response.status_code == 405:
+            return method_not_allowed(request, response.headers.get("Allow", ""))
+        return response
+
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def async_view(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+            return checked(request, await view(request, *args, **named))
+
+        return async_view
+
+    @wraps(view)
+    def sync_view(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        return checked(request, view(request, *args, **named))
+
+    return sync_view
+
+
+def _with_own_answers(patterns: list[Any]) -> list[URLPattern | URLResolver]:
+    for pattern in patterns:
+        pattern.callback = _answering_problems(pattern.callback)
+    return [*patterns, re_path(r"^.*$", no_such_path)]
+
+
+_patterns, _app_name, _namespace = api.urls
+urls = (_with_own_answers(_patterns), _app_name, _namespace)

@@ -1,0 +1,70 @@
+"""Waiting until a version is idle, without a thread or a database connection that waits."""
+
+import asyncio
+import time
+from typing import Annotated
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+
+from swaps.api.answers import answer, problems
+from swaps.api.bearer import Bearer
+from swaps.api.problems import NotFound, problem
+from swaps.domain.names import name_problem
+from swaps.engine.drainage import close_watch, open_watch, unanswered
+from swaps.engine.errors import ModelNotFound, VersionNotFound
+
+router = Router(tags=["models"])
+
+LONGEST_SECONDS = 600
+# An idle version is proven within some flushes of 10 ms; what is busy takes as long as its
+# requests, and a look more or less a second does not matter then.
+FIRST_LOOK_SECONDS = 0.02
+SLOWEST_LOOK_SECONDS = 0.25
+
+
+class Drained(Schema):
+    drained: bool
+
+
+@router.get(
+    "/models/{model}/versions/{version}/drainage",
+    auth=Bearer(),
+    response={200: Drained, **problems(404, 422, 504)},
+    summary="Wait until every node has seen this version idle, whatever its weight",
+)
+async def wait_for_drainage(
+    request: HttpRequest,
+    model: str,
+    version: str,
+    timeout_seconds: Annotated[float, Query(ge=0, le=LONGEST_SECONDS)] = 30,
+) -> HttpResponse:
+    deadline = time.monotonic() + timeout_seconds
+    if name_problem(model, of="model"):
+        raise ModelNotFound(f"no model {model!r} is registered")
+    try:
+        if name_problem(version, of="version"):
+            raise VersionNotFound(f"no host has version {version!r} of {model}")
+        watch = await sync_to_async(open_watch)(model, version)
+    except VersionNotFound as error:
+        # Here the version is what the path names.
+        raise NotFound(error.code, str(error)) from error
+    try:
+        pause = FIRST_LOOK_SECONDS
+        while missing := await sync_to_async(unanswered)(watch):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return problem(
+                    504,
+                    "drain-timeout",
+                    f"{model} {version} was not seen idle within {timeout_seconds:g} s on "
+                    f"{', '.join(missing)}",
+                    unanswered=missing,
+                )
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 1.5, SLOWEST_LOOK_SECONDS)
+        return answer({"drained": True})
+    finally:
+        # Shielded: a caller who hangs up must not leave the nodes answering for ever.
+        await asyncio.shield(sync_to_async(close_watch)(watch))

@@ -1,0 +1,86 @@
+"""/metrics: the fleet in numbers, as Prometheus reads them.
+
+Open, as scrapers expect: it holds names and counts, no credentials, and this port listens
+on loopback unless an operator says otherwise. What is not known is left out, never 0.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from swaps.domain.states import SwapState
+from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
+from swaps.models.hosts import HostHealth
+from swaps.models.nodes import REQUIRED_NODE_STATES
+from swaps.readings.fleet import read_fleet
+from swaps.readings.traffic import in_flight
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Sample = tuple[Mapping[str, str], float]
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(
+        "\n".join([*_swaps(), *_hosts(), *_router(), ""]), content_type=CONTENT_TYPE
+    )
+
+
+def _swaps() -> Iterable[str]:
+    counted = dict(
+        SwapOperation.objects.order_by().values_list("state").annotate(count=Count("pk"))
+    )
+    samples = [({"state": state.value}, counted.get(state.value, 0)) for state in SwapState]
+    yield from _family("hotswap_swaps", "Swaps by state.", samples)
+    queued = SwapOperation.objects.filter(queued=True).count()
+    yield from _family("hotswap_swaps_queued", "Swaps that wait in line.", [({}, queued)])
+
+
+def _hosts() -> Iterable[str]:
+    counted = dict(ModelHost.objects.order_by().values_list("health").annotate(count=Count("pk")))
+    samples = [({"health": health.value}, counted.get(health.value, 0)) for health in HostHealth]
+    yield from _family("hotswap_hosts", "Model hosts by health.", samples)
+
+
+def _router() -> Iterable[str]:
+    counted = dict(
+        NodeIncarnation.objects.order_by().values_list("state").annotate(count=Count("pk"))
+    )
+    samples = [
+        ({"state": state.value}, counted.get(state.value, 0)) for state in REQUIRED_NODE_STATES
+    ]
+    yield from _family("hotswap_router_nodes", "Router nodes that must agree.", samples)
+
+    weights: list[Sample] = []
+    revisions: list[Sample] = []
+    applied: list[Sample] = []
+    requests: list[Sample] = []
+    for rows in read_fleet(ServedModel.objects.values_list("pk", flat=True)).values():
+        model = {"model": rows.model.name}
+        gauges = [node.gauges for node in rows.nodes]
+        if rows.route is not None:
+            revisions.append((model, rows.route.revision))
+            applied.append((model, int(rows.applied)))
+        for version in sorted({*rows.weights, *rows.clusters}):
+            labels = {**model, "version": version}
+            weights.append((labels, rows.weights.get(version, 0)))
+            cluster = rows.clusters.get(version)
+            count = in_flight(cluster.name, gauges) if cluster is not None else None
+            if count is not None:
+                requests.append((labels, count))
+    yield from _family("hotswap_weight_percent", "Requested weight of a version.", weights)
+    yield from _family("hotswap_route_revision", "Newest revision of a route.", revisions)
+    yield from _family("hotswap_route_applied", "1 when every node applied it.", applied)
+    yield from _family("hotswap_in_flight_requests", "Requests now on a version.", requests)
+
+
+def _family(name: str, words: str, samples: Iterable[Sample]) -> Iterable[str]:
+    yield f"# HELP {name} {words}"
+    yield f"# TYPE {name} gauge"
+    for labels, value in samples:
+        # Names need no escaping: neither quotes nor backslashes are possible in them.
+        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        yield f"{name}{{{inner}}} {value:g}" if inner else f"{name} {value:g}"

@@ -1,0 +1,70 @@
+"""/healthz, /readyz: is this process alive, and are the parts it needs there?
+
+Open to all who reach the port: probes hold no tokens, and the answers no secrets.
+"""
+
+import redis
+from django.db import DatabaseError, connection
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from swaps.engine.nodes import required_nodes
+from swaps.live.gauges import valkey
+from swaps.models.nodes import NodeState
+
+OK = "ok"
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Alive: nothing else is asked, or a database that is down would restart every process."""
+    return JsonResponse({"status": OK})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Ready: each part by name, with what is wrong; 503 unless all are there."""
+    parts = {"postgres": _postgres(), "valkey": _valkey()}
+    nodes: dict[str, str] = {}
+    parts["router"] = "not known without postgres"
+    if parts["postgres"] == OK:
+        parts["router"], nodes = _router()
+    ready = all(state == OK for state in parts.values())
+    return JsonResponse(
+        {"status": OK if ready else "not-ready", "parts": parts, "router_nodes": nodes},
+        status=200 if ready else 503,
+    )
+
+
+def _postgres() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "does not answer"
+    return OK
+
+
+def _valkey() -> str:
+    try:
+        valkey().ping()
+    except redis.RedisError:
+        return "does not answer"
+    return OK
+
+
+def _router() -> tuple[str, dict[str, str]]:
+    """One node that serves is enough to be ready; those that are away are named beside it."""
+    live = ExpressionWrapper(Q(router__lease_until__gt=Now()), output_field=BooleanField())
+    try:
+        found = list(required_nodes().annotate(live=live).values_list("node_id", "state", "live"))
+    except DatabaseError:
+        return "its tables cannot be read: run the migrations", {}
+    # A row says "connected" until somebody writes; only a router process that lives does.
+    nodes = {
+        name: "its router process is gone" if state == NodeState.CONNECTED and not live else state
+        for name, state, live in found
+    }
+    return (OK if NodeState.CONNECTED in nodes.values() else "no node is connected"), nodes
