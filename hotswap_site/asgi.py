@@ -4,6 +4,23 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotswap_site.settings")
 
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+# First of all: it loads the apps, which the imports below need.
+http = get_asgi_application()
+
+from swaps.console.urls import websocket_urlpatterns
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        # A browser sends the cookie with a websocket that any other site opens: only pages
+        # of our own hosts may.
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+        ),
+    }
+)

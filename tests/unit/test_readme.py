@@ -34,7 +34,7 @@ def test_every_command_state_and_strategy_is_in_the_readme(word: str) -> None:
 
 def test_every_make_target_of_the_readme_exists() -> None:
     makefile = (PROJECT / "Makefile").read_text()
-    for target in re.findall(r"`?make ([a-z-]+)", README):
+    for target in re.findall(r"(?:`|^    )make ([a-z-]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
