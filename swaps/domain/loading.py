@@ -9,7 +9,7 @@ from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait, Want
 
 # How often a host that loads is asked; a load of minutes is not worth a busy line.
-POLL_FIRST = timedelta(milliseconds=50)
+POLL_FIRST = timedelta(milliseconds=20)
 POLL_SLOW = timedelta(seconds=1)
 # How long a load that failed rests before it is tried again, where it is tried again.
 RETRY_LOAD = timedelta(seconds=10)

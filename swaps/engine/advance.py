@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait
+from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
 from swaps.engine import store
 from swaps.engine.attention import hearing
 from swaps.engine.effects import call_host
@@ -38,12 +38,11 @@ def advance(swap_id: uuid.UUID) -> float | None:
     Returns the seconds until it should be looked at again when that is less than the
     sweep would take, None otherwise.
     """
-    try:
-        swap = SwapOperation.objects.only("model_id", "state").get(pk=swap_id)
-    except SwapOperation.DoesNotExist:
+    model_id = _model_of(swap_id)
+    if model_id is None:
         return None
     patience = MOMENT_SECONDS
-    with hearing(swap.model_id) as heard:
+    with hearing(model_id) as heard:
         for _ in range(MAX_STEPS_A_TURN):
             heard.clear()
             sighting = observe(swap_id)
@@ -72,7 +71,13 @@ def advance(swap_id: uuid.UUID) -> float | None:
                 # Another worker, or a command, was first; it takes the swap on.
                 log.debug("stale", swap=str(swap_id), reason=str(stale))
                 return None
+            if isinstance(step, MoveTo) and step.state in END_STATES:
+                return None
     return 0.0
+
+
+def _model_of(swap_id: uuid.UUID) -> int | None:
+    return SwapOperation.objects.filter(pk=swap_id).values_list("model_id", flat=True).first()
 
 
 def _worth_waiting(step: Wait, sighting: Sighting) -> float:
@@ -97,15 +102,23 @@ def _rest(sighting: Sighting, step: Wait) -> float | None:
 
 
 def _do(sighting: Sighting, step: Step) -> bool:
-    """Returns whether anything came of it. Raises StaleSwap."""
+    """Returns whether anything came of it. Raises StaleSwap.
+
+    An intent that is committed is acted on at once. Whoever finds it without its act, after
+    a crash between the two, is told by the decision to look and to act.
+    """
     swap = sighting.swap
     match step:
+        case MoveTo(want=Want(version, hosts, loaded=True)):
+            store.move(swap, step)
+            _call(swap, CallHosts(Call.LOAD, version, hosts, step.reason))
         case MoveTo():
             store.move(swap, step)
         case Advance():
             store.advance(swap, step)
-        case PassReturn():
+        case PassReturn(version, hosts):
             store.pass_return(swap, step, sighting.snapshot)
+            _call(swap, CallHosts(Call.UNLOAD, version, hosts, step.reason))
         case CallHosts():
             return _call(swap, step)
         case Wait():
@@ -114,12 +127,6 @@ def _do(sighting: Sighting, step: Step) -> bool:
 
 
 def _call(swap: SwapOperation, step: CallHosts) -> bool:
-    if step.call is Call.LOAD:
-        SwapOperation.objects.filter(pk=swap.pk, load_began_at=None).update(load_began_at=Now())
-    if step.call is Call.UNLOAD:
-        SwapOperation.objects.filter(pk=swap.pk, unload_called_at=None).update(
-            unload_called_at=Now()
-        )
     warm = WarmUp(swap.sample_request, swap.warmup_requests)
     rows = Placement.objects.select_related("host", "model").filter(
         model=swap.model_id, version=step.version, host__name__in=step.hosts

@@ -172,10 +172,8 @@ def _take_lease(
 
 
 def _give_lease_back(placement: Placement, lease: uuid.UUID, **changes: Any) -> None:
+    held = Placement.objects.filter(pk=placement.pk, lease_token=lease)
+    free = {"lease_token": None, "lease_until": None}
     # With the fence: what an outdated intent saw is no news about the present one.
-    Placement.objects.filter(pk=placement.pk, lease_token=lease, fence=placement.fence).update(
-        **changes
-    )
-    Placement.objects.filter(pk=placement.pk, lease_token=lease).update(
-        lease_token=None, lease_until=None
-    )
+    if not held.filter(fence=placement.fence).update(**changes, **free):
+        held.update(**free)

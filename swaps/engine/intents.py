@@ -1,6 +1,6 @@
 """What should be loaded where: desired placements and the clusters that go with them."""
 
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, Subquery
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
@@ -31,21 +31,22 @@ def commit(swap: SwapOperation, want: Want) -> None:
 
 def _load(swap: SwapOperation, want: Want) -> None:
     hosts = {host.name: host for host in ModelHost.objects.filter(name__in=want.hosts)}
-    for name in want.hosts:
-        placement, _ = Placement.objects.get_or_create(
-            host=hosts[name], model=swap.model, version=want.version
-        )
-        # All that was seen of it belongs to an earlier intent.
-        Placement.objects.filter(pk=placement.pk).update(
-            desired=Desired.LOADED,
-            fence=F("fence") + 1,
-            observed=Observed.UNKNOWN,
-            observed_reason="",
-            observed_at=None,
-            load_called_at=None,
-            answered_boot_id="",
-            digest=swap.digests.get(name, ""),
-        )
+    Placement.objects.bulk_create(
+        [Placement(host=host, model=swap.model, version=want.version) for host in hosts.values()],
+        ignore_conflicts=True,
+    )
+    # All that was seen of it belongs to an earlier intent.
+    Placement.objects.filter(
+        model=swap.model_id, version=want.version, host__in=hosts.values()
+    ).update(
+        desired=Desired.LOADED,
+        fence=F("fence") + 1,
+        observed=Observed.UNKNOWN,
+        observed_reason="",
+        observed_at=None,
+        load_called_at=None,
+        answered_boot_id="",
+    )
     make_cluster(swap, want.version, [hosts[name] for name in want.hosts])
 
 
@@ -82,6 +83,12 @@ def make_cluster(swap: SwapOperation, version: str, hosts: list[ModelHost]) -> N
             "health": some.health_path,
         },
     )
+
+
+def load_began_at(swap: SwapOperation) -> Subquery:
+    """When the first host was asked to load the new version."""
+    calls = Placement.objects.filter(model=swap.model_id, version=swap.to_version)
+    return Subquery(calls.order_by("load_called_at").values("load_called_at")[:1])
 
 
 def cleanup_pending(swap: SwapOperation) -> bool:

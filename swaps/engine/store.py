@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from swaps.access.roles import ENGINE, Actor
@@ -116,7 +116,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
             # A swap that stood in line was asked for before its source was loaded.
             changes["source_hosts"] = intents.hosts_of(swap.model_id, swap.from_version)
         case SwapState.TRANSITIONING:
-            changes["ready_at"] = Now()
+            changes |= {"ready_at": Now(), "load_began_at": intents.load_began_at(swap)}
         case state if state in END_STATES:
             changes |= {"end_time": Now(), "next_check_at": None}
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
@@ -204,6 +204,7 @@ def pass_return(swap: SwapOperation, step: PassReturn, snapshot: Snapshot) -> No
             data={"point_of_no_return": True, "forced": step.forced},
             past_return_at=Now(),
             drained_at=swap.drained_at or Now(),
+            unload_called_at=Now(),  # the call follows this commit
             step_entered_at=Now(),
             waiting_for="",
             next_check_at=Now(),
@@ -211,11 +212,9 @@ def pass_return(swap: SwapOperation, step: PassReturn, snapshot: Snapshot) -> No
 
 
 def _require_proofs(swap: SwapOperation) -> None:
-    nodes = set(required_nodes().values_list("pk", flat=True))
-    proven = set(
-        DrainProof.objects.filter(watch=swap.drain_watch_id).values_list("incarnation", flat=True)
-    )
-    if not nodes or nodes - proven:
+    proof = DrainProof.objects.filter(watch=swap.drain_watch_id, incarnation=OuterRef("pk"))
+    proven = list(required_nodes().values_list(Exists(proof), flat=True))
+    if not proven or not all(proven):
         raise StaleSwap("a node without a proof appeared")
 
 

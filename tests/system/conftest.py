@@ -1,5 +1,17 @@
 """Real parts for the system tests."""
 
-from tests.integration.router.conftest import new_envoy, router, sockets, upstream
+from collections.abc import Iterator
 
-__all__ = ["new_envoy", "router", "sockets", "upstream"]
+import pytest
+
+from tests.integration.router.conftest import new_envoy, router, sockets, upstream
+from tests.system.fleet import Fleet, running_fleet
+
+__all__ = ["fleet", "new_envoy", "router", "sockets", "upstream"]
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    """Every process of Hotswap, for the tests of one file."""
+    with running_fleet() as running:
+        yield running
