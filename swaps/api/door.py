@@ -5,14 +5,17 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 from django.urls.resolvers import URLResolver
+from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from swaps.api import drainage, fleet, hosts, models, swaps
 from swaps.api.problems import CONTENT_TYPE, answer_problems, method_not_allowed, no_such_path
+
+DOCUMENT = "openapi-json"
 
 
 class Api(NinjaAPI):
@@ -44,7 +47,7 @@ for calls in (hosts, models, drainage, swaps, fleet):
 
 
 def _answering_problems(view: Callable[..., Any]) -> Callable[..., Any]:
-    """The framework refuses a wrong method in its own words: say it in ours."""
+    """The framework refuses a wrong method, and its own root, in its words: say it in ours."""
 
     def checked(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code == 405:
@@ -61,14 +64,19 @@ def _answering_problems(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def sync_view(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
-        return checked(request, view(request, *args, **named))
+        try:
+            return checked(request, view(request, *args, **named))
+        except Http404:
+            return no_such_path(request)
 
     return sync_view
 
 
 def _with_own_answers(patterns: list[Any]) -> list[URLPattern | URLResolver]:
     for pattern in patterns:
-        pattern.callback = _answering_problems(pattern.callback)
+        # The document's own view would answer to any method.
+        view = require_GET(pattern.callback) if pattern.name == DOCUMENT else pattern.callback
+        pattern.callback = _answering_problems(view)
     return [*patterns, re_path(r"^.*$", no_such_path)]
 
 

@@ -1,0 +1,145 @@
+"""Hosts, models, router, audit, probes and metrics over REST."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from swaps.models import AuditEntry, NodeIncarnation, RouterProcess
+from tests.integration.api.caller import Caller, problem_of
+from tests.integration.bundled_host.running import TOKEN, RunningHost
+from tests.integration.readings.rows import (
+    a_cluster,
+    a_host,
+    a_model,
+    a_node,
+    a_swap,
+    acked,
+    placed,
+    shows,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def json_of(response: HttpResponse, status: int = 200) -> Any:
+    assert response.status_code == status, response.content
+    return response.json()  # type: ignore[attr-defined]
+
+
+def test_hosts_are_registered_checked_and_read(
+    administrator: Caller, viewer: Caller, bundled_host: RunningHost
+) -> None:
+    body = {
+        "name": "alpha",
+        "kind": "bundled",
+        "url": bundled_host.url,
+        "control_token": TOKEN,
+    }
+    problem_of(viewer.post("hosts", body), 403, "forbidden")
+    response = administrator.post("hosts", body)
+    host = json_of(response, 201)
+    assert response["Location"] == "/api/v1/hosts/alpha"
+    assert (host["kind"], host["url"], host["health"]) == ("bundled", bundled_host.url, "healthy")
+    assert host["capabilities"]["reports_digest"] is True
+    assert TOKEN not in response.content.decode()
+    assert json_of(viewer.get("hosts/alpha")) == host
+    assert json_of(viewer.get("hosts"))["items"] == [host]
+    assert json_of(administrator.post("hosts/alpha/check"))["health"] == "healthy"
+    problem_of(administrator.post("hosts", body), 422, "invalid-request")
+    problem_of(administrator.post("hosts", body | {"kind": "magic"}), 422, "invalid-request")
+    problem_of(
+        administrator.post("hosts", body | {"name": "b", "url": "ftp://x"}), 422, "invalid-request"
+    )
+    problem_of(administrator.post("hosts/nothing/check"), 404, "host-not-found")
+    assert TOKEN not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_host_that_is_away_says_so(administrator: Caller) -> None:
+    a_host("gone", url="http://127.0.0.1:9")
+    host = json_of(administrator.post("hosts/gone/check"))
+    assert host["health"] == "unreachable"
+    assert host["health_reason"]
+
+
+def test_models_are_registered_and_read(administrator: Caller, viewer: Caller) -> None:
+    sample = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1.0]}]}
+    body = {"name": "iris", "sample_request": sample, "default_strategy": "canary"}
+    response = administrator.post("models", body)
+    model = json_of(response, 201)
+    assert response["Location"] == "/api/v1/models/iris"
+    assert model["sample_request"] == sample
+    assert model["route"] == {"revision": 0, "weights": {}, "applied": None}
+    assert (model["versions"], model["open_swap"], model["queue"]) == ([], None, [])
+    assert json_of(viewer.get("models/iris")) == model
+    assert json_of(viewer.get("models")) == {"items": [model], "next": None}
+    for wrong in ({"name": "iris"}, {"name": "Iris"}, {"name": "health"}):
+        problem_of(administrator.post("models", wrong), 422, "invalid-request")
+
+
+def test_a_version_by_its_row_by_its_host_or_not_at_all(
+    viewer: Caller, bundled_host: RunningHost
+) -> None:
+    alpha = a_host(url=bundled_host.url, control_token=TOKEN)
+    model = a_model("iris", weights={"1.0": 100})
+    placed(model, "1.0", alpha)
+    assert json_of(viewer.get("models/iris/versions/1.0"))["active"] is True
+    # Only the host knows of it.
+    other = json_of(viewer.get("models/iris/versions/1.1"))
+    assert (other["active"], other["weight"], other["in_flight"]) == (False, 0, None)
+    assert other["hosts"][0]["host"] == "alpha"
+    problem_of(viewer.get("models/iris/versions/9.9"), 404, "version-not-found")
+    problem_of(viewer.get("models/iris/versions/%00"), 404, "version-not-found")
+
+
+def test_the_router_and_the_audit_log(viewer: Caller, operator: Caller) -> None:
+    model = a_model(weights={"1.0": 100})
+    acked(a_node(), model, 1)
+    router = json_of(viewer.get("router"))
+    assert router["nodes"][0]["routes"][0] | {"acked_at": None} == {
+        "model": "iris",
+        "revision": 1,
+        "applied": True,
+        "acked_at": None,
+        "refused_revision": None,
+        "refusal": None,
+    }
+    swap = a_swap(model, state="Transitioning")
+    operator.post(f"swaps/{swap.pk}/pause", {"reason": "lunch"})
+    entry = json_of(viewer.get("audit?actor=operator-person"))["items"][0]
+    assert (entry["action"], entry["source"], entry["reason"]) == ("pause", "API", "lunch")
+    assert entry["swap"] == str(swap.pk)
+    assert entry["time"].endswith("Z")
+
+
+def test_alive_is_not_ready() -> None:
+    assert json_of(Client().get("/healthz")) == {"status": "ok"}
+    parts = json_of(Client().get("/readyz"), 503)["parts"]
+    assert parts == {"postgres": "ok", "valkey": "ok", "router": "no node is connected"}
+    process = RouterProcess.objects.create(lease_until=timezone.now() + timedelta(minutes=1))
+    a_node("edge-1")
+    a_node("edge-2", state="away")
+    NodeIncarnation.objects.update(router=process)
+    answer = json_of(Client().get("/readyz"))
+    assert answer["status"] == "ok"
+    assert answer["router_nodes"] == {"edge-1": "connected", "edge-2": "away"}
+    # The router process died and nobody wrote that its nodes are away.
+    RouterProcess.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    json_of(Client().get("/readyz"), 503)
+
+
+def test_metrics_leave_out_what_is_not_known() -> None:
+    model = a_model(weights={"1.0": 100})
+    cluster, node = a_cluster(model, "1.0"), a_node()
+    a_swap(model, state="Transitioning")
+    text = Client().get("/metrics").content.decode()
+    assert 'hotswap_swaps{state="Transitioning"} 1\n' in text
+    assert 'hotswap_weight_percent{model="iris",version="1.0"} 100\n' in text
+    assert 'hotswap_route_applied{model="iris"} 0\n' in text
+    assert "hotswap_in_flight_requests{" not in text
+    shows(node, **{cluster.name: {"active": 2, "total": 1}})
+    text = Client().get("/metrics").content.decode()
+    assert 'hotswap_in_flight_requests{model="iris",version="1.0"} 2\n' in text
