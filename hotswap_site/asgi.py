@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 # First of all: it loads the apps, which the imports below need.
 http = get_asgi_application()
 
-from swaps.console.urls import websocket_urlpatterns
+from swaps.console.urls import websocket_urlpatterns  # noqa: E402 - the apps come first
 
 application = ProtocolTypeRouter(
     {

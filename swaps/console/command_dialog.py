@@ -1,0 +1,139 @@
+"""A command on a swap: GET asks for confirmation and names the effect, POST does it.
+
+Works as a page of its own and, for htmx, as the inside of a dialog.
+"""
+
+import uuid
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods
+
+from swaps.access.roles import NotAllowed, role_of
+from swaps.console.confirmations import ACTIONS, Confirmation, Subject, confirmation
+from swaps.console.live_swap import look_at_swap, render_commands, render_shared
+from swaps.console.visitors import actor_of, context_of, page
+from swaps.domain.commands import Command
+from swaps.domain.states import SwapState
+from swaps.engine.commands import DEFAULT_EXTENSION_SECONDS, apply_command
+from swaps.engine.errors import InvalidRequest, NotPossibleNow, SwapNotFound, SwapRefused
+from swaps.models import SwapOperation
+
+
+class Refusal(Exception):
+    """Why nothing was done: the words, the status, and the field they are about."""
+
+    def __init__(self, words: str, status: int = 409, field: str = "") -> None:
+        super().__init__(words)
+        self.words, self.status, self.field = words, status, field
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def command(request: HttpRequest, swap_id: uuid.UUID, command: str) -> HttpResponse:
+    if command not in set(Command):
+        raise Http404(f"no command {command!r}")
+    swap = SwapOperation.objects.select_related("model").filter(pk=swap_id).first()
+    if swap is None:
+        raise Http404(f"no swap has the id {swap_id}")
+    asked = confirmation(
+        Command(command),
+        Subject(
+            swap.model.name, swap.from_version, swap.to_version, SwapState(swap.state), swap.paused
+        ),
+    )
+    if request.method == "POST":
+        try:
+            done = _do(request, swap, asked)
+        except Refusal as refusal:
+            return _dialog(request, swap, asked, refusal)
+        return _shown(request, swap, done)
+    if not actor_of(request).may(ACTIONS[asked.command]):
+        words = f"Your role does not include this: {command} needs an operator or administrator."
+        return _dialog(request, swap, asked, Refusal(words, 403))
+    return _dialog(request, swap, asked)
+
+
+def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapOperation:
+    """Raises Refusal."""
+    actor = actor_of(request)
+    # Whoever may not is refused by the command itself, which also audits it.
+    if actor.may(ACTIONS[asked.command]):
+        if request.POST.get("effect") != asked.effect_key:
+            raise Refusal(
+                f"The swap went on to {swap.state} meanwhile, and there it would do something "
+                "else than you confirmed. Nothing was done: read what it does now."
+            )
+        if asked.typed and request.POST.get("typed", "").strip() != asked.typed:
+            raise Refusal(f"Type {asked.typed} to confirm.", 422, "typed")
+    try:
+        return apply_command(
+            swap.pk,
+            asked.command,
+            actor=actor,
+            reason=request.POST.get("reason", "").strip(),
+            seconds=_seconds(request) if asked.asks_seconds else None,
+            full=request.POST.get("full") == "on",
+        )
+    except NotAllowed as refused:
+        raise Refusal(_sentence(refused), 403) from refused
+    except InvalidRequest as refused:
+        raise Refusal(_sentence(refused), 422, refused.field) from refused
+    except NotPossibleNow as refused:
+        again = " Try again in a moment." if refused.retry else ""
+        raise Refusal(_sentence(refused) + again) from refused
+    except SwapNotFound as refused:
+        raise Http404(str(refused)) from refused
+    except SwapRefused as refused:
+        raise Refusal(_sentence(refused)) from refused
+
+
+def _seconds(request: HttpRequest) -> int | None:
+    given = request.POST.get("seconds", "").strip()
+    if not given:
+        return None
+    try:
+        return int(given)
+    except ValueError:
+        raise Refusal(f"{given!r} is not a whole number of seconds.", 422, "seconds") from None
+
+
+def _sentence(error: Exception) -> str:
+    words = str(error)
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
+def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> HttpResponse:
+    """After the deed: the page as it is now, also where no websocket brings it."""
+    address = reverse("swap", args=[done.pk])
+    if not request.headers.get("HX-Request"):
+        return redirect(address)
+    if done.pk != swap.pk:
+        return HttpResponse(headers={"HX-Redirect": address})
+    live, role = look_at_swap(done.pk), role_of(request.user)
+    assert live is not None, "it was just written to"
+    assert role is not None, "who has no role was refused"
+    fragments = [*render_shared(live).values(), render_commands(live, [role])[role]]
+    return HttpResponse("".join(fragments), headers={"HX-Trigger": "command-done"})
+
+
+def _dialog(
+    request: HttpRequest, swap: SwapOperation, asked: Confirmation, refusal: Refusal | None = None
+) -> HttpResponse:
+    context = context_of(request, "swap") | {
+        "swap": swap,
+        "asked": asked,
+        "refusal": refusal,
+        "given": request.POST,
+        "default_seconds": DEFAULT_EXTENSION_SECONDS,
+        "allowed": refusal is None or refusal.status != 403,
+    }
+    inside = bool(request.headers.get("HX-Request"))
+    template = "console/command_dialog.html" if inside else "console/command.html"
+    response = render(request, template, context, status=refusal.status if refusal else 200)
+    if inside:
+        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
+    patch_vary_headers(response, ["HX-Request"])
+    return response

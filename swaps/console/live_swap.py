@@ -1,0 +1,166 @@
+"""A swap as its page shows it: read once, then each fragment rendered from it.
+
+The page, the answer to a command and the websocket all render these same fragments, so a
+reload, a click and a push cannot tell different stories. A fragment's name is the id of
+its element (`swap-NAME`) and of its template (`console/swap/NAME.html`).
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.template.loader import render_to_string
+
+from swaps.access.roles import Role
+from swaps.console.buttons import buttons
+from swaps.console.charts import InFlightChart, Sample, TrafficBar, in_flight_chart, traffic_bar
+from swaps.console.in_flight_history import samples_of
+from swaps.console.state_strip import OUTCOMES, Mark, Visit, state_strip
+from swaps.domain.states import END_STATES, SwapState
+from swaps.models import SwapOperation
+from swaps.readings.events import EventReading, read_events
+from swaps.readings.swaps import SwapReading, read_swap
+
+# Those that are the same for whoever looks; the commands depend on the reader's role.
+SHARED_FRAGMENTS = ("head", "now", "flight", "fleet", "timeline", "clock")
+COMMANDS_FRAGMENT = "commands"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSwap:
+    reading: SwapReading
+    events: list[EventReading]  # oldest first
+    failure: str  # why the engine gave up, once it did
+    samples: tuple[Sample, ...]
+    now: datetime
+
+    @property
+    def state(self) -> SwapState:
+        return SwapState(self.reading.state)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in END_STATES
+
+    @property
+    def outcome(self) -> str:
+        return OUTCOMES.get(self.state, "")
+
+    @property
+    def old(self) -> str | None:
+        return self.reading.from_version
+
+    @property
+    def new(self) -> str:
+        return self.reading.to_version
+
+    @property
+    def strip(self) -> list[Mark]:
+        return state_strip(self._visits(self.events), gave_up=bool(self.failure))
+
+    def strip_after(self, event: EventReading) -> list[Mark]:
+        """The strip as it was right after `event`."""
+        until = self.events.index(event) + 1
+        return state_strip(self._visits(self.events[:until]), gave_up=bool(self.failure))
+
+    def _visits(self, events: Sequence[EventReading]) -> list[Visit]:
+        visits = [Visit(SwapState.NOT_STARTED, self.reading.start_time)]
+        for event in events:
+            if event.to_state and event.to_state != visits[-1].state:
+                visits.append(Visit(SwapState(event.to_state), event.time))
+        return visits
+
+    @property
+    def bar(self) -> TrafficBar:
+        return traffic_bar(asdict(self.reading.weights), self.new)
+
+    @property
+    def chart(self) -> InFlightChart:
+        # The right edge is the last look, so that the chart of an ended swap stands still.
+        return in_flight_chart(self.samples, self.samples[-1].at if self.samples else 0.0)
+
+    @property
+    def newest_first(self) -> list[EventReading]:
+        return self.events[::-1]
+
+    @property
+    def lasted(self) -> timedelta:
+        return (self.reading.end_time or self.now) - self.reading.start_time
+
+    @property
+    def step_number(self) -> int | None:
+        """Which step of the strategy runs, from 1; None when it has one only, or none runs."""
+        statuses = [step.status for step in self.reading.steps]
+        if len(statuses) < 2 or "current" not in statuses:
+            return None
+        return statuses.index("current") + 1
+
+    @property
+    def asks_operator(self) -> bool:
+        """The drain's time is over, and only a person can move it on."""
+        deadline = self.reading.deadline
+        return not self.ended and deadline is not None and deadline <= self.now
+
+
+def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
+    """The swap as it is now; None when there is none of that id."""
+    swap = SwapOperation.objects.select_related("model").filter(pk=swap_id).first()
+    if swap is None:
+        return None
+    return LiveSwap(
+        reading=read_swap(swap),
+        events=read_events(swap),
+        failure=swap.failure,
+        samples=samples_of(swap_id),
+        now=_database_now(),
+    )
+
+
+def _database_now() -> datetime:
+    """Countdowns tick by the clock that deadlines are kept by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def render_shared(live: LiveSwap) -> dict[str, str]:
+    return {name: _render(name, live, oob=True) for name in SHARED_FRAGMENTS}
+
+
+def render_commands(live: LiveSwap, roles: Iterable[Role]) -> dict[Role, str]:
+    return {role: _render(COMMANDS_FRAGMENT, live, oob=True, role=role) for role in roles}
+
+
+def render_event(live: LiveSwap, event: EventReading) -> str:
+    """One event: a line for the timeline, and the strip as it was right after it."""
+    strip = _render("head", live, oob=True, strip=live.strip_after(event))
+    return strip + render_to_string("console/swap/event_added.html", {"event": event})
+
+
+def swap_context(live: LiveSwap, role: Role | None) -> dict[str, object]:
+    """What the fragments need when they are part of the whole page."""
+    return {"live": live, "strip": live.strip, "buttons": _buttons(live, role)}
+
+
+def _render(
+    name: str,
+    live: LiveSwap,
+    *,
+    oob: bool,
+    role: Role | None = None,
+    strip: list[Mark] | None = None,
+) -> str:
+    context: dict[str, object] = {"live": live, "oob": oob}
+    if name == "head":
+        context["strip"] = strip or live.strip
+    if name == COMMANDS_FRAGMENT:
+        context["buttons"] = _buttons(live, role)
+    return render_to_string(f"console/swap/{name}.html", context)
+
+
+def _buttons(live: LiveSwap, role: Role | None) -> list[object]:
+    reading = live.reading
+    return [*buttons(role, live.state, reading.commands, paused=reading.paused)]

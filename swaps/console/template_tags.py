@@ -1,0 +1,90 @@
+"""How the console writes times, durations and numbers. Loaded with `{% load console %}`."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+UNKNOWN = format_html('<span class="unknown" title="{}">–</span>', "not known")
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str | SafeString:
+    """`840 ms`, `1.3 s`, `2 min 04 s`, `3 h 05 min`; a dash when not known."""
+    if value is None:
+        return UNKNOWN
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+@register.filter
+def known(value: float | None, unit: str = "") -> str | SafeString:
+    """A number with its unit, or a dash: what nobody reported is not zero."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:.1f}" if isinstance(value, float) and value != int(value) else f"{value:.0f}"
+    return f"{text}{unit}"
+
+
+@register.filter
+def of(values: Mapping[str, object] | None, key: str | None) -> object:
+    """`values|of:key`, None when either is unknown."""
+    return None if values is None or key is None else values.get(key)
+
+
+@register.simple_tag
+def clock(at: datetime | None, *, precise: bool = False) -> SafeString:
+    """The time of day in UTC; the date and the reader's own time appear on hover."""
+    if at is None:
+        return UNKNOWN
+    at = at.astimezone(UTC)
+    text = at.strftime("%H:%M:%S.%f")[:-3] if precise else at.strftime("%H:%M:%S")
+    return _time(at, text)
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    """Day and time, for lists that go back further than today."""
+    if at is None:
+        return UNKNOWN
+    at = at.astimezone(UTC)
+    return _time(at, at.strftime("%d %b %H:%M:%S"))
+
+
+@register.simple_tag
+def countdown(until: datetime | None) -> SafeString:
+    """Time left, ticking in the browser; the deadline itself where there is no script.
+
+    What is rendered stays the same from look to look, so it is not sent again and again.
+    """
+    if until is None:
+        return UNKNOWN
+    text = until.astimezone(UTC).strftime("until %H:%M:%S")
+    return format_html('<time datetime="{}" data-countdown>{}</time>', _iso(until), text)
+
+
+@register.simple_tag
+def elapsed(since: datetime) -> SafeString:
+    """Time since, ticking in the browser."""
+    text = since.astimezone(UTC).strftime("since %H:%M:%S")
+    return format_html('<time datetime="{}" data-elapsed>{}</time>', _iso(since), text)
+
+
+def _time(at: datetime, text: str) -> SafeString:
+    return format_html('<time datetime="{}" data-local>{}</time>', _iso(at), text)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

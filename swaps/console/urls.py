@@ -1,0 +1,21 @@
+"""The console's addresses. Each page's can be shared: what it shows is in it."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from swaps.console import command_dialog, pages, start_swap
+from swaps.console.consumers import SwapConsumer
+
+urlpatterns = [
+    path("", pages.overview, name="overview"),
+    path("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("audit", pages.audit, name="audit"),
+    path("models/<str:name>", pages.model, name="model"),
+    path("swaps/new", start_swap.start_swap, name="start-swap"),
+    path("swaps/<uuid:swap_id>", pages.swap, name="swap"),
+    path("swaps/<uuid:swap_id>/<str:command>", command_dialog.command, name="swap-command"),
+]
+
+
+websocket_urlpatterns = [path("ws/swaps/<uuid:swap_id>", SwapConsumer.as_asgi())]
