@@ -1,7 +1,7 @@
 """Where each door is: console, API, admin, and the probes."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from swaps.api import door, metrics, probes
 
@@ -11,4 +11,5 @@ urlpatterns = [
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),
     path("metrics", metrics.metrics),
+    path("", include("swaps.console.urls")),
 ]
