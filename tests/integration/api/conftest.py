@@ -1,9 +1,11 @@
 """A real host with the demo's models, and callers of each role."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 
 from swaps.access.roles import Role
 from swaps.adapters.registry import close_connections
@@ -40,3 +42,10 @@ def operator(db: None) -> Caller:
 @pytest.fixture
 def administrator(db: None) -> Caller:
     return Caller(Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+async def closed_connections() -> AsyncIterator[None]:
+    """Async tests query from a thread of their own; what it leaves open outlives the test."""
+    yield
+    await sync_to_async(connections.close_all)()

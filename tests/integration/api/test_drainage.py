@@ -13,7 +13,10 @@ from swaps.models import Cluster, DrainProof, DrainWatch, NodeIncarnation
 from tests.integration.api.caller import Caller
 from tests.integration.readings.rows import a_cluster, a_host, a_model, a_node, placed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("closed_connections"),
+]
 
 PATIENCE_SECONDS = 60
 

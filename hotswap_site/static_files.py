@@ -1,0 +1,54 @@
+"""WhiteNoise, made to let async views stay async.
+
+A middleware that can only be called synchronously makes Django run each async view from a
+thread that waits for it: a hundred callers who wait for a drain would hold a hundred
+threads, each with its database connection.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
+
+AnyResponse = HttpResponseBase | Awaitable[HttpResponseBase]
+
+
+class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        super().__init__(get_response)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> AnyResponse:
+        if iscoroutinefunction(self):
+            return self._call_async(request)
+        answer: HttpResponseBase = super().__call__(request)
+        return answer
+
+    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
+        path = request.path_info
+        found = self.find_file(path) if self.autorefresh else self.files.get(path)
+        if found is not None:
+            return await sync_to_async(_read)(found, request)
+        answer: HttpResponseBase = await self.get_response(request)
+        return answer
+
+
+def _read(found: Any, request: HttpRequest) -> HttpResponse:
+    """Whole, because a file that streams is read synchronously; ours are small."""
+    answer = found.get_response(request.method, request.META)
+    body = b""
+    if answer.file is not None:
+        with answer.file:
+            body = answer.file.read()
+    response = HttpResponse(body, status=int(answer.status))
+    del response["Content-Type"]
+    for name, value in answer.headers:
+        response[name] = value
+    return response
