@@ -122,6 +122,15 @@ class NodeGauges:
         self._last = parsed
         return writes
 
+    def tell_again(self) -> list[Write]:
+        """The proofs that stand, for rows that may be lost; members come with the next flush."""
+        self._members.clear()
+        return [
+            Proven(self.nonce, self.stream, watch, progress.flushes)
+            for watch, (_, progress) in self._progress.items()
+            if progress.proven
+        ]
+
     def waiting_for(self) -> dict[str, str]:
         """By watch, why it is not proven yet."""
         return {w: p.waiting_for for w, (_, p) in self._progress.items() if not p.proven}

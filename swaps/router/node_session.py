@@ -23,7 +23,19 @@ KIND = {LISTENERS: "listener", CLUSTERS: "clusters", SCOPES: "scopes"}
 # Tables sent and not yet answered. More would only fill Envoy's queue.
 TABLES_IN_FLIGHT = 8
 
+LONGEST_DETAIL = 1000
+
+_AFTER_THE_DUMP = "Proto constraint validation failed"
 _CLUSTER_IN_DETAIL = re.compile(r"\bhs_\d+\b")
+
+
+def _readable(detail: str) -> str:
+    """Envoy's reason without the dump of the whole message that may come before it."""
+    at = detail.find(_AFTER_THE_DUMP)
+    if at > 0:
+        names = ", ".join(dict.fromkeys(_CLUSTER_IN_DETAIL.findall(detail[:at])))
+        detail = f"{names}: {detail[at:]}" if names else detail[at:]
+    return detail[:LONGEST_DETAIL] or "no reason given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,9 @@ class NodeSession:
 
     def on_request(self, request: discovery_pb2.DiscoveryRequest) -> None:
         """A subscription, an ACK or a NACK: told apart by the nonce, on this stream only."""
-        refused = request.error_detail.message if request.HasField("error_detail") else None
+        refused = None
+        if request.HasField("error_detail"):
+            refused = _readable(request.error_detail.message)
         if request.type_url == ROUTES:
             self._on_tables(set(request.resource_names), request.response_nonce, refused)
         elif request.type_url in self._sets:

@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import structlog
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 # The kernel's limit for a unix socket's path, without the closing zero.
 SOCKET_PATH_BYTES = 107
 STOP_GRACE_SECONDS = 0.5
+LAST_WRITES_SECONDS = 3.0
 # One thread hands Python to another after this long. 5 ms by default: half of what a
 # routing update may take in all.
 THREAD_SWITCH_SECONDS = 0.0005
@@ -51,32 +53,38 @@ class RouterProcess:
             _listen(server, self.socket)
             await server.start()
             log.info("router process serves", socket=str(self.socket), router=str(self.id))
+            background = [
+                asyncio.create_task(self.writer.run()),
+                asyncio.create_task(self.feed.run()),
+                asyncio.create_task(self._hold_lease()),
+            ]
+            stopping = asyncio.create_task(stop.wait())
             try:
-                await self._until(stop)
+                done, _ = await asyncio.wait(
+                    [*background, stopping], return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done - {stopping}:
+                    task.result()  # raises what ended it: none of these ends by itself
             finally:
-                await server.stop(STOP_GRACE_SECONDS)
-                self.socket.unlink(missing_ok=True)
-                log.info("router process stopped; its nodes serve on without it")
+                await self._end(server, [*background, stopping])
 
-    async def _until(self, stop: asyncio.Event) -> None:
-        background = [
-            asyncio.create_task(self.writer.run()),
-            asyncio.create_task(self.feed.run()),
-            asyncio.create_task(self._hold_lease()),
-        ]
-        stopping = asyncio.create_task(stop.wait())
+    async def _end(self, server: grpc.aio.Server, tasks: list[asyncio.Task[Any]]) -> None:
+        await server.stop(STOP_GRACE_SECONDS)
+        self.socket.unlink(missing_ok=True)
         try:
-            done, _ = await asyncio.wait(
-                [*background, stopping], return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in done - {stopping}:
-                task.result()  # raises what ended it: none of these ends by itself
-        finally:
-            for task in (*background, stopping):
-                task.cancel()
-            await asyncio.gather(*background, stopping, return_exceptions=True)
-            self.feed.close()
-            self.writer.close()
+            # The last word on each node, "away", is written if Postgres takes it; otherwise
+            # the lease ends and another process writes it.
+            async with asyncio.timeout(LAST_WRITES_SECONDS):
+                await self.services.all_streams_ended()
+                await self.writer.flushed()
+        except TimeoutError:
+            log.warning("Postgres did not take the last writes; the lease will end by itself")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.feed.close()
+        self.writer.close()
+        log.info("router process stopped; its nodes serve on without it")
 
     async def _hold_lease(self) -> None:
         while True:

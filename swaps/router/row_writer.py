@@ -18,6 +18,11 @@ RETRY_SECONDS = 0.2
 OUTAGE = (OperationalError, InterfaceError)
 
 
+def close_connection() -> None:
+    """The connection of the thread that runs this: `connection` stands for another in each."""
+    connection.close()
+
+
 class RowWriter:
     """Takes writes at once and commits them soon; what was seen is not lost to an outage.
 
@@ -27,6 +32,9 @@ class RowWriter:
 
     def __init__(self, *, wake: Callable[[Iterable[int]], None] = wake_swaps_of) -> None:
         self._wake = wake
+        # Called when Postgres is back. Acks and proofs do not wait for the disk, so a Postgres
+        # that crashed may have lost the last of them: they must be told again.
+        self.on_return: Callable[[], None] = lambda: None
         self._pending: list[tuple[Write, asyncio.Future[None] | None]] = []
         self._some = asyncio.Event()
         self._idle = asyncio.Event()
@@ -35,6 +43,7 @@ class RowWriter:
         self._waking = ThreadPoolExecutor(1, thread_name_prefix="wake")
         self._to_wake: set[int] = set()
         self._wakes: asyncio.Future[None] | None = None
+        self._closed = False
 
     def add(self, *writes: Write) -> None:
         """Queue; returns at once."""
@@ -71,9 +80,11 @@ class RowWriter:
                 self._idle.set()
 
     def close(self) -> None:
-        self._writing.submit(connection.close)
+        self._to_wake.clear()
+        self._closed = True
+        self._writing.submit(close_connection)
         self._writing.shutdown(wait=True)
-        self._waking.submit(connection.close)
+        self._waking.submit(close_connection)
         self._waking.shutdown(wait=True, cancel_futures=False)
 
     async def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[Write]) -> set[int]:
@@ -91,12 +102,13 @@ class RowWriter:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if away:
-                log.info("Postgres is back; acks and proofs are written again")
+                log.info("Postgres is back; acks and proofs are told again")
+                self.on_return()
             return models
 
     def _wake_soon(self, loop: asyncio.AbstractEventLoop, models: set[int]) -> None:
         self._to_wake |= models
-        if self._to_wake and (self._wakes is None or self._wakes.done()):
+        if self._to_wake and not self._closed and (self._wakes is None or self._wakes.done()):
             models, self._to_wake = self._to_wake, set()
             self._wakes = loop.run_in_executor(self._waking, self._wake_now, models)
             self._wakes.add_done_callback(lambda _: self._wake_soon(loop, set()))
@@ -127,6 +139,9 @@ def _write_all(batch: list[Write]) -> set[int]:
 
 def _in_one_transaction(batch: list[Write]) -> set[int]:
     with transaction.atomic():
+        if not any(write.durable for write in batch):
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit TO off")
         models = {model for write in batch for model in write.execute()}
         notify_nodes(models)
     return models

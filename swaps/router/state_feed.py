@@ -11,7 +11,7 @@ from django.db import connection
 
 from swaps.live.notify import ROUTES_CHANNEL
 from swaps.router.reads import read_models
-from swaps.router.row_writer import OUTAGE
+from swaps.router.row_writer import OUTAGE, close_connection
 from swaps.router.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ class StateFeed:
             tasks.create_task(self._poll_forever())
 
     def close(self) -> None:
-        self._reading.submit(connection.close)
+        self._reading.submit(close_connection)
         self._reading.shutdown(wait=True)
 
     async def _poll_forever(self) -> None:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.db import connection
 
@@ -19,6 +19,10 @@ SELECT DISTINCT model_id FROM swaps_swapoperation WHERE end_time IS NULL AND NOT
 
 
 class Write(Protocol):
+    # False: seen again when lost, so its commit need not wait for the disk. Whoever decides
+    # by it commits durably, and that carries it along.
+    durable: ClassVar[bool]
+
     def execute(self) -> set[int]:
         """Runs in the writing thread, inside a transaction."""
         ...
@@ -49,6 +53,7 @@ class StreamOf:
 class RenewLease:
     """This process lives, and so do these streams. Nodes of processes that don't are away."""
 
+    durable: ClassVar[bool] = False
     router: uuid.UUID
     streams: Collection[uuid.UUID]
 
@@ -80,6 +85,7 @@ class RenewLease:
 class NodeConnected:
     """This incarnation is served by this stream from now on."""
 
+    durable: ClassVar[bool] = True
     of: StreamOf
     node_id: str
 
@@ -102,6 +108,7 @@ class NodeConnected:
 class NodeAway:
     """The stream ended. Void when the node has moved to another stream or ended since."""
 
+    durable: ClassVar[bool] = True
     of: StreamOf
 
     def execute(self) -> set[int]:
@@ -118,6 +125,7 @@ class NodeAway:
 class NodeRefusal:
     """The node's NACK of listener, clusters or scopes; "" once it accepts all again."""
 
+    durable: ClassVar[bool] = False
     of: StreamOf
     detail: str
 
@@ -134,6 +142,7 @@ class NodeRefusal:
 class RouteTaken:
     """The node ACKed this revision. Never takes a newer one back."""
 
+    durable: ClassVar[bool] = False
     of: StreamOf
     route_pk: int
     revision: int
@@ -167,6 +176,7 @@ class RouteTaken:
 class RouteNacked:
     """The node refused this revision and keeps what it has."""
 
+    durable: ClassVar[bool] = False
     of: StreamOf
     route_pk: int
     revision: int
@@ -200,6 +210,7 @@ class RouteNacked:
 class ClusterSeen:
     """A cluster's members as the node's own gauges show them."""
 
+    durable: ClassVar[bool] = False
     nonce: str
     cluster_pk: int
     healthy: int
@@ -231,6 +242,7 @@ class ClusterSeen:
 class Proven:
     """This incarnation's proof for a watch, unless the watch was closed or is void."""
 
+    durable: ClassVar[bool] = False
     nonce: str
     stream: uuid.UUID
     watch: str

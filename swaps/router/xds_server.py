@@ -83,11 +83,26 @@ class XdsServices:
         self.router = router
         self._feed = feed
         self._writer = writer
-        self._sessions: dict[uuid.UUID, NodeSession] = {}
+        self._sessions: dict[StreamOf, NodeSession] = {}
+        self._no_sessions = asyncio.Event()
+        self._no_sessions.set()
+        self._gauges: set[NodeGauges] = set()
+        writer.on_return = self._tell_again
 
     @property
     def streams(self) -> list[uuid.UUID]:
-        return list(self._sessions)
+        return [of.stream for of in self._sessions]
+
+    async def all_streams_ended(self) -> None:
+        """Return once "away" was said of every node; a stopped server ends its streams late."""
+        await self._no_sessions.wait()
+
+    def _tell_again(self) -> None:
+        for of, session in self._sessions.items():
+            held = session.held_tables().values()
+            self._writer.add(*(RouteTaken(of, one.route_pk, one.revision) for one in held))
+        for gauges in self._gauges:
+            self._writer.add(*gauges.tell_again())
 
     def add_to(self, server: grpc.aio.Server) -> None:
         discovery = grpc.stream_stream_rpc_method_handler(
@@ -131,13 +146,16 @@ class XdsServices:
         snapshot = await self._feed.reread()
         listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))
         session = NodeSession(listener, snapshot)
-        self._sessions[of.stream] = session
+        self._sessions[of] = session
+        self._no_sessions.clear()
         bound.info("node connected", listens=f"{node.listen_address}:{node.listen_port}")
         try:
             await self._serve(session, of, first, requests, context, bound)
         finally:
-            del self._sessions[of.stream]
+            del self._sessions[of]
             self._writer.add(NodeAway(of))
+            if not self._sessions:
+                self._no_sessions.set()
             bound.warning("node away: its stream ended, and it blocks drains until it is back")
 
     async def _serve(
@@ -214,6 +232,7 @@ class XdsServices:
         known = asyncio.create_task(self._until_known(node.nonce))
         publishing: asyncio.Future[None] | None = None
         publish_at = 0.0
+        self._gauges.add(gauges)
         try:
             async for message in messages:
                 # What a node's gauges say cannot be written before the node's row is there.
@@ -228,6 +247,7 @@ class XdsServices:
                         None, publish_node_gauges, node.nonce, gauges.gauges()
                     )
         finally:
+            self._gauges.discard(gauges)
             known.cancel()
         return StreamMetricsResponse()
 

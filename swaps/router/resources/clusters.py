@@ -1,6 +1,7 @@
 """A version's endpoints as an Envoy cluster (CDS)."""
 
 import ipaddress
+import re
 import ssl
 from datetime import timedelta
 from functools import cache
@@ -25,10 +26,13 @@ MAX_CONCURRENT = 100_000
 
 HEALTH_INTERVAL = timedelta(seconds=1)
 # A cluster is pushed while its model still loads: look often, so that it is warm soon after.
-HEALTH_INTERVAL_WHILE_UNHEALTHY = timedelta(milliseconds=250)
+HEALTH_INTERVAL_WHILE_UNHEALTHY = timedelta(milliseconds=100)
 # Generous, and three in a row: a host that is merely busy must not lose its traffic.
 HEALTH_TIMEOUT = timedelta(seconds=5)
 UNHEALTHY_AFTER = 3
+
+
+_DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 def cluster_problem(cluster: DesiredCluster) -> str | None:
@@ -38,8 +42,11 @@ def cluster_problem(cluster: DesiredCluster) -> str | None:
     if len({endpoint.tls for endpoint in cluster.endpoints}) > 1:
         return f"version {cluster.version} mixes endpoints with and without TLS"
     for endpoint in cluster.endpoints:
-        if not endpoint.address:
-            return f"version {cluster.version} has an endpoint without an address"
+        if not _is_ip(endpoint.address) and not _DNS_NAME.fullmatch(endpoint.address):
+            return (
+                f"version {cluster.version} has an endpoint at {endpoint.address!r}, which is "
+                "neither an IP address nor a DNS name"
+            )
         if not 0 < endpoint.port < 65536:
             return f"version {cluster.version} has an endpoint with port {endpoint.port}"
     for path in (cluster.infer_path, cluster.ready_path, cluster.metadata_path):
@@ -109,7 +116,9 @@ def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
     return health_check_pb2.HealthCheck(
         timeout=HEALTH_TIMEOUT,
         interval=HEALTH_INTERVAL,
-        no_traffic_interval=HEALTH_INTERVAL,  # 60 s by default
+        # A new cluster has no traffic, and Envoy then counts by these two: 60 s by default.
+        no_traffic_interval=HEALTH_INTERVAL_WHILE_UNHEALTHY,
+        no_traffic_healthy_interval=HEALTH_INTERVAL,
         unhealthy_interval=HEALTH_INTERVAL_WHILE_UNHEALTHY,
         unhealthy_threshold=UInt32Value(value=UNHEALTHY_AFTER),
         healthy_threshold=UInt32Value(value=1),

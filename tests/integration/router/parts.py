@@ -18,7 +18,15 @@ from django.db.models.functions import Now
 
 from hotswap_site.embedded.envoy import envoy_binary
 from swaps.live.notify import notify_routes
-from swaps.models import Cluster, DrainWatch, NodeIncarnation, Route, RouteOnNode, ServedModel
+from swaps.models import (
+    Cluster,
+    ClusterOnNode,
+    DrainWatch,
+    NodeIncarnation,
+    Route,
+    RouteOnNode,
+    ServedModel,
+)
 from swaps.router.bootstrap import bootstrap
 
 REPOSITORY = Path(__file__).parents[3]
@@ -38,6 +46,18 @@ def eventually[T](
         if time.monotonic() > deadline:
             raise AssertionError(f"still not so after {patience_seconds} s: {what}")
         time.sleep(0.005)
+
+
+async def in_thread[T](call: Callable[[], T]) -> T:
+    """Run a part of a test that uses the database beside its event loop."""
+
+    def and_close() -> T:
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(and_close)
 
 
 def free_port() -> int:
@@ -231,6 +251,22 @@ def applied(route: Route, *nodes: EnvoyNode) -> bool:
     return acked.count() == len(nodes)
 
 
+def open_watch(cluster: Cluster) -> DrainWatch:
+    """Asks whether the cluster is idle now, whatever the route."""
+    with transaction.atomic():
+        watch = DrainWatch.objects.create(cluster=cluster)
+        notify_routes(cluster.model_id)
+    return watch
+
+
+def warm(node: EnvoyNode, *clusters: Cluster) -> bool:
+    """Whether the node's own gauges show a healthy member of each."""
+    seen = ClusterOnNode.objects.filter(
+        incarnation__nonce=node.nonce, cluster__in=clusters, healthy__gte=1
+    )
+    return seen.count() == len(clusters)
+
+
 # --- clients
 
 
@@ -258,11 +294,12 @@ async def request(
         *(f"{name}: {value}" for name, value in (headers or {}).items()),
     ]
     writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-    head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
-    first, *others = head.decode().split("\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    first, *others = head.decode().strip().split("\r\n")
     found = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in others)}
-    return Answer(int(first.split()[1]), found, rest)
+    answer = await reader.readexactly(int(found["content-length"]))
+    writer.close()
+    return Answer(int(first.split()[1]), found, answer)
 
 
 def ask(port: int, method: str, path: str, **more: Any) -> Answer:

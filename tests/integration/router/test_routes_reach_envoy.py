@@ -1,7 +1,13 @@
-"""Rows in, requests out: what a committed route does to clients, and what is written back."""
+"""Rows in, requests out: what a committed route does to clients."""
 
-from swaps.models import ClusterOnNode
+import json
+from pathlib import Path
+
+import pytest
+
+from swaps.models import Cluster, ClusterOnNode, Route
 from tests.integration.router.parts import (
+    Answer,
     EnvoyNode,
     a_cluster,
     a_model,
@@ -9,20 +15,160 @@ from tests.integration.router.parts import (
     ask,
     commit_route,
     eventually,
+    warm,
 )
 
 
-def test_a_committed_route_is_applied_and_serves(envoy: EnvoyNode, upstream: int) -> None:
-    route = a_model("iris")
-    cluster = a_cluster(route, "1.0", upstream)
-    eventually(
-        lambda: ClusterOnNode.objects.filter(cluster=cluster, healthy=1, total=1).exists(),
-        "the cluster is warm",
-    )
-    commit_route(route, {"1.0": 100})
-    eventually(lambda: applied(route, envoy), "revision 1 is applied")
+@pytest.fixture
+def route(envoy: EnvoyNode) -> Route:
+    return a_model("iris")
 
+
+@pytest.fixture
+def clusters(route: Route, envoy: EnvoyNode, upstream: int) -> dict[str, Cluster]:
+    """Versions 1.0 and 1.1, warm, no weight yet."""
+    made = {version: a_cluster(route, version, upstream) for version in ("1.0", "1.1")}
+    eventually(lambda: warm(envoy, *made.values()), "both clusters are warm")
+    return made
+
+
+def committed(route: Route, envoy: EnvoyNode, weights: dict[str, int], **more: list[str]) -> None:
+    commit_route(route, weights, **more)  # type: ignore[arg-type]
+    eventually(lambda: applied(route, envoy), f"revision {route.revision} is applied")
+
+
+def refused(answer: Answer, status: int, *words: str) -> None:
+    """The protocol's error form, and a reason that names what was asked for."""
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json) == {"error"}
+    for word in words:
+        assert word in answer.json["error"]
+
+
+def test_a_committed_route_is_applied_and_serves(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    committed(route, envoy, {"1.0": 100})
     answer = ask(envoy.port, "POST", "/v2/models/iris/infer", body=b"12345")
     assert answer.status == 200
     assert answer.headers["x-model-version"] == "1.0"
-    assert answer.body.startswith(f"/c/{cluster.pk}/infer 5 ".encode())
+    assert answer.headers["x-request-id"]
+    assert answer.body.startswith(f"/c/{clusters['1.0'].pk}/infer 5 ".encode())
+    for path, verb in (("", "metadata"), ("/ready", "ready")):
+        answer = ask(envoy.port, "GET", f"/v2/models/iris{path}")
+        assert answer.body.startswith(f"/c/{clusters['1.0'].pk}/{verb} ".encode())
+
+    committed(route, envoy, {"1.1": 100})
+    answer = ask(envoy.port, "POST", "/v2/models/iris/infer?trace=1")
+    assert answer.headers["x-model-version"] == "1.1"
+
+
+def test_weights_split_the_requests(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    committed(route, envoy, {"1.0": 50, "1.1": 50})
+    versions = [
+        ask(envoy.port, "POST", "/v2/models/iris/infer").headers["x-model-version"]
+        for _ in range(60)
+    ]
+    assert set(versions) == {"1.0", "1.1"}
+
+
+def test_a_sticky_header_keeps_a_caller_on_one_version(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    Route.objects.filter(pk=route.pk).update(sticky_header="x-user")
+    committed(route, envoy, {"1.0": 50, "1.1": 50})
+
+    def version_of(user: str) -> str:
+        answer = ask(envoy.port, "POST", "/v2/models/iris/infer", headers={"x-user": user})
+        return answer.headers["x-model-version"]
+
+    users = [f"user-{n}" for n in range(30)]
+    first = {user: version_of(user) for user in users}
+    assert set(first.values()) == {"1.0", "1.1"}
+    assert {user: version_of(user) for user in users} == first
+
+
+def test_a_pinned_version_is_served_without_weight_and_gone_once_drained(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    committed(route, envoy, {"1.0": 100}, pinned=["1.1"])
+    for version in ("1.0", "1.1"):
+        for method, verb in (("POST", "/infer"), ("GET", "/ready"), ("GET", "")):
+            answer = ask(envoy.port, method, f"/v2/models/iris/versions/{version}{verb}")
+            assert answer.status == 200
+            assert answer.headers["x-model-version"] == version
+
+    committed(route, envoy, {"1.1": 100}, gone=["1.0"])
+    for method, verb in (("POST", "/infer"), ("GET", "/ready"), ("GET", "")):
+        refused(ask(envoy.port, method, f"/v2/models/iris/versions/1.0{verb}"), 410, "1.0", "iris")
+    refused(ask(envoy.port, "POST", "/v2/models/iris/versions/9.9/infer"), 404, "iris")
+
+
+def test_an_unknown_model_is_404_and_one_without_an_active_version_503(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    refused(ask(envoy.port, "POST", "/v2/models/nobody/infer"), 404, "/v2/models/nobody/infer")
+    committed(route, envoy, {})
+    refused(ask(envoy.port, "POST", "/v2/models/iris/infer"), 503, "iris")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v2/repository/models/iris/load"),
+        ("POST", "/v2/repository/models/iris/unload"),
+        ("POST", "/v2/repository/index"),
+        ("POST", "/v2/models/iris/load"),
+        ("POST", "/v2/models/iris/versions/1.0/load"),
+        ("POST", "/v2/models/iris/versions/1.0/unload"),
+        ("DELETE", "/v2/models/iris"),
+        ("GET", "/v2/models/iris/infer"),
+        ("POST", "/v2/models/iris/../../repository/index"),
+    ],
+)
+def test_only_inference_verbs_pass(
+    method: str, path: str, route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    committed(route, envoy, {"1.0": 100})
+    refused(ask(envoy.port, method, path), 404)
+
+
+def test_clients_cannot_speak_for_the_router(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
+) -> None:
+    committed(route, envoy, {"1.0": 100})
+    forged = {"x-hs-path": "/v2/repository/index", "x-envoy-retry-on": "5xx", "x-mine": "kept"}
+    answer = ask(envoy.port, "POST", "/v2/models/iris/infer", headers=forged)
+    url, _, seen = answer.body.decode().split(" ")
+    assert url == f"/c/{clusters['1.0'].pk}/infer"
+    assert "x-mine=kept" in seen
+    assert "x-hs-path" not in seen
+    assert "x-envoy-retry-on" not in seen
+
+
+def test_warm_is_what_the_nodes_own_gauges_show(
+    route: Route, envoy: EnvoyNode, upstream: int
+) -> None:
+    cluster = a_cluster(route, "1.0", upstream)
+    eventually(lambda: warm(envoy, cluster), "the cluster is warm")
+    ask(upstream, "GET", f"/unready/{cluster.pk}")
+    eventually(
+        lambda: ClusterOnNode.objects.filter(cluster=cluster, healthy=0, total=1).exists(),
+        "the loss of readiness is seen",
+    )
+    ask(upstream, "GET", f"/ready/{cluster.pk}")
+    eventually(lambda: warm(envoy, cluster), "it is warm again")
+
+
+def test_the_admin_interface_and_the_xds_socket_are_their_owners_alone(
+    envoy: EnvoyNode, sockets: Path
+) -> None:
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for path in sockets.glob("*") if path.is_socket()
+    }
+    assert modes == {"xds.sock": 0o600, "envoy-1.admin": 0o600}
+    bootstrap = json.loads((sockets / "envoy-1.json").read_text())
+    assert bootstrap["node"]["metadata"]["nonce"] == envoy.nonce

@@ -83,6 +83,7 @@ class Flips:
         since = eventually(
             lambda: self.evidence(watch, self.node), f"flip {number} to {new} is claimed drained"
         )
+        assert since is not None
         DrainWatch.objects.filter(pk=watch.pk).update(closed_at=since)
         since_ns = int(since.timestamp() * 1_000_000) * 1000
         self.claims.append(Claim(str(self.clusters[old].pk), since_ns))

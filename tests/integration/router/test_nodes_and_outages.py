@@ -1,0 +1,218 @@
+"""Nodes, router processes and Postgres come and go; routes, rows and requests survive it."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from swaps.models import Cluster, NodeIncarnation, Route, RouteOnNode
+from swaps.models.nodes import NodeState
+from swaps.router.process import CannotServe, run_until_signalled
+from tests.integration.router.parts import (
+    EnvoyNode,
+    RouterCommand,
+    a_cluster,
+    a_model,
+    applied,
+    ask,
+    commit_route,
+    database_url,
+    eventually,
+    in_thread,
+    request,
+    warm,
+)
+
+VERSION = "x-model-version"
+
+
+@pytest.fixture
+def route(envoy: EnvoyNode, upstream: int) -> Route:
+    made = a_model("iris")
+    clusters = [a_cluster(made, version, upstream) for version in ("1.0", "1.1")]
+    eventually(lambda: warm(envoy, *clusters), "both clusters are warm")
+    commit_route(made, {"1.0": 100})
+    eventually(lambda: applied(made, envoy), "revision 1 is applied")
+    return made
+
+
+async def answers_while(node: EnvoyNode, happens: Callable[[], None]) -> list[int]:
+    """The status of every request sent while `happens` runs."""
+    done = asyncio.Event()
+    statuses: list[int] = []
+
+    async def client() -> None:
+        while not done.is_set():
+            statuses.append((await request(node.port, "POST", "/v2/models/iris/infer")).status)
+
+    clients = [asyncio.create_task(client()) for _ in range(4)]
+    try:
+        await in_thread(happens)
+    finally:
+        done.set()
+        await asyncio.gather(*clients)
+    return statuses
+
+
+def test_kill_9_of_the_router_process_loses_no_request_and_no_route(
+    route: Route, envoy: EnvoyNode, router: RouterCommand
+) -> None:
+    stream_before = envoy.row.stream
+
+    def killed_and_back() -> None:
+        router.kill()
+        # Committed while no router process runs: nobody hears the notification.
+        commit_route(route, {"1.1": 100}, drain=Cluster.objects.get(version="1.0"))
+        router.start()
+        eventually(lambda: applied(route, envoy), "the node has what was committed meanwhile")
+
+    statuses = asyncio.run(answers_while(envoy, killed_and_back))
+    assert set(statuses) == {200}
+    assert ask(envoy.port, "POST", "/v2/models/iris/infer").headers[VERSION] == "1.1"
+    row = envoy.row
+    assert row.state == NodeState.CONNECTED
+    assert row.stream != stream_before
+    assert NodeIncarnation.objects.count() == 1
+
+
+def test_a_node_that_died_is_away_until_it_is_reaped_and_its_next_start_is_another(
+    route: Route, envoy: EnvoyNode
+) -> None:
+    dead = envoy.nonce
+    envoy.kill()
+    eventually(lambda: envoy.row.state == NodeState.AWAY, "the node is away")
+    commit_route(route, {"1.1": 100})
+
+    envoy.start()
+    eventually(envoy.listens, "the new incarnation serves")
+    eventually(lambda: applied(route, envoy), "and has the new revision")
+    gone = NodeIncarnation.objects.get(nonce=dead)
+    assert gone.state == NodeState.AWAY, "nobody has said yet that it can send nothing any more"
+    assert RouteOnNode.objects.get(incarnation=gone, route=route).revision == 1
+
+    said = StringIO()
+    call_command("reapnode", dead, stdout=said)
+    gone.refresh_from_db()
+    assert gone.state == NodeState.REAPED
+    assert gone.ended_at is not None
+    assert f"incarnation {dead} is reaped" in said.getvalue()
+    call_command("reapnode", dead, stdout=said)
+    assert "had ended before: reaped" in said.getvalue()
+    assert envoy.row.state == NodeState.CONNECTED
+    with pytest.raises(CommandError, match="no node was ever started"):
+        call_command("reapnode", "nobody")
+
+
+def test_when_the_router_process_ends_its_nodes_are_away_and_serve_on(
+    route: Route, envoy: EnvoyNode, router: RouterCommand
+) -> None:
+    assert router.stop() == 0
+    assert not router.socket.exists()
+    assert envoy.row.state == NodeState.AWAY
+    assert ask(envoy.port, "POST", "/v2/models/iris/infer").status == 200
+    router.start()
+    eventually(lambda: envoy.row.state == NodeState.CONNECTED, "the node is back")
+
+
+def test_a_postgres_outage_stops_no_request_and_is_made_up_for(
+    route: Route, envoy: EnvoyNode, router: RouterCommand
+) -> None:
+    name = connection.settings_dict["NAME"]
+    elsewhere = psycopg.conninfo.make_conninfo(database_url(), dbname="postgres")
+
+    def outage() -> None:
+        connection.ensure_connection()  # ours stays open, and commits meanwhile
+        ours = connection.connection.info.backend_pid
+        with psycopg.connect(elsewhere, autocommit=True) as admin:
+            admin.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+            try:
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = %s AND pid <> %s",
+                    [name, ours],
+                )
+                eventually(lambda: "Postgres is not reachable" in router.said(), "it is noticed")
+                commit_route(route, {"1.1": 100})
+            finally:
+                admin.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+        eventually(lambda: applied(route, envoy), "the outage is made up for")
+
+    connection.close()  # the test's own, which the outage would break
+    statuses = asyncio.run(answers_while(envoy, outage))
+    assert set(statuses) == {200}
+    assert "Postgres is back" in router.said()
+
+
+def test_a_port_that_is_taken_is_a_refusal_in_words_until_it_is_free(
+    router: RouterCommand, sockets: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        node = EnvoyNode(sockets, [router.socket], port=taken.getsockname()[1]).start()
+        try:
+            eventually(
+                lambda: (
+                    "listener" in NodeIncarnation.objects.values_list("nack", flat=True)[:1][0]
+                    if NodeIncarnation.objects.exists()
+                    else False
+                ),
+                "the refusal is recorded",
+            )
+            taken.close()
+            eventually(lambda: node.row.nack == "", "accepted once the port is free")
+            eventually(node.listens, "it listens")
+        finally:
+            node.kill()
+
+
+def test_a_second_router_process_does_not_take_the_first_ones_socket(
+    router: RouterCommand,
+) -> None:
+    with pytest.raises(CannotServe, match="another router process serves"):
+        run_until_signalled(router.socket)
+
+
+@pytest.mark.parametrize(
+    ("socket_path", "words"),
+    [
+        ("/proc/nowhere/xds.sock", "cannot be written"),
+        ("/tmp/" + "x" * 120, "is longer than the 107 bytes"),
+    ],
+)
+def test_a_socket_that_cannot_be_is_said_in_a_sentence(socket_path: str, words: str) -> None:
+    with pytest.raises(CannotServe, match=words):
+        run_until_signalled(Path(socket_path))
+
+
+def test_a_node_moves_to_another_router_process_when_its_own_dies(
+    router: RouterCommand, sockets: Path, upstream: int
+) -> None:
+    second = RouterCommand(sockets / "xds-2.sock", sockets / "router-2.log").start()
+    node = EnvoyNode(sockets, [router.socket, second.socket]).start()
+    try:
+        eventually(node.listens, "Envoy listens")
+        route = a_model("iris")
+        clusters = [a_cluster(route, version, upstream) for version in ("1.0", "1.1")]
+        eventually(lambda: warm(node, *clusters), "the clusters are warm")
+        commit_route(route, {"1.0": 100})
+        eventually(lambda: applied(route, node), "revision 1 is applied")
+        was_at = node.row.router_id
+
+        router.kill()
+        commit_route(route, {"1.1": 100})
+        eventually(lambda: applied(route, node), "applied through the other")
+        assert ask(node.port, "POST", "/v2/models/iris/infer").headers[VERSION] == "1.1"
+        row = node.row
+        assert row.state == NodeState.CONNECTED
+        assert row.router_id is not None
+        assert was_at is not None
+    finally:
+        node.kill()
+        second.stop()
