@@ -1,8 +1,8 @@
 """WhiteNoise, made to let async views stay async.
 
-A middleware that can only be called synchronously makes Django run each async view from a
-thread that waits for it: a hundred callers who wait for a drain would hold a hundred
-threads, each with its database connection.
+A middleware that can only be called synchronously makes Django run each async view inside
+a thread that blocks until the view is done: a caller who waits for a drain would keep busy
+the one thread that the request's other work needs.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,13 +1,21 @@
-"""Waiting until a version is idle, without a thread or a database connection that waits."""
+"""Waiting until a version is idle, without a database connection for each who waits.
+
+All looks of this process go through one thread and its one connection: under ASGI each
+request has a thread of its own, and a query there would keep a connection as long as the
+caller waits.
+"""
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
-from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 
+from swaps.access.roles import Actor
 from swaps.api.answers import answer, problems
 from swaps.api.bearer import Bearer
 from swaps.api.problems import NotFound, problem
@@ -24,13 +32,35 @@ FIRST_LOOK_SECONDS = 0.02
 SLOWEST_LOOK_SECONDS = 0.25
 
 
+looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="drainage")
+
+
+async def _look[**P, T](work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    def look() -> T:
+        # Nobody else ends this thread's connection when the database was restarted.
+        close_old_connections()
+        return work(*args, **named)
+
+    return await asyncio.get_running_loop().run_in_executor(looks, look)
+
+
+class WaitingBearer(Bearer):
+    """The same check, in the thread that looks."""
+
+    is_async = True
+
+    async def __call__(self, request: HttpRequest) -> Actor | None:
+        check: Callable[[HttpRequest], Actor | None] = super().__call__
+        return await _look(check, request)
+
+
 class Drained(Schema):
     drained: bool
 
 
 @router.get(
     "/models/{model}/versions/{version}/drainage",
-    auth=Bearer(),
+    auth=WaitingBearer(),
     response={200: Drained, **problems(404, 422, 504)},
     summary="Wait until every node has seen this version idle, whatever its weight",
 )
@@ -46,13 +76,13 @@ async def wait_for_drainage(
     try:
         if name_problem(version, of="version"):
             raise VersionNotFound(f"no host has version {version!r} of {model}")
-        watch = await sync_to_async(open_watch)(model, version)
+        watch = await _look(open_watch, model, version)
     except VersionNotFound as error:
         # Here the version is what the path names.
         raise NotFound(error.code, str(error)) from error
     try:
         pause = FIRST_LOOK_SECONDS
-        while missing := await sync_to_async(unanswered)(watch):
+        while missing := await _look(unanswered, watch):
             left = deadline - time.monotonic()
             if left <= 0:
                 return problem(
@@ -67,4 +97,4 @@ async def wait_for_drainage(
         return answer({"drained": True})
     finally:
         # Shielded: a caller who hangs up must not leave the nodes answering for ever.
-        await asyncio.shield(sync_to_async(close_watch)(watch))
+        await asyncio.shield(_look(close_watch, watch))

@@ -25,9 +25,11 @@ class Waiter:
     def __init__(self, token: str) -> None:
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    async def __call__(self, version: str, timeout_seconds: object) -> tuple[int, dict[str, Any]]:
+    async def __call__(
+        self, version: str, timeout_seconds: object, model: str = "iris"
+    ) -> tuple[int, dict[str, Any]]:
         response = await AsyncClient().get(
-            f"/api/v1/models/iris/versions/{version}/drainage?timeout_seconds={timeout_seconds}",
+            f"/api/v1/models/{model}/versions/{version}/drainage?timeout_seconds={timeout_seconds}",
             headers=self._headers,
         )
         return response.status_code, json.loads(response.content)
@@ -111,3 +113,16 @@ async def test_an_absent_version_is_404(version: str) -> None:
     wait, _, _ = await sync_to_async(_loaded)()
     status, problem = await wait(version, 1)
     assert (status, problem["code"]) == (404, "version-not-found")
+
+
+@pytest.mark.parametrize("model", ["nothing", "%00"])
+async def test_an_absent_model_is_404(model: str) -> None:
+    wait, _, _ = await sync_to_async(_loaded)()
+    status, problem = await wait("1.0", 1, model)
+    assert (status, problem["code"]) == (404, "model-not-found")
+
+
+async def test_without_a_token_nothing_is_asked() -> None:
+    await sync_to_async(_loaded)()
+    assert (await Waiter("hs_wrong")("1.0", 1))[0] == 401
+    assert not await DrainWatch.objects.aexists()

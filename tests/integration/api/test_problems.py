@@ -94,7 +94,6 @@ def test_an_unknown_model_is_404(operator: Caller) -> None:
         ("models/nothing", "model-not-found"),
         ("models/%00", "model-not-found"),
         ("models/nothing/versions/1.0", "model-not-found"),
-        ("models/nothing/versions/1.0/drainage", "model-not-found"),
         ("hosts/nothing", "host-not-found"),
         ("hosts/%00", "host-not-found"),
         (f"swaps/{SOME_ID}", "swap-not-found"),
