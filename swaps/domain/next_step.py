@@ -174,7 +174,9 @@ def _force(s: Snapshot, version: str, hosts: tuple[str, ...]) -> Step | None:
     if s.nodes and not unknown:
         behind = not_applied(s)
         if behind:
-            return replace(behind, reason=f"forced by {who}, but {behind.reason}")
+            return replace(
+                behind, reason=f"forced by {who}, but {behind.reason}", asks_operator=True
+            )
     if unknown or not s.nodes:
         return Wait(
             f"forced by {who}, but {', '.join(unknown) or 'every node'} is away and may still "

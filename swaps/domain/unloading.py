@@ -23,14 +23,16 @@ def unload_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step 
         return CallHosts(Call.UNLOAD, version, hosts, f"unloading {version}")
     if s.now > s.unload_called_at + UNLOAD_PATIENCE:
         return None
-    # Called, and not gone: look, and where the host still serves it, call again.
-    loaded = tuple(view.host for view in left if view.status in {"ready", "loading"})
+    # Called, and not gone: call again where the host still serves it, else look; each at
+    # its interval, since a host that says "ready" to an unload would be called without end.
     fresh = s.now - POLL_FIRST
-    stale = tuple(v.host for v in left if v.seen_at is None or v.seen_at <= fresh)
-    if stale:
-        return CallHosts(Call.LOOK, version, stale, f"asking {', '.join(stale)}")
+    stale = [view for view in left if view.seen_at is None or view.seen_at <= fresh]
+    loaded = tuple(view.host for view in stale if view.status in {"ready", "loading"})
     if loaded:
         return CallHosts(Call.UNLOAD, version, loaded, f"unloading {version}")
+    if stale:
+        hosts = tuple(view.host for view in stale)
+        return CallHosts(Call.LOOK, version, hosts, f"asking {', '.join(hosts)}")
     words = ", ".join(f"{v.host} ({v.reason or v.status})" for v in left)
     return Wait(f"{version} is being unloaded on {words}", s.now + POLL_SLOW / 10)
 
