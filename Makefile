@@ -78,10 +78,10 @@ test-browser: setup ## The console in a real Chromium
 	@$(PYTEST) tests/browser $(ARGS)
 
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
-	@$(PYTEST) tests/system/test_drain_proof_falsifier.py -s $(ARGS)
+	@$(PYTEST) tests/system/test_falsifier.py -s $(ARGS)
 
 bench: setup ## Measure routing update and swap overhead
-	@$(PYTEST) tests/benchmarks -s $(ARGS)
+	@$(PY) -m tests.benchmarks.bench_swaps $(ARGS)
 
 ## -- keep in order --
 

@@ -8,7 +8,7 @@ from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait, Want
 
-# How often a host that loads is asked; a load of minutes is not worth a busy line.
+# How often a host that loads is asked: between these two.
 POLL_FIRST = timedelta(milliseconds=20)
 POLL_SLOW = timedelta(seconds=1)
 # How long a load that failed rests before it is tried again, where it is tried again.
@@ -116,7 +116,7 @@ def _make_ready(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step:
     if crowded:
         return Wait(
             f"{', '.join(crowded)} loads as many versions as it may; {version} is next",
-            s.now + POLL_FIRST * 4,
+            s.now + POLL_SLOW,
         )
     pending = [v for v in views if not v.ready]
     words = ", ".join(f"{v.host} ({v.reason or v.status})" for v in pending)
@@ -136,9 +136,11 @@ def _look_at(view: HostView, now: datetime) -> datetime:
     match view.status:
         case "failed":
             return view.seen_at + RETRY_LOAD
-        case "unknown" | "unloading":
-            return view.seen_at + POLL_SLOW
-    return view.seen_at + POLL_FIRST
+        case "loading" if view.called_at is not None:
+            # A tenth of the time it has taken so far: soon enough for a load of any length.
+            so_far = view.seen_at - view.called_at
+            return view.seen_at + min(max(so_far / 10, POLL_FIRST), POLL_SLOW)
+    return view.seen_at + POLL_SLOW
 
 
 def _worth_a_look(s: Snapshot, view: HostView) -> bool:

@@ -24,6 +24,7 @@ class HostView:
     status: str  # the adapter contract's words, see swaps.models.hosts.Observed
     reason: str = ""
     load_called: bool = False
+    called_at: datetime | None = None
     # A real inference came back from this very version, in this boot of the host.
     answered: bool = False
     seen_at: datetime | None = None

@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 
 import structlog
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from swaps.domain.next_step import next_step
@@ -29,16 +30,19 @@ MOMENT_SECONDS = 0.3
 SAFETY_NET = timedelta(seconds=5)
 MAX_STEPS_A_TURN = 200
 BLINK_SECONDS = 0.02
-OTHERS_TURN_SECONDS = 0.25
+OTHERS_TURN = timedelta(seconds=1)
 
 
-def advance(swap_id: uuid.UUID) -> float | None:
+def advance(swap_id: uuid.UUID, *, if_due: bool = False) -> float | None:
     """Take a swap as far as it goes now.
+
+    `if_due`: only when its next look is due. So of two chains of timed looks one ends,
+    instead of both going on for as long as the swap waits.
 
     Returns the seconds until it should be looked at again when that is less than the
     sweep would take, None otherwise.
     """
-    model_id = _model_of(swap_id)
+    model_id = _model_of(swap_id, if_due=if_due)
     if model_id is None:
         return None
     patience = MOMENT_SECONDS
@@ -62,9 +66,10 @@ def advance(swap_id: uuid.UUID) -> float | None:
                 return again
             try:
                 if not _do(sighting, step):
-                    # Another worker is at the host for us: give it a moment.
+                    # Another worker is at the host for us: give it a moment, or leave it to it.
                     if patience <= 0:
-                        return OTHERS_TURN_SECONDS
+                        store.postpone(sighting.swap, OTHERS_TURN)
+                        return None
                     heard.wait(BLINK_SECONDS)
                     patience -= BLINK_SECONDS
             except store.StaleSwap as stale:
@@ -76,8 +81,11 @@ def advance(swap_id: uuid.UUID) -> float | None:
     return 0.0
 
 
-def _model_of(swap_id: uuid.UUID) -> int | None:
-    return SwapOperation.objects.filter(pk=swap_id).values_list("model_id", flat=True).first()
+def _model_of(swap_id: uuid.UUID, *, if_due: bool) -> int | None:
+    found = SwapOperation.objects.filter(pk=swap_id)
+    if if_due:
+        found = found.filter(Q(next_check_at=None) | Q(next_check_at__lte=Now()))
+    return found.values_list("model_id", flat=True).first()
 
 
 def _worth_waiting(step: Wait, sighting: Sighting) -> float:

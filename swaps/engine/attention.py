@@ -20,6 +20,8 @@ from swaps.live.notify import NODES_CHANNEL
 log = structlog.get_logger("swaps.engine")
 
 _RETRY_SECONDS = 1.0
+# How soon the listening thread notices that it shall end.
+_LOOK_UP_SECONDS = 1.0
 
 
 class _Listener:
@@ -27,6 +29,8 @@ class _Listener:
         self._lock = threading.Lock()
         self._waiting: dict[int, set[threading.Event]] = defaultdict(set)
         self._pid = 0
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @contextmanager
     def hearing(self, model_id: int) -> Iterator[threading.Event]:
@@ -36,10 +40,14 @@ class _Listener:
             self._waiting[model_id].add(heard)
             if self._pid != os.getpid():  # the first of this process, or after a fork
                 self._pid = os.getpid()
-                parameters = connection.get_connection_params()
-                threading.Thread(
-                    target=self._listen, args=(parameters,), name="attention", daemon=True
-                ).start()
+                self._over = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._listen,
+                    args=(connection.get_connection_params(), self._over),
+                    name="attention",
+                    daemon=True,
+                )
+                self._thread.start()
         try:
             yield heard
         finally:
@@ -48,20 +56,28 @@ class _Listener:
                 if not self._waiting[model_id]:
                     del self._waiting[model_id]
 
-    def _listen(self, parameters: dict[str, object]) -> None:
+    def stop(self) -> None:
+        """Give the connection back; the next who wants to hear begins anew."""
+        with self._lock:
+            thread, self._thread, self._pid = self._thread, None, 0
+            self._over.set()
+        if thread is not None:
+            thread.join()
+
+    def _listen(self, parameters: dict[str, object], over: threading.Event) -> None:
         for unwanted in ("cursor_factory", "context"):
             parameters.pop(unwanted, None)
-        pause = threading.Event()
-        while True:
+        while not over.is_set():
             try:
                 with psycopg.connect(**parameters, autocommit=True) as listening:  # type: ignore[arg-type]
                     listening.execute(f"LISTEN {NODES_CHANNEL}")
                     self._tell_all()  # what was said while we did not listen
-                    for notification in listening.notifies():
-                        self._tell(notification.payload)
+                    while not over.is_set():
+                        for notification in listening.notifies(timeout=_LOOK_UP_SECONDS):
+                            self._tell(notification.payload)
             except psycopg.Error as error:
                 log.warning("attention lost, listening again soon", error=str(error).strip())
-                pause.wait(_RETRY_SECONDS)
+                over.wait(_RETRY_SECONDS)
 
     def _tell(self, payload: str) -> None:
         with self._lock:
@@ -77,3 +93,4 @@ class _Listener:
 
 _listener = _Listener()
 hearing = _listener.hearing
+stop_listening = _listener.stop

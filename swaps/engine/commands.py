@@ -47,9 +47,10 @@ def request_activation(
     *, actor: Actor, model_name: str, version: str, **options: Any
 ) -> SwapOperation | None:
     """A model's first version: a swap from nothing. None when it serves 100 % already."""
+    with audited(actor, Action.ACTIVATE, "model", model_name):
+        actor.require(Action.ACTIVATE)
     route = Route.objects.filter(model__name=model_name).first()
     if route is not None and route.weights == {version: 100}:
-        actor.require(Action.ACTIVATE)
         return None
     return make_swap(
         SwapRequest(model_name=model_name, from_version=None, to_version=version, **options), actor
@@ -69,7 +70,8 @@ def apply_command(
 
     `seconds` is for extend-drain, `full` for promote. Rolling back a completed swap
     returns the new swap that does it.
-    Raises SwapNotFound, NotAllowed, NotPossibleNow, PastPointOfNoReturn, InvalidRequest.
+    Raises SwapNotFound, NotAllowed, NotPossibleNow, PastPointOfNoReturn, InvalidRequest; for
+    the rollback of a completed swap also what `make_swap` raises.
     """
     with audited(actor, command, "swap", str(swap_id)):
         actor.require(Action(command.value))
@@ -91,10 +93,15 @@ def apply_command(
                         kind = PastPointOfNoReturn if past and retry else NotPossibleNow
                         raise kind(why, retry=retry)
                     case Accepted(already=True):
+                        _audit(swap, command, actor, reason, "nothing: it is under way")
                         return swap
                     case Accepted():
                         _accept(swap, command, actor, reason, seconds, full)
                         return swap
+                    case NewSwap() if swap.from_version is None:
+                        raise NotPossibleNow(
+                            f"{swap} put the first version in place: there is no way back from it"
+                        )
                     case NewSwap():
                         pass
         except SwapOperation.DoesNotExist:
@@ -125,6 +132,11 @@ def _accept(
         attended_until=None,
         **changes,
     )
+    _audit(swap, command, actor, reason, words)
+    transaction.on_commit(lambda: wake_swap(swap.pk))
+
+
+def _audit(swap: SwapOperation, command: Command, actor: Actor, reason: str, words: str) -> None:
     record(
         actor=actor,
         action=command,
@@ -135,7 +147,6 @@ def _accept(
         before={"state": swap.state},
         after={"asked": words},
     )
-    transaction.on_commit(lambda: wake_swap(swap.pk))
 
 
 def _changes(
@@ -170,8 +181,7 @@ def _changes(
 
 
 def _reverse(swap: SwapOperation, actor: Actor, reason: str) -> SwapOperation:
-    if swap.from_version is None:
-        raise NotPossibleNow(f"{swap} put the first version in place: there is no way back from it")
+    assert swap.from_version is not None, "an activation has no way back"
     return make_swap(
         SwapRequest(
             model_name=swap.model.name,
@@ -192,7 +202,7 @@ def release_queue(*, actor: Actor, model_name: str, reason: str = "") -> None:
         actor.require(Action.RELEASE_QUEUE)
         model = find_model(model_name)
         with transaction.atomic():
-            held = ServedModel.objects.select_for_update().get(pk=model.pk)
+            held = ServedModel.objects.select_for_update(no_key=True).get(pk=model.pk)
             if not held.queue_held_reason:
                 raise NotPossibleNow(f"the line of {model_name} is not held")
             ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")

@@ -12,16 +12,18 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
+from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
 from swaps.engine.hosts import adapter_of
 from swaps.engine.observe import loads_under_way
 from swaps.engine.warm_up import WarmUp, warm_up
-from swaps.models import ModelHost, Placement
+from swaps.live.wake import wake_swap
+from swaps.models import ModelHost, Placement, SwapOperation
 from swaps.models.hosts import Desired, Observed
 
 log = structlog.get_logger("swaps.engine")
@@ -64,7 +66,11 @@ def look(placement: Placement) -> bool:
         if placement.observed_at
         else Q(observed_at__isnull=True)
     )
-    return rows.update(**_seen(seen)) == 1
+    if rows.update(**_seen(seen)) != 1:
+        return False
+    if placement.observed == Observed.LOADING and seen.status is not VersionStatus.LOADING:
+        wake_next_load(placement)
+    return True
 
 
 def load(placement: Placement, *, digest: str) -> bool:
@@ -94,6 +100,23 @@ def load(placement: Placement, *, digest: str) -> bool:
     return True
 
 
+def wake_next_load(placement: Placement) -> None:
+    """A load slot of this host is free: wake the swap that has waited longest for one."""
+    waiting = (
+        SwapOperation.objects.filter(
+            state=SwapState.LOADING_NEW_VERSION,
+            model__placements__host=placement.host_id,
+            model__placements__version=F("to_version"),
+            model__placements__desired=Desired.LOADED,
+            model__placements__load_called_at=None,
+        )
+        .order_by("state_entered_at")
+        .values_list("pk", flat=True)
+    )
+    for swap_id in waiting[:1]:
+        wake_swap(swap_id)
+
+
 def answer(placement: Placement, warm: WarmUp) -> bool:
     """A real inference from this very version, then the warm-up."""
     lease = _take_lease(placement, Desired.LOADED, WARM_UP_LEASE)
@@ -116,7 +139,10 @@ def answer(placement: Placement, warm: WarmUp) -> bool:
             }
     except AdapterError as error:
         changes = _seen(_failure(error))
-    _give_lease_back(placement, lease, **changes)
+    # An answer counts whoever holds the lease by now: on a busy machine a slow model may take
+    # longer than any lease, and would never be found ready.
+    Placement.objects.filter(pk=placement.pk, fence=placement.fence).update(**changes)
+    _give_lease_back(placement, lease)
     return True
 
 

@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 
 from swaps.access.roles import Action, Actor
 from swaps.domain.commands import Command
+from swaps.domain.states import SwapState
 from swaps.engine import commands, drainage
 from swaps.engine.errors import DrainTimeout, SwapNotFound
 from swaps.engine.requests import find_model
@@ -96,10 +97,19 @@ def active_versions(model_id: int) -> set[str]:
     """See `is_version_active`."""
     route = Route.objects.get(model=model_id)
     candidates = set(route.weights)
-    draining = SwapOperation.objects.filter(
-        model=model_id, state="OldVersionDraining", past_return_at=None
+    # Traffic may still return to the old version, or forward again to a new one that had some.
+    undecided = SwapOperation.objects.filter(
+        model=model_id,
+        state__in=(
+            SwapState.TRANSITIONING,
+            SwapState.OLD_VERSION_DRAINING,
+            SwapState.ROLLING_BACK,
+        ),
+        revision__isnull=False,
+        past_return_at=None,
     )
-    candidates |= {swap.from_version for swap in draining if swap.from_version}
+    for swap in undecided:
+        candidates |= {swap.to_version, swap.from_version or swap.to_version}
     ready = Placement.objects.filter(
         model=model_id, version__in=candidates, observed=Observed.READY
     )

@@ -34,7 +34,7 @@ SELECT swap.*,
   (SELECT json_agg(json_build_object(
       'host', host.name, 'version', p.version, 'desired', p.desired,
       'observed', p.observed, 'reason', p.observed_reason, 'seen_at', p.observed_at,
-      'load_called', p.load_called_at IS NOT NULL,
+      'called_at', p.load_called_at,
       'answered', p.answered_boot_id <> '' AND p.answered_boot_id = p.boot_id,
       'slots_taken', (SELECT count(*) FROM swaps_placement other
          WHERE swap.state = %(loading)s AND other.host_id = p.host_id AND other.id <> p.id
@@ -156,11 +156,16 @@ def _host(host: str, row: dict[str, Any] | None) -> HostView:
         wanted=row["desired"] == Desired.LOADED,
         status=row["observed"],
         reason=row["reason"],
-        load_called=row["load_called"],
+        load_called=row["called_at"] is not None,
+        called_at=_time(row["called_at"]),
         answered=row["answered"],
-        seen_at=datetime.fromisoformat(row["seen_at"]) if row["seen_at"] else None,
+        seen_at=_time(row["seen_at"]),
         load_slot_free=row["slots_taken"] < row["slots"],
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _node(row: dict[str, Any], revision: int) -> NodeView:

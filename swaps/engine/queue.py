@@ -6,7 +6,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from swaps.access.roles import ENGINE
-from swaps.domain.states import SwapState
+from swaps.domain.states import END_STATES, SwapState
 from swaps.models import ServedModel, SwapEvent, SwapOperation
 from swaps.models.swap_operations import EventKind
 
@@ -16,9 +16,12 @@ def after(swap: SwapOperation) -> uuid.UUID | None:
 
     To be called in the transaction that ends the swap. Returns the swap whose turn it is.
     """
+    # Who joins the line holds this lock. Without it, a swap that joins just as the one ahead
+    # ends would see an open swap, be seen by no one, and wait for ever.
+    model = ServedModel.objects.select_for_update(no_key=True).get(pk=swap.model_id)
     line = SwapOperation.objects.filter(
         model=swap.model_id, queued=True, state=SwapState.NOT_STARTED
-    ).order_by("start_time")
+    )
     if not line.exists():
         return None
     if swap.state in {SwapState.FAILED, SwapState.ROLLED_BACK}:
@@ -27,11 +30,16 @@ def after(swap: SwapOperation) -> uuid.UUID | None:
             f"{swap.state}: release the queue, or cancel what waits in it"
         )
         return None
+    if model.queue_held_reason:  # it went ahead of a held line, which stays held
+        return None
     return release_next(swap.model_id)
 
 
 def release_next(model_id: int) -> uuid.UUID | None:
-    """Give the first in line its turn. To be called in a transaction."""
+    """Give the first in line its turn. To be called in a transaction that holds the line's lock."""
+    open_swaps = SwapOperation.objects.filter(model=model_id, queued=False)
+    if open_swaps.exclude(state__in=END_STATES).exists():
+        return None  # a rollback went ahead; its end gives the turn
     following = (
         SwapOperation.objects.select_for_update()
         .filter(model=model_id, queued=True, state=SwapState.NOT_STARTED)

@@ -243,12 +243,15 @@ def _create(
     try:
         with transaction.atomic():
             # One at a time a model: the turn is decided under its row's lock.
-            ServedModel.objects.select_for_update().get(pk=model.pk)
+            locked = ServedModel.objects.select_for_update(no_key=True).get(pk=model.pk)
             # The same request may have come twice at once; its twin is committed by now.
             earlier = _made_before(request, actor)
             if earlier is not None:
                 return earlier
             queued = _require_turn(model, request)
+            if locked.queue_held_reason and not queued and not request.reverses:
+                # Nobody is left in the held line: who begins anew is not held by it.
+                ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")
             swap = SwapOperation.objects.create(
                 model=model,
                 from_version=request.from_version,

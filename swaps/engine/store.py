@@ -229,6 +229,13 @@ def wait(swap: SwapOperation, step: Wait, *, next_check: Any) -> None:
         announce(swap)
 
 
+def postpone(swap: SwapOperation, pause: timedelta) -> None:
+    """Somebody else is at work for this swap: look again later."""
+    SwapOperation.objects.filter(pk=swap.pk, generation=swap.generation).update(
+        next_check_at=Now() + pause
+    )
+
+
 def due(limit: int = 500) -> list[uuid.UUID]:
     """Open swaps whose next look is overdue, the oldest first."""
     open_swaps = SwapOperation.objects.exclude(state__in=END_STATES).filter(queued=False)

@@ -10,16 +10,16 @@ from swaps.engine import store
 
 
 @shared_task(name="swaps.advance")
-def advance(swap_id: str) -> None:
-    again = turn.advance(uuid.UUID(swap_id))
+def advance(swap_id: str, if_due: bool = False) -> None:
+    again = turn.advance(uuid.UUID(swap_id), if_due=if_due)
     if again is not None:
-        advance.apply_async([swap_id], countdown=again)
+        advance.apply_async([swap_id, True], countdown=again)
 
 
 @shared_task(name="swaps.sweep")
 def sweep() -> None:
     for swap_id in store.due():
-        advance.delay(str(swap_id))
+        advance.delay(str(swap_id), True)
 
 
 @shared_task(name="swaps.reconcile")

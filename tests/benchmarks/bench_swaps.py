@@ -1,0 +1,104 @@
+"""Routing update and swap overhead, as the README defines them, over many real swaps.
+
+    python -m tests.benchmarks.bench_swaps [--swaps 200] [--rate 3000] [--models 10]
+
+Prints one JSON object: medians and p99 in milliseconds, one at a time idle, one at a time
+under load, and several models at once. Rounds under load and idle alternate, so that a noisy
+machine is noisy for both.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import time
+from typing import Any
+
+from tests.system.fleet import Fleet, running_fleet
+
+ROUND = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--swaps", type=int, default=200, help="in each of idle and loaded")
+    parser.add_argument("--rate", type=float, default=3000, help="requests a second under load")
+    parser.add_argument("--models", type=int, default=10, help="swapped at once")
+    options = parser.parse_args()
+    with running_fleet() as fleet:
+        names = _more_models(fleet, options.models)
+        for _ in range(5):  # the first swaps of a process pay for its imports
+            _swap_one(fleet, "iris")
+        idle: list[dict[str, Any]] = []
+        loaded: list[dict[str, Any]] = []
+        sent = failed = 0
+        rate = 0.0
+        while len(idle) < options.swaps:
+            count = min(ROUND, options.swaps - len(idle))
+            idle += [_swap_one(fleet, "iris") for _ in range(count)]
+            with fleet.traffic(options.rate, "iris") as traffic:
+                traffic.flows_on(int(options.rate / 2))
+                began = time.monotonic()
+                loaded += [_swap_one(fleet, "iris") for _ in range(count)]
+                elapsed = time.monotonic() - began
+                report = traffic.report()
+                sent, failed = sent + report["sent"], failed + report["failed"]
+                rate = report["sent"] / (elapsed or 1)
+        together: list[dict[str, Any]] = []
+        while len(together) < options.swaps:
+            together += _swap_together(fleet, names)
+        print(  # noqa: T201 - this is a command
+            json.dumps(
+                {
+                    "idle": _summary(idle),
+                    "under_load": _summary(loaded)
+                    | {"sent": sent, "failed": failed, "last_round_rate": round(rate)},
+                    f"{options.models}_at_once": _summary(together),
+                },
+                indent=2,
+            )
+        )
+
+
+def _more_models(fleet: Fleet, count: int) -> list[str]:
+    """Copies of iris under other names, serving 1.0."""
+    names = [f"iris-{number}" for number in range(count)]
+    for name in names:
+        for repository in fleet.repositories.values():
+            shutil.copytree(repository / "iris", repository / name, dirs_exist_ok=True)
+        sample = fleet.get("models/iris")["sample_request"]
+        answer = fleet.api.post("models", json={"name": name, "sample_request": sample})
+        assert answer.status_code == 201, answer.text
+        fleet.activate(name, "1.0")
+    return names
+
+
+def _swap_one(fleet: Fleet, model: str) -> dict[str, Any]:
+    swap = fleet.start_swap(model)
+    return fleet.finished(swap["id"], "Completed")
+
+
+def _swap_together(fleet: Fleet, names: list[str]) -> list[dict[str, Any]]:
+    swaps = [fleet.start_swap(name) for name in names]
+    return [fleet.finished(swap["id"], "Completed") for swap in swaps]
+
+
+def _summary(swaps: list[dict[str, Any]]) -> dict[str, Any]:
+    def of(key: str, factor: float = 1.0) -> dict[str, float]:
+        values = sorted(s["timings"][key] * factor for s in swaps if s["timings"][key] is not None)
+        if len(values) < 2:
+            return {}
+        cuts = statistics.quantiles(values, n=100, method="inclusive")
+        return {"p50": round(statistics.median(values), 1), "p99": round(cuts[98], 1)}
+
+    return {
+        "swaps": len(swaps),
+        "routing_update_ms": of("routing_update_ms"),
+        "swap_overhead_ms": of("overhead_ms"),
+        "drain_ms": of("drain_ms"),
+        "load_ms": of("load_seconds", 1000.0),
+    }
+
+
+if __name__ == "__main__":
+    main()
