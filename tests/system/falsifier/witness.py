@@ -41,7 +41,9 @@ class Late:
 
 
 def read_log(path: Path) -> list[Executed]:
-    lines = (line.split() for line in path.read_text().splitlines())
+    """Also while it is written: an unfinished last line is left for the next look."""
+    whole, _, _ = path.read_text().rpartition("\n")
+    lines = (line.split() for line in whole.splitlines())
     return [Executed(tag, int(start), int(end)) for tag, start, end in lines]
 
 
