@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from swaps.access.roles import NotAllowed, role_of
 from swaps.console.confirmations import ACTIONS, Confirmation, Subject, confirmation
 from swaps.console.live_swap import look_at_swap, render_commands, render_shared
+from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
@@ -40,9 +41,7 @@ def command(request: HttpRequest, swap_id: uuid.UUID, command: str) -> HttpRespo
         raise Http404(f"no swap has the id {swap_id}")
     asked = confirmation(
         Command(command),
-        Subject(
-            swap.model.name, swap.from_version, swap.to_version, SwapState(swap.state), swap.paused
-        ),
+        Subject(swap.model.name, swap.from_version, swap.to_version, SwapState(swap.state)),
     )
     if request.method == "POST":
         try:
@@ -68,6 +67,10 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
             )
         if asked.typed and request.POST.get("typed", "").strip() != asked.typed:
             raise Refusal(f"Type {asked.typed} to confirm.", 422, "typed")
+
+    def words(refused: Exception) -> str:
+        return sentence(refused, actor.name, swap.model.name)
+
     try:
         return apply_command(
             swap.pk,
@@ -78,16 +81,16 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
             full=request.POST.get("full") == "on",
         )
     except NotAllowed as refused:
-        raise Refusal(_sentence(refused), 403) from refused
+        raise Refusal(words(refused), 403) from refused
     except InvalidRequest as refused:
-        raise Refusal(_sentence(refused), 422, refused.field) from refused
+        raise Refusal(words(refused), 422, refused.field) from refused
     except NotPossibleNow as refused:
         again = " Try again in a moment." if refused.retry else ""
-        raise Refusal(_sentence(refused) + again) from refused
+        raise Refusal(words(refused) + again) from refused
     except SwapNotFound as refused:
         raise Http404(str(refused)) from refused
     except SwapRefused as refused:
-        raise Refusal(_sentence(refused)) from refused
+        raise Refusal(words(refused)) from refused
 
 
 def _seconds(request: HttpRequest) -> int | None:
@@ -98,11 +101,6 @@ def _seconds(request: HttpRequest) -> int | None:
         return int(given)
     except ValueError:
         raise Refusal(f"{given!r} is not a whole number of seconds.", 422, "seconds") from None
-
-
-def _sentence(error: Exception) -> str:
-    words = str(error)
-    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
 def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> HttpResponse:

@@ -5,6 +5,7 @@ completion starts a new swap. `Confirmation.effect_key` tells these apart, so th
 confirmation given for one is never taken for another.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 from swaps.access.roles import Action
@@ -13,14 +14,15 @@ from swaps.domain.states import SwapState
 
 _S = SwapState
 
+# In the order of the buttons: danger on the right.
 LABELS = {
     Command.PAUSE: "Pause",
     Command.RESUME: "Resume",
     Command.PROMOTE: "Promote",
     Command.EXTEND_DRAIN: "Extend drain",
     Command.ROLL_FORWARD: "Roll forward",
-    Command.ROLLBACK: "Roll back",
     Command.CANCEL: "Cancel swap",
+    Command.ROLLBACK: "Roll back",
     Command.FORCE_UNLOAD: "Force unload",
 }
 DANGEROUS = {Command.ROLLBACK, Command.CANCEL, Command.FORCE_UNLOAD}
@@ -36,7 +38,6 @@ class Subject:
     old: str | None
     new: str
     state: SwapState
-    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,15 @@ class Confirmation:
     title: str
     effect: str
     button: str
-    effect_key: str
     keep: str = "Keep as it is"  # the safe choice
     asks_seconds: bool = False
     asks_full: bool = False
     typed: str = ""  # what must be typed to confirm
+
+    @property
+    def effect_key(self) -> str:
+        """Another effect, another key: by what the person read, whatever the reason."""
+        return hashlib.sha256(self.effect.encode()).hexdigest()[:16]
 
     @property
     def dangerous(self) -> bool:
@@ -69,18 +74,16 @@ def confirmation(command: Command, s: Subject) -> Confirmation:
                     f"No traffic has moved: {old} keeps serving. {s.new} is unloaded again, "
                     "and the swap ends as Cancelled."
                 )
-            return Confirmation(
-                command, f"Cancel the swap to {s.new}?", effect, "Cancel swap", f"cancel-{s.state}"
-            )
+            return Confirmation(command, f"Cancel the swap to {s.new}?", effect, "Cancel swap")
         case Command.PAUSE:
             effect = (
                 "The weights stay where they are and both versions keep serving until somebody "
                 "resumes, promotes or rolls back."
             )
-            return Confirmation(command, "Pause the swap?", effect, "Pause", "pause", "Go on")
+            return Confirmation(command, "Pause the swap?", effect, "Pause", keep="Go on")
         case Command.RESUME:
             effect = f"The swap goes on with its strategy: traffic moves further to {s.new}."
-            return Confirmation(command, "Resume the swap?", effect, "Resume", "resume")
+            return Confirmation(command, "Resume the swap?", effect, "Resume")
         case Command.PROMOTE:
             return _promote(s, old)
         case Command.EXTEND_DRAIN:
@@ -91,7 +94,7 @@ def confirmation(command: Command, s: Subject) -> Confirmation:
                 f"{version} stays loaded until it is proven idle."
             )
             title = f"Give {version} more time?"
-            return Confirmation(command, title, effect, "Extend drain", "extend", asks_seconds=True)
+            return Confirmation(command, title, effect, "Extend drain", asks_seconds=True)
         case Command.FORCE_UNLOAD:
             version = s.new if s.state is _S.ROLLING_BACK else old
             effect = (
@@ -103,7 +106,6 @@ def confirmation(command: Command, s: Subject) -> Confirmation:
                 f"Unload {version} by force?",
                 effect,
                 "Force unload",
-                f"force-{s.state}",
                 typed=version,
             )
         case Command.ROLL_FORWARD:
@@ -111,9 +113,7 @@ def confirmation(command: Command, s: Subject) -> Confirmation:
                 f"The roll back is called off: 100 % of traffic goes to {s.new}; {old} drains "
                 "and is unloaded."
             )
-            return Confirmation(
-                command, f"Roll forward to {s.new}?", effect, "Roll forward", "roll-forward"
-            )
+            return Confirmation(command, f"Roll forward to {s.new}?", effect, "Roll forward")
 
 
 def _rollback(s: Subject, old: str) -> Confirmation:
@@ -140,7 +140,7 @@ def _rollback(s: Subject, old: str) -> Confirmation:
                 f"100 % of traffic returns to {old} at once; {s.new} drains and is unloaded. "
                 f"Requests running on {s.new} finish there."
             )
-    return Confirmation(Command.ROLLBACK, title, effect, button, f"rollback-{s.state}")
+    return Confirmation(Command.ROLLBACK, title, effect, button)
 
 
 def _promote(s: Subject, old: str) -> Confirmation:
@@ -149,10 +149,6 @@ def _promote(s: Subject, old: str) -> Confirmation:
             f"The time {old} is kept warm for ends now: once it is proven idle it is unloaded, "
             "and the quick way back with it."
         )
-        return Confirmation(
-            Command.PROMOTE, f"Stop keeping {old} warm?", effect, "Promote", "promote-bake"
-        )
+        return Confirmation(Command.PROMOTE, f"Stop keeping {old} warm?", effect, "Promote")
     effect = f"The swap passes its present step without waiting for it: more traffic to {s.new}."
-    return Confirmation(
-        Command.PROMOTE, f"Promote {s.new}?", effect, "Promote", "promote-step", asks_full=True
-    )
+    return Confirmation(Command.PROMOTE, f"Promote {s.new}?", effect, "Promote", asks_full=True)

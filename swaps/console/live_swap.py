@@ -111,7 +111,8 @@ def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
         return None
     return LiveSwap(
         reading=read_swap(swap),
-        events=read_events(swap),
+        # Not those of writes after our row: they come with the next look, once.
+        events=[event for event in read_events(swap) if event.generation <= swap.generation],
         failure=swap.failure,
         samples=samples_of(swap_id),
         now=_database_now(),

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, NotAllowed
+from swaps.console.refusal_words import sentence
 from swaps.console.staircase import staircase
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.domain.strategies import READY_MADE
@@ -70,7 +71,7 @@ def start_swap(request: HttpRequest) -> HttpResponse:
             try:
                 swap = _request(request, form.cleaned_data)
             except NotAllowed as refused:
-                form.add_error(None, str(refused))
+                form.add_error(None, sentence(refused, actor.name))
                 return _page(request, form, status=403)
             except SwapRefused as refused:
                 _show(refused, form)
@@ -106,8 +107,8 @@ def _request(request: HttpRequest, given: dict[str, Any]) -> SwapOperation | Non
 
 
 def _show(refused: SwapRefused, form: StartSwapForm) -> None:
-    words = str(refused)
-    words = words[:1].upper() + words[1:]
+    given = form.cleaned_data
+    words = sentence(refused, given["model"], given["from_version"], given["to_version"])
     if isinstance(refused, SwapInProgress):
         link = reverse("swap", args=[refused.swap_id])
         form.add_error(None, format_html('{} <a href="{}">Show that swap</a>', words, link))

@@ -24,15 +24,16 @@ def duration(value: timedelta | float | None) -> str | SafeString:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {seconds:02d} s"
+        return f"{minutes} min {seconds:02d} s" if seconds else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
 
 
 @register.filter
-def known(value: float | None, unit: str = "") -> str | SafeString:
+def known(value: float | str | None, unit: str = "") -> str | SafeString:
     """A number with its unit, or a dash: what nobody reported is not zero."""
-    if value is None:
+    # An attribute of nothing is an empty text in templates.
+    if value is None or isinstance(value, str):
         return UNKNOWN
     text = f"{value:.1f}" if isinstance(value, float) and value != int(value) else f"{value:.0f}"
     return f"{text}{unit}"

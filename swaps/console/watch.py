@@ -50,9 +50,11 @@ RETRY_SECONDS = 1.0
 CLOCK = "clock"
 
 
-# Close codes of a websocket; the page shows what they mean and does not reconnect.
+# Close codes of a websocket. The page says what the first two mean and stays away; from the
+# third it comes back by itself.
 NOT_ALLOWED = 4403
 NO_SUCH_SWAP = 4404
+INTERNAL_ERROR = 1011
 
 
 class Watcher(Protocol):
@@ -63,7 +65,7 @@ class Watcher(Protocol):
     async def show(self, html: str) -> None: ...
 
     async def turn_away(self, code: int) -> None:
-        """They get nothing more, for NOT_ALLOWED or NO_SUCH_SWAP."""
+        """They get nothing more, for the reason that `code` says."""
 
 
 @dataclass(slots=True)
@@ -99,8 +101,6 @@ class SwapWatch:
                 asyncio.create_task(self._tick(), name=f"watch of swap {self.swap_id}"),
                 asyncio.create_task(self._listen(), name=f"nudges of swap {self.swap_id}"),
             ]
-            for task in self._tasks:
-                task.add_done_callback(_report)
 
     async def greet(self, watcher: Watcher) -> None:
         """The present state first, so that a page which reconnects is right again at once."""
@@ -118,6 +118,19 @@ class SwapWatch:
         return tasks
 
     async def _tick(self) -> None:
+        try:
+            await self._look_again_and_again()
+        except Exception:
+            # Silence would look like calm. So pages lose their link, say so, and come back.
+            log.exception("swap %s cannot be shown", self.swap_id)
+            for task in self._tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+            self._tasks, self._last = [], None
+            for watcher in list(self.watchers):
+                await self._turn_away(watcher, INTERNAL_ERROR)
+
+    async def _look_again_and_again(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(self._tick_seconds()):
@@ -250,11 +263,6 @@ def _changed(before: Round | None, now: Round) -> list[str]:
     ]
 
 
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("%s ended: pages fall silent", task.get_name(), exc_info=task.exception())
-
-
 # A watch belongs to the event loop it runs in; a process of ours has one.
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[uuid.UUID, SwapWatch]] = (
     WeakKeyDictionary()
@@ -265,7 +273,12 @@ async def join_watch(swap_id: uuid.UUID, watcher: Watcher) -> None:
     watches = _watches.setdefault(asyncio.get_running_loop(), {})
     watch = watches.setdefault(swap_id, SwapWatch(swap_id))
     watch.add(watcher)
-    await watch.greet(watcher)
+    try:
+        await watch.greet(watcher)
+    except BaseException:
+        # Its socket closes without a word to us.
+        await leave_watch(swap_id, watcher)
+        raise
 
 
 async def leave_watch(swap_id: uuid.UUID, watcher: Watcher) -> None:

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from psycopg.conninfo import make_conninfo
 
 from swaps.access.roles import Role
-from tests.browser.scenes import Fleet
 from tests.integration.bundled_host.running import wait_until
+from tests.integration.console.scenes import Fleet
 
 REPOSITORY_ROOT = Path(__file__).parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

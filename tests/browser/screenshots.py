@@ -9,7 +9,7 @@ import pytest
 
 from swaps.access.roles import Role
 from tests.browser.conftest import REPOSITORY_ROOT, Desks
-from tests.browser.scenes import Fleet, SwapScene
+from tests.integration.console.scenes import Fleet, SwapScene
 
 FOLDER = REPOSITORY_ROOT / "screenshots"
 LOOKS = [(1440, False), (1440, True), (390, False), (390, True)]

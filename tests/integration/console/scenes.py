@@ -5,7 +5,6 @@ the open pages. What is missing is only who would decide, so that a test can sta
 any moment of a swap.
 """
 
-import itertools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ from swaps.models import (
     Placement,
     Route,
     SwapEvent,
-    SwapOperation,
 )
 from swaps.models.swap_operations import EventKind
 from tests.integration.readings.rows import (
@@ -62,8 +60,9 @@ class Fleet:
         self.nodes = [a_node("edge-1"), a_node("edge-2")]
         for node in self.nodes:
             acked(node, self.iris, 1)
-        self._counters = {version: itertools.count() for version in self.clusters}
-        self._answered = {(node.nonce, version): 0 for node in self.nodes for version in self.clusters}
+        self._answered = {
+            (node.nonce, version): 0 for node in self.nodes for version in self.clusters
+        }
         self._weights: dict[str, int] = {"1.0": 100}
         self._names = {version: cluster.name for version, cluster in self.clusters.items()}
         self._stop = threading.Event()
@@ -98,7 +97,11 @@ class Fleet:
     def weights(self, weights: dict[str, int], *, applied: bool = True) -> int:
         """A new revision of the route; returns it."""
         route = Route.objects.get(model=self.iris)
-        route.revision, route.weights, route.committed_at = route.revision + 1, weights, timezone.now()
+        route.revision, route.weights, route.committed_at = (
+            route.revision + 1,
+            weights,
+            timezone.now(),
+        )
         route.save()
         self.iris.refresh_from_db()
         self._weights = weights
@@ -161,7 +164,9 @@ class SwapScene:
         self.row.refresh_from_db()
 
     def load(self) -> None:
-        Placement.objects.filter(version="1.1").update(desired="loaded", observed="loading")
+        Placement.objects.filter(version="1.1").update(
+            desired="loaded", observed="loading", observed_reason=""
+        )
         self.write(
             "loading 1.1 on alpha, beta",
             state=SwapState.LOADING_NEW_VERSION,
@@ -175,7 +180,9 @@ class SwapScene:
         )
         for node in self.fleet.nodes:
             warm(node, self.fleet.clusters["1.1"])
-        self.write("1.1 answers on both hosts (10 warm-up calls, p95 13 ms)", ready_at=timezone.now())
+        self.write(
+            "1.1 answers on both hosts (10 warm-up calls, p95 13 ms)", ready_at=timezone.now()
+        )
 
     def shift(self, percent: int, *, step_index: int = 1) -> None:
         revision = self.fleet.weights({"1.0": 100 - percent, "1.1": percent})

@@ -1,0 +1,48 @@
+"""Durations, unknown numbers, promises and refusals, as operators read them."""
+
+import pytest
+
+from swaps.console.confirmations import Subject, confirmation
+from swaps.console.refusal_words import sentence
+from swaps.console.template_tags import duration, known
+from swaps.domain.commands import Command, Refused, verdict
+from swaps.domain.states import SwapState
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0132, "13 ms"), (1.34, "1.3 s"), (60, "1 min"), (124, "2 min 04 s"), (11100, "3 h 05 min")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_unknown_is_a_dash_and_zero_is_zero() -> None:
+    assert "not known" in known(None, " %")
+    assert "not known" in known("", " %")
+    assert known(0, " %") == "0 %"
+    assert known(24.68, " %") == "24.7 %"
+
+
+@pytest.mark.parametrize("command", Command)
+@pytest.mark.parametrize("state", SwapState)
+def test_every_possible_command_says_its_effect(command: Command, state: SwapState) -> None:
+    """And a confirmation for one effect is never one for another."""
+    if isinstance(verdict(command, state, past_return=False), Refused):
+        return
+    asked = confirmation(command, Subject("iris", "1.0", "1.1", state))
+    assert asked.effect.endswith(".")
+    for other in SwapState:
+        twin = confirmation(command, Subject("iris", "1.0", "1.1", other))
+        if twin.effect != asked.effect:
+            assert twin.effect_key != asked.effect_key
+
+
+def test_force_is_typed() -> None:
+    subject = Subject("iris", "1.0", "1.1", SwapState.ROLLING_BACK)
+    assert confirmation(Command.FORCE_UNLOAD, subject).typed == "1.1"
+
+
+def test_names_are_never_respelt() -> None:
+    assert sentence(ValueError("iris is busy"), "iris") == "iris is busy."
+    assert sentence(ValueError("time is up."), "iris", None) == "Time is up."
