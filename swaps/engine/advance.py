@@ -139,8 +139,10 @@ def _call(swap: SwapOperation, step: CallHosts) -> bool:
     rows = Placement.objects.select_related("host", "model").filter(
         model=swap.model_id, version=step.version, host__name__in=step.hosts
     )
+    # The new version as it was when the swap was asked for; the old one as it served before.
+    frozen = swap.digests if step.version == swap.to_version else {}
     done = [
-        call_host(step.call, row, warm=warm, digest=swap.digests.get(row.host.name, ""))
+        call_host(step.call, row, warm=warm, digest=frozen.get(row.host.name, row.digest))
         for row in rows
     ]
     return any(done)

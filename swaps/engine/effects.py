@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
+from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
 from swaps.engine.hosts import adapter_of
@@ -175,9 +176,13 @@ def _seen(seen: Observation) -> dict[str, Any]:
         "observed_reason": seen.reason[:2000],
         "observed_at": Now(),
     }
+    if seen.status in UNLOADED_STATUSES:
+        changes["unload_owed"] = False
     if seen.boot_id is not None:
         changes["boot_id"] = seen.boot_id
-    if seen.digest is not None:
+    if seen.digest is not None and seen.status is VersionStatus.READY:
+        # Of what is loaded, not of what lies on disk: a file replaced since then must not be
+        # loaded under this version after a restart.
         changes["digest"] = seen.digest
     if seen.size_bytes is not None:
         changes["size_bytes"] = seen.size_bytes

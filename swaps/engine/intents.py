@@ -1,10 +1,9 @@
 """What should be loaded where: desired placements and the clusters that go with them."""
 
-from django.db.models import F, Max, Q, Subquery
+from django.db.models import F, Max, Subquery
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
-from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.steps import Want
 from swaps.engine.hosts import adapter_of
 from swaps.live.notify import notify_routes
@@ -41,6 +40,7 @@ def _load(swap: SwapOperation, want: Want) -> None:
     ).update(
         desired=Desired.LOADED,
         fence=F("fence") + 1,
+        unload_owed=False,
         observed=Observed.UNKNOWN,
         observed_reason="",
         observed_at=None,
@@ -53,7 +53,7 @@ def _load(swap: SwapOperation, want: Want) -> None:
 def _give_up(swap: SwapOperation, want: Want) -> None:
     Placement.objects.filter(
         model=swap.model_id, version=want.version, host__name__in=want.hosts
-    ).update(desired=Desired.ABSENT, fence=F("fence") + 1, load_called_at=None)
+    ).update(desired=Desired.ABSENT, fence=F("fence") + 1, load_called_at=None, unload_owed=True)
     Cluster.objects.filter(model=swap.model_id, version=want.version, retired_at=None).update(
         retired_at=Now()
     )
@@ -94,10 +94,6 @@ def load_began_at(swap: SwapOperation) -> Subquery:
 def cleanup_pending(swap: SwapOperation) -> bool:
     """Whether a version that this swap gave up is not known to be unloaded everywhere."""
     versions = [version for version in (swap.from_version, swap.to_version) if version]
-    return (
-        Placement.objects.filter(
-            Q(model=swap.model_id) & Q(version__in=versions) & Q(desired=Desired.ABSENT)
-        )
-        .exclude(observed__in=UNLOADED_STATUSES)
-        .exists()
-    )
+    return Placement.objects.filter(
+        model=swap.model_id, version__in=versions, unload_owed=True
+    ).exists()

@@ -7,12 +7,12 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from swaps.adapters.errors import AdapterError
-from swaps.domain.snapshot import UNLOADED_STATUSES
-from swaps.domain.states import END_STATES
+from swaps.domain.names import name_problem
+from swaps.domain.states import END_STATES, SwapState
 from swaps.engine import effects, intents
 from swaps.engine.hosts import adapter_of
 from swaps.engine.warm_up import WarmUp
-from swaps.models import ModelHost, Placement, SwapOperation
+from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
 from swaps.models.hosts import Desired, HostHealth, Observed
 
 log = structlog.get_logger("swaps.engine")
@@ -21,6 +21,7 @@ log = structlog.get_logger("swaps.engine")
 def reconcile() -> None:
     for host in ModelHost.objects.all():
         if check_host(host):
+            learn_versions(host)
             _make_match(host)
     _finish_cleanups()
 
@@ -40,23 +41,79 @@ def check_host(host: ModelHost) -> bool:
     return True
 
 
+def learn_versions(host: ModelHost) -> None:
+    """What the host has of our models, loaded or not, becomes rows: people choose from them.
+
+    Only what nobody wants is written here; it shows what is there, and drift.
+    """
+    try:
+        listed = adapter_of(host).list()
+    except AdapterError as error:
+        log.warning("host not listed", host=host.name, error=str(error))
+        return
+    models = {model.name: model for model in ServedModel.objects.all()}
+    rows = [
+        Placement(
+            host=host,
+            model=models[ref.model],
+            version=ref.version,
+            observed=seen.status.value,
+            observed_reason=seen.reason[:2000],
+            observed_at=Now(),
+            boot_id=seen.boot_id or "",
+            digest=seen.digest or "",
+            size_bytes=seen.size_bytes,
+        )
+        for ref, seen in listed
+        if ref.model in models and name_problem(ref.version, of="version") is None
+    ]
+    known = {
+        (row.model_id, row.version): row
+        for row in Placement.objects.filter(host=host).select_related("model")
+    }
+    Placement.objects.bulk_create(
+        [row for row in rows if (row.model_id, row.version) not in known], ignore_conflicts=True
+    )
+    there = {(row.model_id, row.version): row for row in rows}
+    for key, row in known.items():
+        if row.desired == Desired.ABSENT and not row.unload_owed:
+            _update_unwanted(row, there.get(key))
+
+
+def _update_unwanted(row: Placement, seen: Placement | None) -> None:
+    observed = seen.observed if seen else Observed.ABSENT
+    digest = seen.digest if seen else ""
+    if (row.observed, row.digest) == (observed, digest):
+        return
+    Placement.objects.filter(pk=row.pk, fence=row.fence, desired=Desired.ABSENT).update(
+        observed=observed,
+        digest=digest,
+        size_bytes=seen.size_bytes if seen else None,
+        observed_reason=seen.observed_reason if seen else "",
+        observed_at=Now(),
+    )
+
+
 def _make_match(host: ModelHost) -> None:
-    # What an open swap loads or unloads is that swap's business.
-    busy = Q()
-    for model, version in SwapOperation.objects.exclude(state__in=END_STATES).values_list(
-        "model", "to_version"
-    ):
-        busy |= Q(model=model, version=version)
-    rows = Placement.objects.select_related("host", "model").filter(host=host)
-    for placement in rows.exclude(busy) if busy else rows:
-        if placement.desired == Desired.ABSENT and placement.observed in UNLOADED_STATUSES:
-            continue
+    # What an open swap loads, or is about to give up, is loaded by that swap alone. Once all
+    # traffic is on it, it is loaded again like any version that serves.
+    own = set(
+        SwapOperation.objects.filter(queued=False)
+        .exclude(state__in=[*END_STATES, SwapState.OLD_VERSION_DRAINING])
+        .values_list("model", "to_version")
+    )
+    ours = Placement.objects.select_related("host", "model").filter(
+        Q(desired=Desired.LOADED) | Q(unload_owed=True), host=host
+    )
+    for placement in ours:
         effects.look(placement)
         placement.refresh_from_db()
         if placement.desired == Desired.ABSENT:
-            if placement.observed not in UNLOADED_STATUSES | {Observed.UNKNOWN}:
+            if placement.unload_owed and placement.observed != Observed.UNKNOWN:
                 log.info("cleanup", placement=str(placement), observed=placement.observed)
                 effects.unload(placement)
+        elif (placement.model_id, placement.version) in own:
+            continue
         elif placement.observed == Observed.AVAILABLE:
             log.warning("vanished", placement=str(placement), host=host.name)
             effects.load(placement, digest=placement.digest)

@@ -1,5 +1,7 @@
 """Registering hosts and models."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,7 +14,7 @@ from swaps.audit.record import record
 from swaps.domain.strategies import StrategyInvalid, parse_strategy
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.hosts import adapter_of
-from swaps.engine.reconcile import check_host
+from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
 from swaps.models import ModelHost, Route, ServedModel
 
@@ -45,7 +47,7 @@ def register_host(
             adapter_of(host)
         except AdapterError as error:
             raise InvalidRequest("url", str(error)) from error
-        with transaction.atomic():
+        with _named_once("host", name), transaction.atomic():
             host.save(force_insert=True)
             record(
                 actor=actor,
@@ -54,7 +56,8 @@ def register_host(
                 object_name=name,
                 after={"kind": kind, "url": host.url, "max_concurrent_loads": max_concurrent_loads},
             )
-    check_host(host)
+    if check_host(host):
+        learn_versions(host)
     host.refresh_from_db()
     return host
 
@@ -81,7 +84,7 @@ def register_model(
             **defaults,
         )
         _validate(model, "model", name)
-        with transaction.atomic():
+        with _named_once("model", name), transaction.atomic():
             model.save(force_insert=True)
             Route.objects.create(model=model)
             record(
@@ -100,5 +103,12 @@ def _validate(row: ModelHost | ServedModel, kind: str, name: str) -> None:
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise InvalidRequest(field, f"{kind} {name}: {' '.join(messages)}") from error
+
+
+@contextmanager
+def _named_once(kind: str, name: str) -> Iterator[None]:
+    """Of two registrations at the same moment the database keeps one; the other is told."""
+    try:
+        yield
     except IntegrityError as error:
         raise InvalidRequest("name", f"{kind} {name} exists already") from error

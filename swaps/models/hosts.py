@@ -71,6 +71,9 @@ class Placement(models.Model):
     # Grows with every change of intent. Hosts that understand it refuse a smaller one,
     # so a worker that slept through its turn cannot undo what came after.
     fence = models.BigIntegerField(default=0)
+    # We gave it up and have not seen it unloaded yet. Without this mark a version that is
+    # loaded and not wanted is somebody else's: it shows as drift and is left alone.
+    unload_owed = models.BooleanField(default=False)
     observed = models.CharField(max_length=10, choices=Observed, default=Observed.UNKNOWN)
     observed_reason = models.TextField(default="", blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)
