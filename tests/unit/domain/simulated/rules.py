@@ -5,11 +5,16 @@ from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Step, Wait, Want
 from tests.unit.domain.simulated.rows import Rows
 
+_S = SwapState
+_ONWARD = {_S.OLD_VERSION_DRAINING, _S.COMPLETED}
+
 
 def check_decision(s: Snapshot, step: Step) -> None:
     assert step.reason, "every step carries a sentence"
     if isinstance(step, Wait):
         assert step.until is None or step.until >= s.now, f"a busy loop: {step}"
+    if isinstance(step, MoveTo) and step.state in _ONWARD and not s.past_return:
+        assert _applied(s) or step.route, "all traffic is on new, but not everywhere"
     if isinstance(step, MoveTo | Advance):
         if step.route is not None:
             _check_route(s, step.route)
@@ -38,9 +43,14 @@ def _check_fit(s: Snapshot, version: str) -> None:
     live = [node for node in s.nodes if node.connected]
     assert live, "a weight with no live node"
     assert all(version in node.warm for node in live), f"a weight for {version}, cold somewhere"
-    if s.state is not SwapState.ROLLING_BACK:
+    if s.state is not _S.ROLLING_BACK:
+        assert _applied(s) or s.state is _S.LOADING_NEW_VERSION, "one weight overtook another"
         assert len(fresh) >= (s.min_ready_hosts or len(s.target))
         assert len(live) == len(s.nodes), "a new weight past a node that is away"
+
+
+def _applied(s: Snapshot) -> bool:
+    return bool(s.nodes) and all(node.applied_revision == s.revision for node in s.nodes)
 
 
 def _seen_in_this_step(s: Snapshot, view: HostView) -> bool:
@@ -82,11 +92,11 @@ def check_end(rows: Rows) -> None:
     swap = rows.swap
     old, new = swap.from_version, swap.to_version
     wanted = {key for key, row in rows.placements.items() if row.wanted}
-    if swap.state is SwapState.COMPLETED:
+    if swap.state is _S.COMPLETED:
         assert rows.route.weights == {new: 100}
         assert {(new, host) for host in rows.target_hosts} <= wanted
         assert not {version for version, _ in wanted} - {new}
     else:
         assert rows.route.weights == ({old: 100} if old else {})
         assert {(old, host) for host in rows.source_hosts if old} == wanted
-    assert bool(swap.failure) <= (swap.state is SwapState.FAILED)
+    assert bool(swap.failure) <= (swap.state is _S.FAILED)
