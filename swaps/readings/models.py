@@ -142,7 +142,7 @@ def _may_return(swap: SwapOperation, version: str) -> bool:
     if swap.past_return_at is not None:
         return False
     match SwapState(swap.state):
-        case SwapState.OLD_VERSION_DRAINING:
+        case SwapState.TRANSITIONING | SwapState.OLD_VERSION_DRAINING:
             return version == swap.from_version
         case SwapState.ROLLING_BACK:
             # Until it had weight it was never active.
