@@ -47,7 +47,7 @@ def main() -> None:
         together: list[dict[str, Any]] = []
         while len(together) < options.swaps:
             together += _swap_together(fleet, names)
-        print(  # noqa: T201 - this is a command
+        print(
             json.dumps(
                 {
                     "idle": _summary(idle),

@@ -133,7 +133,9 @@ class Fleet:
         name = f"traffic-{secrets.token_hex(3)}"
         path = self.stack.home.socket(name)
         bodies = self.stack.home.path / f"{name}.json"
-        bodies.write_text(json.dumps({model: SAMPLE_REQUESTS[model] for model in models}))
+        # Models that tests add are copies of iris.
+        samples = {m: SAMPLE_REQUESTS.get(m, SAMPLE_REQUESTS["iris"]) for m in models}
+        bodies.write_text(json.dumps(samples))
         supervisor = self.stack.supervisor
         supervisor.start(
             Child(
@@ -214,7 +216,7 @@ def running_fleet(*, workers: int = 1) -> Iterator[Fleet]:
                 yield fleet
     finally:
         if os.environ.get("HOTSWAP_KEEP_LOGS"):
-            print(f"logs kept in {home.logs}")  # noqa: T201
+            print(f"logs kept in {home.logs}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -115,7 +115,7 @@ def test_no_request_reaches_the_old_version_after_its_proof(
         pause_ms=PAUSE_AFTER_PROOF_MS,
         flips=FLIPS,
     )
-    print(run)  # noqa: T201 - shown with -s, and when the test fails
+    print(run)
     assert run.claims == FLIPS
     assert run.executed > FLIPS, "there was hardly any load, so the run shows nothing"
     assert run.clients["failed"] == 0, run.clients
@@ -134,8 +134,8 @@ def test_a_bare_ack_in_place_of_the_proof_is_caught(
         flips=2 * FLIPS,
         stop_when_caught=True,
     )
-    print(run)  # noqa: T201 - shown with -s, and when the test fails
+    print(run)
     began_late = [late for late in run.late if late.started_after]
     worst = max(began_late, key=lambda one: one.request.start_ns - one.claim.since_ns, default=None)
-    print(f"{len(began_late)} began after the ACK; the latest {worst}")  # noqa: T201
+    print(f"{len(began_late)} began after the ACK; the latest {worst}")
     assert began_late, f"the falsifier would not notice a false claim: {run}"
