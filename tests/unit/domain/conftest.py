@@ -12,5 +12,5 @@ _COMMON = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.register_profile("stable", _COMMON, derandomize=True, max_examples=700)
-settings.register_profile("search", _COMMON, max_examples=30_000)
+settings.register_profile("search", _COMMON, max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "stable"))
