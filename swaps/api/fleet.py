@@ -1,4 +1,4 @@
-"""The router and the audit log, to read."""
+"""The router's nodes, and the audit log."""
 
 import uuid
 
@@ -6,9 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query as QueryOf
 from ninja import Router
 
+from swaps.access.roles import Action
 from swaps.api.answers import answer, answer_page, problems
-from swaps.api.bearer import Bearer
-from swaps.api.schemas import Listing, PageQuery, Query
+from swaps.api.bearer import Bearer, actor_of
+from swaps.api.schemas import CommandBody, Listing, PageQuery, Query
+from swaps.engine.nodes import retire_node
 from swaps.readings.audit import AuditReading, read_audit
 from swaps.readings.router import RouterReading, read_router
 
@@ -39,4 +41,16 @@ def list_audit(request: HttpRequest, query: QueryOf[AuditQuery]) -> HttpResponse
     summary="Nodes, their incarnations, and what each has applied",
 )
 def show_router(request: HttpRequest) -> HttpResponse:
+    return answer(read_router())
+
+
+@router.post(
+    "/router/nodes/{nonce}/retire",
+    auth=Bearer(Action.RETIRE_NODE),
+    response={200: RouterReading, **problems(400, 404, 409, 422)},
+    summary="Vouch that a node which is away has ended, so that no drain waits for it",
+)
+def retire(request: HttpRequest, nonce: str, body: CommandBody | None = None) -> HttpResponse:
+    reason = (body or CommandBody()).reason
+    retire_node(actor=actor_of(request), nonce=nonce, reason=reason)
     return answer(read_router())

@@ -8,9 +8,9 @@ from swaps.access.roles import Action
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.problems import NotFound
-from swaps.api.schemas import Activation, Listing, NewModel, PageQuery
+from swaps.api.schemas import Activation, CommandBody, Listing, NewModel, PageQuery
 from swaps.domain.names import name_problem
-from swaps.engine.commands import request_activation
+from swaps.engine.commands import release_queue, request_activation
 from swaps.engine.errors import ModelNotFound, VersionNotFound
 from swaps.engine.presence import hosts_with
 from swaps.engine.registration import register_model
@@ -116,3 +116,15 @@ def _find_version(model: ModelReading, version: str) -> VersionReading:
             ]
             return VersionReading(version, False, 0, None, places, None)
     raise NotFound(VersionNotFound.code, f"no host has version {version!r} of {model.name}")
+
+
+@router.post(
+    "/models/{model}/queue/release",
+    auth=Bearer(Action.RELEASE_QUEUE),
+    response={200: ModelReading, **problems(400, 404, 409, 422)},
+    summary="Let a line go on that was held after a swap which did not complete",
+)
+def release(request: HttpRequest, model: str, body: CommandBody | None = None) -> HttpResponse:
+    reason = (body or CommandBody()).reason
+    release_queue(actor=actor_of(request), model_name=model, reason=reason)
+    return answer(read_model(model))

@@ -26,6 +26,7 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "model-not-found": HTTPStatus.NOT_FOUND,
     "host-not-found": HTTPStatus.NOT_FOUND,
     "swap-not-found": HTTPStatus.NOT_FOUND,
+    "node-not-found": HTTPStatus.NOT_FOUND,
     "version-not-found": HTTPStatus.UNPROCESSABLE_ENTITY,
     "version-not-active": HTTPStatus.CONFLICT,
     "already-active": HTTPStatus.CONFLICT,

@@ -37,6 +37,12 @@ class SwapNotFound(SwapRefused):
     code = "swap-not-found"
 
 
+class NodeNotFound(SwapRefused):
+    """No router node was ever started with that nonce."""
+
+    code = "node-not-found"
+
+
 class VersionNotFound(SwapRefused):
     """No target host has that version."""
 

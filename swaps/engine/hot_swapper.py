@@ -1,5 +1,6 @@
 """The one door for Python callers: five methods, and their async twins."""
 
+import asyncio
 import time
 import uuid
 from datetime import timedelta
@@ -61,14 +62,27 @@ class ModelHotSwapper:
         try:
             while left := drainage.unanswered(watch):
                 if time.monotonic() >= deadline:
-                    seconds = timeout.total_seconds()
-                    raise DrainTimeout(
-                        f"{model_name} {version} was not idle within {seconds:g} s on "
-                        f"{', '.join(left)}"
-                    )
+                    raise _not_idle(model_name, version, timeout, left)
                 time.sleep(_POLL_SECONDS)
         finally:
             drainage.close_watch(watch)
+
+    async def await_for_drainage(self, model_name: str, version: str, timeout: timedelta) -> None:
+        """The same, and no thread is held meanwhile.
+
+        All synchronous work of an event loop shares one thread: a wait that slept in it
+        would stop every other request of the process for as long.
+        """
+        self._actor.require(Action.VIEW)
+        watch = await sync_to_async(drainage.open_watch)(model_name, version)
+        deadline = time.monotonic() + timeout.total_seconds()
+        try:
+            while left := await sync_to_async(drainage.unanswered)(watch):
+                if time.monotonic() >= deadline:
+                    raise _not_idle(model_name, version, timeout, left)
+                await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            await sync_to_async(drainage.close_watch)(watch)
 
     def is_version_active(self, model_name: str, version: str) -> bool:
         """Ready, and holding weight, or holding none but not yet past the point of no return.
@@ -88,9 +102,15 @@ class ModelHotSwapper:
 
     aswap_version = sync_to_async(swap_version)
     aget_swap_status = sync_to_async(get_swap_status)
-    await_for_drainage = sync_to_async(wait_for_drainage)
     ais_version_active = sync_to_async(is_version_active)
     arollback = sync_to_async(rollback)
+
+
+def _not_idle(model_name: str, version: str, timeout: timedelta, left: list[str]) -> DrainTimeout:
+    return DrainTimeout(
+        f"{model_name} {version} was not idle within {timeout.total_seconds():g} s on "
+        f"{', '.join(left)}"
+    )
 
 
 def active_versions(model_id: int) -> set[str]:

@@ -1,11 +1,86 @@
-"""The router nodes that count: connected ones, and those that may still send traffic."""
+"""The router nodes that count: connected ones, and those that may still send traffic.
 
+One of the latter blocks every drain, by name, until it is back or is known to have ended.
+"""
+
+from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
-from swaps.models import NodeIncarnation
-from swaps.models.nodes import REQUIRED_NODE_STATES
+from swaps.access.roles import Action, Actor
+from swaps.audit.record import record
+from swaps.domain.states import END_STATES
+from swaps.engine.errors import NodeNotFound, NotPossibleNow
+from swaps.engine.refusals import audited
+from swaps.live.notify import notify_nodes
+from swaps.live.wake import wake_swaps_of
+from swaps.models import NodeIncarnation, SwapOperation
+from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
 
 
 def required_nodes() -> QuerySet[NodeIncarnation]:
     """Every one of these must agree before anything is applied, drained or unloaded."""
     return NodeIncarnation.objects.filter(state__in=REQUIRED_NODE_STATES).order_by("node_id", "pk")
+
+
+def reap_node(nonce: str, reason: str) -> NodeIncarnation:
+    """Its supervisor saw that process end: it can send nothing any more.
+
+    Returns the row as it is now; one that had ended before keeps how it ended.
+    Raises NodeNotFound.
+    """
+    with transaction.atomic():
+        node = _find(nonce)
+        if node.state in REQUIRED_NODE_STATES:
+            _end(node, NodeState.REAPED, reason)
+    return node
+
+
+def retire_node(*, actor: Actor, nonce: str, reason: str = "") -> NodeIncarnation:
+    """An administrator vouches that a node which is away has ended.
+
+    If it has not, requests may still reach versions that are unloaded: so it takes a name.
+    Raises NodeNotFound, NotAllowed; NotPossibleNow for a node that is connected.
+    """
+    with audited(actor, Action.RETIRE_NODE, "node", nonce):
+        actor.require(Action.RETIRE_NODE)
+        with transaction.atomic():
+            node = _find(nonce)
+            if node.state == NodeState.CONNECTED:
+                raise NotPossibleNow(
+                    f"node {node.node_id} is connected, so it lives: end its process first"
+                )
+            if node.state != NodeState.AWAY:
+                raise NotPossibleNow(f"node {node.node_id} had ended before: {node.state}")
+            _end(node, NodeState.RETIRED, f"retired by {actor.name}: {reason}".rstrip(": "))
+            record(
+                actor=actor,
+                action=Action.RETIRE_NODE,
+                object_kind="node",
+                object_name=f"{node.node_id} {nonce}",
+                reason=reason,
+                before={"state": NodeState.AWAY.value},
+                after={"state": NodeState.RETIRED.value},
+            )
+    return node
+
+
+def _find(nonce: str) -> NodeIncarnation:
+    try:
+        return NodeIncarnation.objects.select_for_update().get(nonce=nonce)
+    except NodeIncarnation.DoesNotExist:
+        raise NodeNotFound(f"no node was ever started with the nonce {nonce}") from None
+
+
+def _end(node: NodeIncarnation, state: NodeState, reason: str) -> None:
+    NodeIncarnation.objects.filter(pk=node.pk).update(
+        state=state, ended_at=Now(), ended_reason=reason
+    )
+    node.refresh_from_db()
+    models = set(
+        SwapOperation.objects.exclude(state__in=END_STATES)
+        .filter(queued=False)
+        .values_list("model_id", flat=True)
+    )
+    notify_nodes(models)
+    transaction.on_commit(lambda: wake_swaps_of(models))

@@ -101,9 +101,11 @@ def test_a_node_that_died_is_away_until_it_is_reaped_and_its_next_start_is_anoth
     gone.refresh_from_db()
     assert gone.state == NodeState.REAPED
     assert gone.ended_at is not None
-    assert f"incarnation {dead} is reaped" in said.getvalue()
+    assert f"({dead}) is reaped" in said.getvalue()
+    ended_at = gone.ended_at
     call_command("reapnode", dead, stdout=said)
-    assert "had ended before: reaped" in said.getvalue()
+    gone.refresh_from_db()
+    assert gone.ended_at == ended_at, "it ended once"
     assert envoy.row.state == NodeState.CONNECTED
     with pytest.raises(CommandError, match="no node was ever started"):
         call_command("reapnode", "nobody")
