@@ -1,0 +1,168 @@
+"""A worker that was stopped wakes late: its swap is over, and others went on without it."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from swaps.adapters.contract import Ref
+from swaps.adapters.errors import Conflict
+from swaps.domain.commands import Command
+from swaps.domain.states import SwapState
+from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn
+from swaps.engine import effects, store
+from swaps.engine.advance import _do as carry_out
+from swaps.engine.commands import apply_command
+from swaps.engine.hosts import adapter_of
+from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.engine.observe import Sighting
+from swaps.engine.reconcile import reconcile
+from swaps.engine.store import StaleSwap
+from swaps.models import Placement, SwapEvent, SwapOperation
+from tests.integration.engine.hosts import HostOfTests
+from tests.integration.engine.nodes import Node
+from tests.integration.engine.swapping import (
+    OPERATOR,
+    a_serving_model,
+    carry_on,
+    decided,
+    next_is,
+    placement,
+    time_passes,
+    waits_for,
+    weights,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+S = SwapState
+
+
+@pytest.fixture
+def iris(alpha: HostOfTests, node: Node) -> str:
+    return a_serving_model(alpha)
+
+
+def about_to(call: Call, swap: SwapOperation) -> tuple[Sighting, CallHosts]:
+    """A worker committed the intent and died; the next decided on the call and is stopped."""
+    if call is Call.UNLOAD:
+        sighting, passing = next_is(PassReturn, swap)
+        store.pass_return(sighting.swap, passing, sighting.snapshot)
+    else:
+        sighting, start = next_is(MoveTo, swap)
+        store.move(sighting.swap, start)
+    while True:
+        sighting, step = next_is(CallHosts, swap)
+        if step.call is call:
+            return sighting, step
+        carry_out(sighting, step)
+
+
+def test_a_late_unload_does_not_touch_a_version_that_serves_again(
+    iris: str, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    stopped = about_to(Call.UNLOAD, swap)
+    stopped_in_the_call = placement(iris, "1.0", alpha)
+    carry_on(swap, until=S.COMPLETED)
+    carry_on(swapper.swap_version(iris, "1.1", "1.0"), until=S.COMPLETED)
+    loaded_at = alpha.status(iris, "1.0")["loaded_at_ns"]
+
+    assert carry_out(*stopped) is False
+    assert effects.unload(stopped_in_the_call) is False
+    # Stopped between its last look at the rows and the call itself: the host compares fences.
+    with pytest.raises(Conflict, match="older"):
+        adapter_of(stopped_in_the_call.host).begin_unload(
+            Ref(iris, "1.0"), fence=stopped_in_the_call.fence
+        )
+    assert alpha.answers(iris, "1.0")
+    assert alpha.status(iris, "1.0")["loaded_at_ns"] == loaded_at
+    assert placement(iris, "1.0", alpha).observed == "ready"
+
+
+def test_a_late_load_does_not_bring_back_a_version_that_was_given_up(
+    iris: str, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    stopped = about_to(Call.LOAD, swap)
+    stopped_in_the_call = placement(iris, "1.1", alpha)
+    # Another worker makes the call, and then the operator gives the swap up.
+    carry_out(*stopped)
+    alpha.wait_for("ready", iris, "1.1")
+    apply_command(swap.pk, Command.CANCEL, actor=OPERATOR)
+    carry_on(swap, until=S.CANCELLED)
+    reconcile()
+    assert alpha.state(iris, "1.1") == "available"
+
+    assert carry_out(*stopped) is False
+    assert effects.load(stopped_in_the_call, digest="") is False
+    with pytest.raises(Conflict, match="older"):
+        adapter_of(stopped_in_the_call.host).begin_load(
+            Ref(iris, "1.1"), fence=stopped_in_the_call.fence, expected_digest=None
+        )
+    assert alpha.state(iris, "1.1") == "available"
+
+
+def test_a_late_load_of_an_old_swap_does_nothing_for_the_new_one_on_that_version(
+    iris: str, alpha: HostOfTests, node: Node, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    about_to(Call.LOAD, swap)
+    stopped_in_the_call = placement(iris, "1.1", alpha)
+    apply_command(swap.pk, Command.CANCEL, actor=OPERATOR)
+    carry_on(swap, until=S.CANCELLED)
+    again = swapper.swap_version(iris, "1.0", "1.1")
+    about_to(Call.LOAD, again)  # loads nothing yet
+    before = placement(iris, "1.1", alpha)
+
+    assert effects.load(stopped_in_the_call, digest="") is False
+    assert effects.look(stopped_in_the_call) is False
+    after = placement(iris, "1.1", alpha)
+    assert (after.fence, after.observed, after.load_called_at) == (
+        before.fence,
+        before.observed,
+        before.load_called_at,
+    )
+    assert alpha.state(iris, "1.1") == "available"
+    carry_on(again, until=S.COMPLETED)
+
+
+def test_what_a_late_worker_saw_never_overwrites_newer_news(
+    iris: str, alpha: HostOfTests, node: Node, swapper: ModelHotSwapper
+) -> None:
+    node.now(warms=False)
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    carry_on(swap, until=waits_for("no healthy connection"))
+    before = placement(iris, "1.1", alpha)
+    Placement.objects.filter(pk=before.pk).update(observed_at=Now() - timedelta(seconds=9))
+    stopped_before_it_wrote = placement(iris, "1.1", alpha)
+    assert effects.look(placement(iris, "1.1", alpha)) is True
+    assert effects.look(stopped_before_it_wrote) is False
+
+
+def test_a_decision_on_an_old_generation_changes_nothing(
+    iris: str, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    stopped = decided(swap)
+    carry_on(swap, until=S.COMPLETED)
+    story = list(SwapEvent.objects.filter(swap=swap).values_list("generation", "reason"))
+    with pytest.raises(StaleSwap):
+        carry_out(*stopped)
+    assert list(SwapEvent.objects.filter(swap=swap).values_list("generation", "reason")) == story
+    assert weights(iris) == {"1.1": 100}
+
+
+def test_a_worker_that_died_in_its_call_holds_the_swap_up_only_for_its_lease(
+    iris: str, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    stopped = about_to(Call.LOAD, swap)
+    Placement.objects.filter(model__name=iris, version="1.1").update(
+        lease_token=uuid.uuid4(), lease_until=Now() + timedelta(seconds=5)
+    )
+    assert carry_out(*stopped) is False
+    assert alpha.state(iris, "1.1") == "available"
+    time_passes(swap, 6)
+    carry_on(swap, until=S.COMPLETED)

@@ -1,0 +1,88 @@
+"""The engine, a real router process, a real Envoy and a real host: requests all the way.
+
+What requests meet in whole swaps, under load and with processes killed, is in tests/system.
+"""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
+from swaps.domain.commands import Command
+from swaps.domain.states import SwapState
+from swaps.engine.commands import apply_command
+from swaps.engine.errors import DrainTimeout
+from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.engine.registration import register_model
+from tests.integration.bundled_host.running import wait_until
+from tests.integration.engine.hosts import HostOfTests, a_new_name
+from tests.integration.engine.swapping import (
+    ADMINISTRATOR,
+    OPERATOR,
+    PAUSED_HALF_WAY,
+    Beside,
+    a_serving_model,
+    activate,
+    carry_on,
+    register,
+    waits_for,
+)
+from tests.integration.router.parts import Answer, EnvoyNode, request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+S = SwapState
+LONG = timedelta(seconds=60)
+
+
+def infer(envoy: EnvoyNode, model: str, kind: str = "iris") -> Answer:
+    body = json.dumps(SAMPLE_REQUESTS[kind]).encode()
+    headers = {"content-type": "application/json"}
+    return asyncio.run(request(envoy.port, "POST", f"/v2/models/{model}/infer", body, headers))
+
+
+def test_both_versions_answer_during_the_transition_and_one_before_and_after(
+    envoy: EnvoyNode, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    iris = a_serving_model(alpha)
+
+    def versions_of(count: int) -> set[str]:
+        answers = [infer(envoy, iris) for _ in range(count)]
+        assert {answer.status for answer in answers} == {200}
+        return {answer.headers["x-model-version"] for answer in answers}
+
+    assert versions_of(5) == {"1.0"}
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    assert versions_of(40) == {"1.0", "1.1"}  # by chance one of them in 2 of 2^40
+    apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
+    carry_on(swap, until=S.COMPLETED)
+    assert versions_of(5) == {"1.1"}
+    assert alpha.state(iris, "1.0") == "available"
+    back = swapper.rollback(swap.pk)
+    carry_on(back, until=S.COMPLETED)
+    assert versions_of(5) == {"1.0"}
+
+
+def test_drainage_times_out_while_a_request_runs_and_completes_when_it_has_its_answer(
+    envoy: EnvoyNode, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    slow = a_new_name("slow")
+    register(alpha)
+    for version in ("1.0", "1.1"):
+        alpha.put(slow, version, like=f"slow/{version}")
+    sample = SAMPLE_REQUESTS["slow"]
+    register_model(actor=ADMINISTRATOR, name=slow, sample_request=sample)
+    activate(slow, "1.0", alpha)
+    swapper.wait_for_drainage(slow, "1.0", LONG)  # idle
+
+    running = Beside(lambda: infer(envoy, slow, "slow"))
+    wait_until(lambda: alpha.status(slow, "1.0")["in_flight"] == 1, "the request executes")
+    with pytest.raises(DrainTimeout, match="envoy-1"):
+        swapper.wait_for_drainage(slow, "1.0", timedelta(seconds=0.3))
+    assert not running.over
+    answer = running.outcome()
+    assert (answer.status, answer.headers["x-model-version"]) == (200, "1.0")
+    swapper.wait_for_drainage(slow, "1.0", LONG)
