@@ -11,6 +11,6 @@ from hypothesis import HealthCheck, settings
 _COMMON = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.register_profile("stable", _COMMON, derandomize=True, max_examples=700)
+settings.register_profile("stable", _COMMON, derandomize=True, max_examples=400)
 settings.register_profile("search", _COMMON, max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "stable"))

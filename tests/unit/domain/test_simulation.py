@@ -97,7 +97,7 @@ ENGINE: dict[str, Callable[[World], object]] = {
     "works on": World.settle,
     "works twice": World.work_twice,
     "is stopped in a decision": World.hold_a_decision,
-    "wakes late": World.do_what_was_held,
+    "wakes late, and is killed": World.do_what_was_held,
     "routers hear": World.hear,
     "reconciler looks": World.reconcile,
     "a node joins": World.node_joins,

@@ -118,7 +118,10 @@ class Rows:
                 raise Stale("a node without a proof appeared")
             if step.forced and not all(view.connected for view in views):
                 raise Stale("a node went away")
-        self.write(read, past_return=True, drained_at=now, step_entered_at=now)
+        # The call follows this commit.
+        self.write(
+            read, past_return=True, drained_at=now, step_entered_at=now, unload_called_at=now
+        )
         self._carry_out(None, Want(step.version, step.hosts, loaded=False))
 
     def _route_changes(self, route: RouteChange | None, now: datetime) -> dict[str, object]:

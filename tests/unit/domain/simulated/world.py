@@ -10,7 +10,7 @@ from swaps.domain.commands import Command
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import END_STATES
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait
+from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
 from tests.unit.domain.simulated.hosts import Host, Unreachable
 from tests.unit.domain.simulated.nodes import Node
 from tests.unit.domain.simulated.rows import Placement, Rows, Stale
@@ -65,10 +65,14 @@ class World:
             fences = {host: self._placement(step.version, host).fence for host in step.hosts}
         return Decision(self.rows.generation, snapshot, step, fences)
 
-    def do(self, decision: Decision) -> None:
-        """Raises Stale."""
+    def do(self, decision: Decision, *, killed: bool = False) -> None:
+        """`killed`: right after the commit, before the call that follows it. Raises Stale."""
         self.now += timedelta(milliseconds=1)
+        follows: CallHosts | None = None
         match decision.step:
+            case MoveTo(want=Want(version, hosts, loaded=True)) as step:
+                self.rows.move(decision.read, step, self.now)
+                follows = CallHosts(Call.LOAD, version, hosts, step.reason)
             case MoveTo() as step:
                 self.rows.move(decision.read, step, self.now)
             case Advance() as step:
@@ -76,13 +80,16 @@ class World:
             case PassReturn() as step:
                 self.rows.pass_return(decision.read, step, decision.snapshot, self.now)
                 check_unload(step, decision.snapshot, self.rows)
+                follows = CallHosts(Call.UNLOAD, step.version, step.hosts, step.reason)
             case CallHosts() as step:
-                if step.call is Call.UNLOAD and self.rows.swap.unload_called_at is None:
-                    self.rows.write(decision.read, unload_called_at=self.now)
                 for host in step.hosts:
                     self.call(step.call, step.version, host, decision.fences[host])
             case Wait():
                 pass
+        if follows is not None and not killed:
+            for host in follows.hosts:
+                fence = self._placement(follows.version, host).fence
+                self.call(follows.call, follows.version, host, fence)
         check_rows(self.rows)
 
     def settle(self) -> Wait | None:
@@ -140,7 +147,7 @@ class World:
         for decision in self.held:
             was, late = self.rows.generation, decision.read != self.rows.generation
             try:
-                self.do(decision)
+                self.do(decision, killed=True)
             except Stale:
                 continue
             assert not late or self.rows.generation == was, "an outdated decision was written"
