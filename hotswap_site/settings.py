@@ -52,6 +52,7 @@ ALLOWED_HOSTS = _words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
 CSRF_TRUSTED_ORIGINS = _words("HOTSWAP_TRUSTED_ORIGINS")
 
 # Postgres: external when DATABASE_URL is set, ours otherwise.
+DATABASE_POOL = int(os.environ.get("HOTSWAP_DATABASE_POOL", "0"))
 DATABASE_URL = os.environ.get("DATABASE_URL") or default_database_url(HOME)
 
 
@@ -64,13 +65,18 @@ def _database(url: str) -> dict[str, Any]:
         "host": "HOST",
         "port": "PORT",
     }
+    options: dict[str, Any] = {k: value for k, value in parts.items() if k not in known and value}
+    if DATABASE_POOL:
+        # Daphne gives each request a thread of its own, and a connection each would cost more
+        # than most requests.
+        options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **{setting: str(parts[key]) for key, setting in known.items() if parts.get(key)},
-        "OPTIONS": {key: value for key, value in parts.items() if key not in known and value},
-        # Kept open: opening one costs more than a whole step of a swap. A broken one is
-        # found and replaced at the next use.
-        "CONN_MAX_AGE": None,
+        "OPTIONS": options,
+        # Without a pool kept open: opening one costs more than a whole step of a swap. A
+        # broken one is found and replaced at the next use.
+        "CONN_MAX_AGE": 0 if DATABASE_POOL else None,
         "CONN_HEALTH_CHECKS": True,
     }
 

@@ -4,6 +4,7 @@ tests run. On a unix socket where it can be, on loopback where it must.
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -150,14 +151,17 @@ class Stack:
             ],
             ready=lambda: _answers(f"{self.console_url}/healthz"),
             wait=False,
+            HOTSWAP_DATABASE_POOL="20",
         )
         self._start_node()
         for name in ("router", "console"):
             self.supervisor.wait_ready(name)
 
-    def _start(self, name: str, argv: list[str], *, wait: bool, ready: Any = None) -> None:
+    def _start(
+        self, name: str, argv: list[str], *, wait: bool, ready: Any = None, **env: str
+    ) -> None:
         self.supervisor.start(
-            Child(name=name, argv=argv, env=self.env, cwd=PROJECT, ready=ready), wait=wait
+            Child(name=name, argv=argv, env=self.env | env, cwd=PROJECT, ready=ready), wait=wait
         )
 
     def _start_node(self) -> None:
@@ -208,9 +212,17 @@ class Stack:
             check=False,
         )
         if done.returncode != 0:
-            words = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            raise EmbeddedError(f"manage.py {arguments[0]} failed: {words[-1] if words else '?'}")
+            raise EmbeddedError(
+                f"manage.py {arguments[0]} failed: {_last_words(done.stderr or done.stdout)}"
+            )
         return done.stdout
+
+
+def _last_words(output: str) -> str:
+    """What a command died of: the last line that names an error, not the caret below it."""
+    lines = [line.strip() for line in output.splitlines() if line.strip(" ^~")]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return (named or lines or ["it said nothing"])[-1]
 
 
 def _kept(path: Path) -> dict[str, Any]:

@@ -23,7 +23,15 @@ from swaps.engine.nodes import required_nodes
 from swaps.engine.routing import applied_ms, write_route
 from swaps.live.broadcast import swap_changed
 from swaps.live.wake import wake_swap
-from swaps.models import DrainProof, DrainWatch, Route, SwapEvent, SwapOperation
+from swaps.models import (
+    DrainProof,
+    DrainWatch,
+    Route,
+    RouteOnNode,
+    SwapEvent,
+    SwapOperation,
+)
+from swaps.models.nodes import NodeState
 from swaps.models.swap_operations import EventKind
 
 log = structlog.get_logger("swaps.engine")
@@ -105,6 +113,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
             # The request is being honoured: it must not be found again after a roll forward.
             changes |= {"abort_requested": "", "roll_forward_requested": False}
             changes |= {"failure": step.failure, "forced_by": "", "drained_at": None}
+            changes |= {"bake_ended": False}
         case SwapState.OLD_VERSION_DRAINING:
             changes |= {"drain_deadline": Now() + timedelta(seconds=swap.drain_timeout_seconds)}
             if swap.state == SwapState.ROLLING_BACK:
@@ -192,8 +201,8 @@ def pass_return(swap: SwapOperation, step: PassReturn, snapshot: Snapshot) -> No
         route = Route.objects.select_for_update().get(model=swap.model_id)
         if route.revision != snapshot.revision or step.version in route.weights:
             raise StaleSwap(f"route of {swap.model.name} is no longer revision {snapshot.revision}")
-        if snapshot.routed and not step.forced:
-            _require_proofs(swap)
+        if snapshot.routed:
+            _require_nodes(swap, route, forced=step.forced)
         if swap.drain_watch_id is not None:
             DrainWatch.objects.filter(pk=swap.drain_watch_id).update(closed_at=Now())
         intents.commit(swap, Want(step.version, step.hosts, loaded=False))
@@ -211,11 +220,16 @@ def pass_return(swap: SwapOperation, step: PassReturn, snapshot: Snapshot) -> No
         )
 
 
-def _require_proofs(swap: SwapOperation) -> None:
+def _require_nodes(swap: SwapOperation, route: Route, *, forced: bool) -> None:
+    """Every node has proven the version idle; or, when forced, none can send to it any more."""
     proof = DrainProof.objects.filter(watch=swap.drain_watch_id, incarnation=OuterRef("pk"))
-    proven = list(required_nodes().values_list(Exists(proof), flat=True))
-    if not proven or not all(proven):
-        raise StaleSwap("a node without a proof appeared")
+    applied = RouteOnNode.objects.filter(
+        route=route, incarnation=OuterRef("pk"), revision__gte=route.revision
+    )
+    fact = Q(Exists(applied), state=NodeState.CONNECTED) if forced else Exists(proof)
+    nodes = required_nodes()
+    if not nodes.exists() or nodes.exclude(fact).exists():
+        raise StaleSwap("a node is not as it was decided on")
 
 
 def wait(swap: SwapOperation, step: Wait, *, next_check: Any) -> None:
