@@ -229,7 +229,8 @@ def _require_nodes(swap: SwapOperation, route: Route, *, forced: bool) -> None:
     fact = Q(Exists(applied), state=NodeState.CONNECTED) if forced else Exists(proof)
     nodes = required_nodes()
     if not nodes.exists() or nodes.exclude(fact).exists():
-        raise StaleSwap("a node is not as it was decided on")
+        lacking = "that has not applied the route" if forced else "without a proof"
+        raise StaleSwap(f"a node {lacking} appeared")
 
 
 def wait(swap: SwapOperation, step: Wait, *, next_check: Any) -> None:
