@@ -125,7 +125,23 @@ document.addEventListener("mouseover", (event) => {
 // starts where its predecessor stood.
 const stood = new Map();
 
+function generationOf(part) {
+  const newest = part?.querySelector("li[data-generation]") ?? part;
+  return Number(newest?.dataset.generation ?? NaN);
+}
+
+// The answer to a command and the websocket bring the same fragments, in either order: the
+// newer one stays, and an event is listed once.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  if (target.id === "swap-events") {
+    for (const line of fragment.querySelectorAll("li[data-generation]")) {
+      if (target.querySelector(`li[data-generation="${line.dataset.generation}"]`)) line.remove();
+    }
+  } else if (generationOf(fragment.firstElementChild) < generationOf(target)) {
+    event.preventDefault();
+    return;
+  }
   for (const part of event.detail.target.querySelectorAll("[data-moves]")) {
     stood.set(part.id, part.dataset.moves.split(" ").map((name) => [name, part.getAttribute(name)]));
   }

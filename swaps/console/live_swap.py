@@ -137,13 +137,21 @@ def render_commands(live: LiveSwap, roles: Iterable[Role]) -> dict[Role, str]:
 
 def render_event(live: LiveSwap, event: EventReading) -> str:
     """One event: a line for the timeline, and the strip as it was right after it."""
-    strip = _render("head", live, oob=True, strip=live.strip_after(event))
+    strip = render_to_string(
+        "console/swap/head.html",
+        {"strip": live.strip_after(event), "generation": event.generation, "oob": True},
+    )
     return strip + render_to_string("console/swap/event_added.html", {"event": event})
 
 
 def swap_context(live: LiveSwap, role: Role | None) -> dict[str, object]:
     """What the fragments need when they are part of the whole page."""
-    return {"live": live, "strip": live.strip, "buttons": _buttons(live, role)}
+    return {
+        "live": live,
+        "strip": live.strip,
+        "generation": live.reading.generation,
+        "buttons": _buttons(live, role),
+    }
 
 
 def _render(
@@ -152,11 +160,10 @@ def _render(
     *,
     oob: bool,
     role: Role | None = None,
-    strip: list[Mark] | None = None,
 ) -> str:
     context: dict[str, object] = {"live": live, "oob": oob}
     if name == "head":
-        context["strip"] = strip or live.strip
+        context |= {"strip": live.strip, "generation": live.reading.generation}
     if name == COMMANDS_FRAGMENT:
         context["buttons"] = _buttons(live, role)
     return render_to_string(f"console/swap/{name}.html", context)

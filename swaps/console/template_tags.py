@@ -30,6 +30,11 @@ def duration(value: timedelta | float | None) -> str | SafeString:
 
 
 @register.filter
+def milliseconds(value: float | str | None) -> str | SafeString:
+    return UNKNOWN if value is None or isinstance(value, str) else duration(value / 1000)
+
+
+@register.filter
 def known(value: float | str | None, unit: str = "") -> str | SafeString:
     """A number with its unit, or a dash: what nobody reported is not zero."""
     # An attribute of nothing is an empty text in templates.

@@ -29,7 +29,9 @@ PASSWORD = "correct horse battery staple"
 PATIENCE_MS = 60_000
 
 
-@pytest.fixture(scope="session", autouse=True)
+# Of the package, not of the session: while Playwright's loop runs in this thread, no
+# asynchronous test of another folder can.
+@pytest.fixture(scope="package", autouse=True)
 def _django_from_playwrights_loop() -> Iterator[None]:
     """Playwright's synchronous API runs an event loop under us, which Django would refuse."""
     with pytest.MonkeyPatch.context() as patch:
@@ -37,7 +39,7 @@ def _django_from_playwrights_loop() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if found is None:
@@ -111,9 +113,7 @@ class Console:
 @pytest.fixture(scope="session")
 def console(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     console = Console(tmp_path_factory.mktemp("console") / "daphne.log")
-    # The tests' database is closed to whoever did not ask for it; this fixture did.
-    with pytest.MonkeyPatch.context():
-        console.start()
+    console.start()
     yield console
     console.close()
 

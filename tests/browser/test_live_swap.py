@@ -87,6 +87,10 @@ def test_one_acts_and_the_other_sees_it(scene: SwapScene, desks: Desks) -> None:
     expect(other.locator("#swap-events")).to_contain_text("pause: error budget")
     scene.row.refresh_from_db()
     assert scene.row.paused
+    # Both the answer and the websocket brought the event: it is listed once.
+    scene.write("a later event")
+    expect(page.locator("#swap-events")).to_contain_text("a later event")
+    expect(page.locator("#swap-events li")).to_have_count(scene.row.events.count())
     assert acting.complaints == watching.complaints == []
 
 
