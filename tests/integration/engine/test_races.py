@@ -65,8 +65,9 @@ def test_of_two_workers_that_decide_on_the_same_snapshot_one_wins(
     lost = 0
     while fresh(swap).state not in END_STATES:
         both = [decided(swap), decided(swap)]
-        work = [partial(carry_out, *one) for one in both if not isinstance(one[1], Wait)]
-        outcomes = at_once(*work) if work else []
+        if any(isinstance(step, Wait) for _, step in both):
+            continue  # a node answered between the two looks, or is about to
+        outcomes = at_once(*[partial(carry_out, *one) for one in both])
         assert all(is_stale(one) or isinstance(one, bool) for one in outcomes), outcomes
         writes = [
             one
@@ -76,7 +77,7 @@ def test_of_two_workers_that_decide_on_the_same_snapshot_one_wins(
         if len(writes) == 2:
             assert sorted(map(is_stale, writes)) == [False, True]
             lost += 1
-    assert lost >= 4  # the start, two weights, the drain, the return, the end
+    assert lost >= 4  # of the start, two weights, the drain, the return and the end
     assert_one_event_a_generation(swap)
     assert fresh(swap).state == S.COMPLETED
     # 50 % and 100 %, each once.
@@ -217,7 +218,7 @@ def test_the_point_of_no_return_is_refused_when_a_node_without_a_proof_appears(
 ) -> None:
     swap, pass_return = at_the_point_of_no_return(swapper, iris)
     late = nodes.connect("edge-2", proves=False)
-    with pytest.raises(StaleSwap, match="without a proof"):
+    with pytest.raises(StaleSwap, match="node"):
         pass_return()
     waiting = carry_on(swap, until=waits_for("1.0 is not yet idle on edge-2"))
     assert waiting.past_return_at is None
