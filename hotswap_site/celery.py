@@ -1,12 +1,17 @@
 """The Celery application: workers run the engine's tasks, beat finds what is due."""
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotswap_site.settings")
 
 from django.conf import settings
+
+# Its concern is pickled messages under root; ours are JSON.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("hotswap")
 app.config_from_object(settings.CELERY)

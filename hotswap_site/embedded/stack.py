@@ -129,7 +129,7 @@ class Stack:
 
     def start_control_plane(self) -> None:
         python = sys.executable
-        celery = [python, "-m", "celery", "-A", "hotswap_site.celery"]
+        celery = [python, "-m", "celery", "--quiet", "-A", "hotswap_site.celery"]
         self._start("router", [python, "manage.py", "runrouter"], wait=False)
         for number in range(1, self.workers + 1):
             self._start(
@@ -141,6 +141,7 @@ class Stack:
                     *("--hostname", f"worker-{number}@%h"),
                 ],
                 wait=False,
+                HOTSWAP_DATABASE_POOL=str(WORKER_THREADS),
             )
         self._start("beat", [*celery, "beat", "--loglevel", "WARNING"], wait=False)
         self._start(
