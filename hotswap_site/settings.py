@@ -9,6 +9,7 @@ import structlog
 from django.utils.csp import CSP
 from psycopg.conninfo import conninfo_to_dict
 
+from hotswap_site.embedded.errors import EmbeddedError
 from hotswap_site.embedded.paths import (
     HotswapHome,
     default_database_url,
@@ -33,15 +34,17 @@ def _kept_secret(name: str) -> str:
     """A secret made once for this home, so that sessions and credentials outlive a restart."""
     path = HOME.path / name
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
-                f.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass  # another process of ours was first; its secret is the one
-        return path.read_text().strip()
+        HOME.path.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass  # an earlier start, or another process of ours, has made it
+    except OSError as error:
+        raise EmbeddedError(
+            f"{path} cannot be written ({error.strerror}); set HOTSWAP_HOME to a folder you can "
+            "write, or give the secret by an environment variable."
+        ) from error
+    return path.read_text().strip()
 
 
 DEBUG = _flag("HOTSWAP_DEBUG")
