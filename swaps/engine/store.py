@@ -6,7 +6,7 @@ and route revision are one transaction, so no crash can leave one without the ot
 """
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -18,7 +18,7 @@ from swaps.access.roles import ENGINE, Actor
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Wait, Want
-from swaps.engine import intents, queue
+from swaps.engine import intents, observed_traffic, queue
 from swaps.engine.nodes import required_nodes
 from swaps.engine.routing import applied_ms, write_route
 from swaps.live.broadcast import swap_changed
@@ -85,12 +85,21 @@ def write(
         to_version=swap.to_version,
         generation=generation,
         kind=str(kind),
-        from_state=before,
-        to_state=swap.state,
+        from_state=str(before),
+        to_state=str(swap.state),
+        in_state_ms=_milliseconds_in_state(swap),
         actor=actor.name,
         reason=reason,
     )
     announce(swap)
+
+
+def _milliseconds_in_state(swap: SwapOperation) -> int | None:
+    """How long it had been in the state it was read in; None for a swap that was not observed."""
+    read_at: datetime | None = getattr(swap, "read_at", None)
+    if read_at is None:
+        return None
+    return round((read_at - swap.state_entered_at).total_seconds() * 1000)
 
 
 def announce(swap: SwapOperation) -> None:
@@ -108,6 +117,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
         "attended_until": Now() + ATTENTION if step.route else None,
     }
     data: dict[str, Any] = {}
+    counted = _counted(swap, step.route)
     match step.state:
         case SwapState.ROLLING_BACK:
             # The request is being honoured: it must not be found again after a roll forward.
@@ -120,7 +130,8 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
                 changes |= {"abort_requested": "", "roll_forward_requested": False}
                 changes |= {"failure": "", "forced_by": "", "swap_deadline": None}
             else:
-                data["routing_update_ms"] = changes["routing_update_ms"] = applied_ms(swap)
+                data |= _applied(swap)
+                changes["routing_update_ms"] = data["routing_update_ms"]
         case SwapState.LOADING_NEW_VERSION:
             # A swap that stood in line was asked for before its source was loaded.
             changes["source_hosts"] = intents.hosts_of(swap.model_id, swap.from_version)
@@ -130,7 +141,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
             changes |= {"end_time": Now(), "next_check_at": None}
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
     with transaction.atomic():
-        changes |= _carry_out(swap, step.route, step.want)
+        changes |= _carry_out(swap, step.route, step.want) | counted
         if step.step_index is not None:
             changes["step_index"] = step.step_index
         if step.state in END_STATES:
@@ -161,13 +172,16 @@ def advance(swap: SwapOperation, step: Advance) -> None:
         changes["drained_at"] = Now()
     if step.step_index is not None:
         changes["step_index"] = step.step_index
+    moved_on = swap.state == SwapState.TRANSITIONING
+    data = _applied(swap) if moved_on else {}
+    counted = _counted(swap, step.route)
     with transaction.atomic():
-        changes |= _carry_out(swap, step.route, step.want)
+        changes |= _carry_out(swap, step.route, step.want) | counted
         write(
             swap,
             kind=EventKind.STEP,
             reason=step.reason,
-            data=_route_data(step.route, changes),
+            data=data | _route_data(step.route, changes),
             **changes,
         )
 
@@ -182,6 +196,25 @@ def _carry_out(swap: SwapOperation, route: RouteChange | None, want: Want | None
         if watch is not None:
             changes["drain_deadline"] = Now() + timedelta(seconds=swap.drain_timeout_seconds)
     return changes
+
+
+def _counted(swap: SwapOperation, route: RouteChange | None) -> dict[str, Any]:
+    """What `_applied` will compare with, where the strategy leaves time to observe anything."""
+    if route is None or not _gradual(swap):
+        return {}
+    return {"counted": observed_traffic.counts(swap)}
+
+
+def _gradual(swap: SwapOperation) -> bool:
+    return len(swap.strategy["steps"]) > 1
+
+
+def _applied(swap: SwapOperation) -> dict[str, Any]:
+    """For the record, as the swap leaves a revision that every node has applied."""
+    data: dict[str, Any] = {"applied": swap.revision, "routing_update_ms": applied_ms(swap)}
+    if _gradual(swap):
+        data["observed"] = observed_traffic.shares(swap.counted, observed_traffic.counts(swap))
+    return data
 
 
 def _route_data(route: RouteChange | None, changes: dict[str, Any]) -> dict[str, Any]:

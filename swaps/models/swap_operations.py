@@ -66,6 +66,8 @@ class SwapOperation(models.Model):
     state_entered_at = models.DateTimeField(db_default=Now())
     revision = models.BigIntegerField(null=True, blank=True)  # the last route revision it wrote
     revision_at = models.DateTimeField(null=True, blank=True)
+    # Answers by version when that revision was written; null where traffic moves at once.
+    counted = models.JSONField(null=True, blank=True)
     drain_watch = models.ForeignKey(
         "swaps.DrainWatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import datetime
+from typing import Any
 
 from tests.system.fleet import Fleet
 
@@ -81,7 +82,7 @@ def test_both_versions_answer_during_the_transition(fleet: Fleet) -> None:
         swap = fleet.start_swap("iris", strategy={"steps": [{"setWeight": 50}, {"pause": {}}]})
         fleet.reaches(swap["id"], "Transitioning")
         since = time.time_ns()
-        traffic.flows_on(200)
+        traffic.flows_on(600)
         assert set(traffic.report(after_ns=since)["served_after"]) == {old, new}
         for version in (old, new):
             assert fleet.get(f"models/iris/versions/{version}")["active"] is True
@@ -90,3 +91,16 @@ def test_both_versions_answer_during_the_transition(fleet: Fleet) -> None:
         traffic.flows_on()
         report = traffic.report()
     assert report["failed"] == 0, report
+    _assert_weights_were_recorded(fleet.events(swap["id"]), old, new)
+
+
+def _assert_weights_were_recorded(events: list[dict[str, Any]], old: str, new: str) -> None:
+    """Requested, applied on every node, and as the answers really fell."""
+    requested = [event["data"]["weights"] for event in events if "weights" in event["data"]]
+    assert requested == [{old: 50, new: 50}, {new: 100}]
+    applied = [event["data"]["applied"] for event in events if "applied" in event["data"]]
+    assert applied == sorted(applied)
+    assert len(applied) >= 2
+    observed = [event["data"]["observed"] for event in events if event["data"].get("observed")]
+    assert observed, events
+    assert 20 < observed[0][new] < 80
