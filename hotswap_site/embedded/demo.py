@@ -71,6 +71,7 @@ def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
             external_valkey_url=os.environ.get("VALKEY_URL"),
         )
         stack.check_ports()
+        card.unlink(missing_ok=True)  # of a run that was killed; this one is not ready yet
         try:
             token, password = _set_up(stack, home)
             demonstration = Demonstration(
