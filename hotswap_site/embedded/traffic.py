@@ -36,15 +36,19 @@ class Call:
 
 
 class Traffic:
-    def __init__(self, router_url: str, bodies: dict[str, Any], rate: float) -> None:
+    def __init__(
+        self, router_url: str, bodies: dict[str, Any], rate: float, most_in_flight: int
+    ) -> None:
         self._router_url = router_url
         self._bodies = {model: json.dumps(body).encode() for model, body in bodies.items()}
         self._rate = rate
+        self._most_in_flight = most_in_flight
         self._calls: deque[Call] = deque(maxlen=REMEMBERED)
         self._sent = 0
 
     async def run(self) -> None:
-        """`rate` calls a second in all, whether or not earlier ones were answered."""
+        """`rate` calls a second in all, whether or not earlier ones were answered; up to a
+        limit, as every real client has one: past it, a busy machine would only be buried."""
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
@@ -52,9 +56,10 @@ class Traffic:
             under_way: set[asyncio.Task[None]] = set()
             due = time.monotonic()
             while True:
-                task = asyncio.create_task(self._call(session, next(models)))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
+                if len(under_way) < self._most_in_flight:
+                    task = asyncio.create_task(self._call(session, next(models)))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
                 due += 1 / self._rate
                 now = time.monotonic()
                 if due < now - 1:  # we were stopped: don't make up for it in a burst
@@ -122,9 +127,11 @@ async def _main() -> None:
     parser.add_argument("--router", required=True)
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=100.0)
+    parser.add_argument("--most-in-flight", type=int, default=256)
     parser.add_argument("--bodies", type=Path, required=True, help="JSON file {model: infer body}")
     options = parser.parse_args()
-    traffic = Traffic(options.router, json.loads(options.bodies.read_text()), options.rate)
+    bodies = json.loads(options.bodies.read_text())
+    traffic = Traffic(options.router, bodies, options.rate, options.most_in_flight)
     async with asyncio.TaskGroup() as group:
         group.create_task(traffic.run())
         group.create_task(traffic.answer_questions(options.socket))

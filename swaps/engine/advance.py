@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from swaps.domain.next_step import next_step
-from swaps.domain.states import END_STATES
+from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
 from swaps.engine import store
 from swaps.engine.attention import hearing
@@ -78,7 +78,17 @@ def advance(swap_id: uuid.UUID, *, if_due: bool = False) -> float | None:
                 return None
             if isinstance(step, MoveTo) and step.state in END_STATES:
                 return None
+            if _asks_nodes(step):
+                # To look before they answer only takes the cores from those who answer.
+                heard.wait(BLINK_SECONDS)
     return 0.0
+
+
+def _asks_nodes(step: Step) -> bool:
+    """Whether the nodes answer this step within milliseconds, by an ack or a proof."""
+    if isinstance(step, MoveTo) and step.state is SwapState.OLD_VERSION_DRAINING:
+        return True
+    return isinstance(step, MoveTo | Advance) and step.route is not None
 
 
 def _model_of(swap_id: uuid.UUID, *, if_due: bool) -> int | None:

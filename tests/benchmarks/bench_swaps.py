@@ -36,7 +36,7 @@ def main() -> None:
         while len(idle) < options.swaps:
             count = min(ROUND, options.swaps - len(idle))
             idle += [_swap_one(fleet, "iris") for _ in range(count)]
-            with fleet.traffic(options.rate, "iris") as traffic:
+            with fleet.traffic(options.rate, "iris", most_in_flight=32) as traffic:
                 traffic.flows_on(int(options.rate / 2))
                 began = time.monotonic()
                 loaded += [_swap_one(fleet, "iris") for _ in range(count)]

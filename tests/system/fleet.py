@@ -128,7 +128,9 @@ class Fleet:
         return found
 
     @contextmanager
-    def traffic(self, rate: float, *models: str) -> Iterator["TrafficClient"]:
+    def traffic(
+        self, rate: float, *models: str, most_in_flight: int = 256
+    ) -> Iterator["TrafficClient"]:
         """Steady calls of these models through the router, until the block ends."""
         name = f"traffic-{secrets.token_hex(3)}"
         path = self.stack.home.socket(name)
@@ -144,6 +146,7 @@ class Fleet:
                     *(sys.executable, "-m", "hotswap_site.embedded.traffic"),
                     *("--router", self.stack.router_url, "--socket", str(path)),
                     *("--bodies", str(bodies), "--rate", str(rate)),
+                    *("--most-in-flight", str(most_in_flight)),
                 ],
                 cwd=PROJECT,
                 ready=path.exists,
