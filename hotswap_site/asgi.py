@@ -13,6 +13,9 @@ from django.core.asgi import get_asgi_application
 http = get_asgi_application()
 
 from swaps.console.urls import websocket_urlpatterns  # noqa: E402 - the apps come first
+from swaps.live.wake import open_the_way  # noqa: E402
+
+open_the_way()
 
 application = ProtocolTypeRouter(
     {

@@ -5,6 +5,7 @@ import warnings
 
 from celery import Celery
 from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotswap_site.settings")
 
@@ -29,3 +30,15 @@ app.conf.beat_schedule = {
     },
 }
 app.autodiscover_tasks(["swaps.engine"])
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """With a receiver of its own, Celery leaves the logging of the settings as it is."""
+
+
+@worker_ready.connect
+def prime_worker(**_: object) -> None:
+    from swaps.engine.prime import prime
+
+    prime()

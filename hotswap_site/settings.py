@@ -72,7 +72,11 @@ def _database(url: str) -> dict[str, Any]:
     if DATABASE_POOL:
         # Daphne gives each request a thread of its own, and a connection each would cost more
         # than most requests.
-        options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}
+        options["pool"] = {
+            "min_size": min(4, DATABASE_POOL),
+            "max_size": DATABASE_POOL,
+            "timeout": 10,
+        }
     return {
         "ENGINE": "django.db.backends.postgresql",
         **{setting: str(parts[key]) for key, setting in known.items() if parts.get(key)},

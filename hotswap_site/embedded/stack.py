@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -130,7 +131,12 @@ class Stack:
     def start_control_plane(self) -> None:
         python = sys.executable
         celery = [python, "-m", "celery", "--quiet", "-A", "hotswap_site.celery"]
-        self._start("router", [python, "manage.py", "runrouter"], wait=False)
+        self._start(
+            "router",
+            [python, "manage.py", "runrouter"],
+            ready=lambda: _accepts(self.home.socket("xds")),
+            wait=False,
+        )
         for number in range(1, self.workers + 1):
             self._start(
                 "worker" if number == 1 else f"worker-{number}",
@@ -154,9 +160,10 @@ class Stack:
             wait=False,
             HOTSWAP_DATABASE_POOL="20",
         )
+        # An Envoy without its router process only fills the log with that.
+        self.supervisor.wait_ready("router")
         self._start_node()
-        for name in ("router", "console"):
-            self.supervisor.wait_ready(name)
+        self.supervisor.wait_ready("console")
 
     def _start(
         self, name: str, argv: list[str], *, wait: bool, ready: Any = None, **env: str
@@ -238,6 +245,16 @@ def _kept(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise EmbeddedError(f"{path} cannot be read ({error.strerror}).") from error
     return found
+
+
+def _accepts(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(2)
+            client.connect(str(path))
+    except OSError:
+        return False
+    return True
 
 
 def _answers(url: str) -> bool:

@@ -1,6 +1,7 @@
 """Wake-ups: ask a worker to look at a swap now. A lost one is found by the sweep."""
 
 import logging
+import threading
 import uuid
 from collections.abc import Iterable
 
@@ -22,6 +23,21 @@ def wake_swap(swap_id: uuid.UUID) -> None:
         current_app.send_task("swaps.advance", [str(swap_id)])
     except OperationalError as error:
         log.warning("wake-up of swap %s not sent, the sweep will find it: %s", swap_id, error)
+
+
+def open_the_way() -> None:
+    """For a process that starts: the first wake-up it sends should not have to connect.
+
+    Returns at once. What it sends is a sweep, which finds what came due meanwhile.
+    """
+
+    def ask() -> None:
+        try:
+            current_app.send_task("swaps.sweep")
+        except OperationalError as error:
+            log.info("no way to the broker yet: %s", error)
+
+    threading.Thread(target=ask, name="open-the-way", daemon=True).start()
 
 
 def wake_swaps_of(model_ids: Iterable[int]) -> None:
