@@ -78,7 +78,7 @@ test-browser: setup ## The console in a real Chromium
 	@$(PYTEST) tests/browser $(ARGS)
 
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
-	@$(PYTEST) tests/system/test_falsifier.py -s $(ARGS)
+	@HOTSWAP_FALSIFIER_FLIPS=$${HOTSWAP_FALSIFIER_FLIPS:-1000} $(PYTEST) tests/system/test_falsifier.py -s --timeout 3600 $(ARGS)
 
 bench: setup ## Measure routing update and swap overhead
 	@$(PY) -m tests.benchmarks.bench_swaps $(ARGS)
