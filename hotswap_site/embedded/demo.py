@@ -11,11 +11,11 @@ import secrets
 import sys
 from pathlib import Path
 
-from hotswap_site.embedded.child import Child
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS, make_demo_models
 from hotswap_site.embedded.demonstration import Demonstration
 from hotswap_site.embedded.errors import EmbeddedError
 from hotswap_site.embedded.paths import HotswapHome
+from hotswap_site.embedded.private_file import write_private
 from hotswap_site.embedded.stack import PROJECT, Stack
 from hotswap_site.embedded.supervisor import StopRequested, Supervisor
 
@@ -84,7 +84,8 @@ def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
             with demonstration:
                 demonstration.activate_first_versions()
                 if traffic:
-                    _start_traffic(stack, home)
+                    samples = {"iris": SAMPLE_REQUESTS["iris"]}
+                    stack.start_traffic("traffic", samples, rate=TRAFFIC_RATE)
                 good = demonstration.swap("iris")
                 _write_card(card, stack, password, token)
                 if once:
@@ -132,30 +133,11 @@ def _set_up(stack: Stack, home: HotswapHome) -> tuple[str, str]:
     return token, password
 
 
-def _start_traffic(stack: Stack, home: HotswapHome) -> None:
-    bodies = home.path / "traffic.json"
-    bodies.write_text(json.dumps({"iris": SAMPLE_REQUESTS["iris"]}))
-    socket = home.socket("traffic")
-    stack.supervisor.start(
-        Child(
-            name="traffic",
-            argv=[
-                *(sys.executable, "-m", "hotswap_site.embedded.traffic"),
-                *("--router", stack.router_url, "--socket", str(socket)),
-                *("--bodies", str(bodies), "--rate", str(TRAFFIC_RATE)),
-            ],
-            cwd=PROJECT,
-            ready=socket.exists,
-        )
-    )
-
-
 def _write_card(card: Path, stack: Stack, password: str, token: str) -> None:
-    """What a script needs to join in; whole or not at all, and for our eyes only."""
-    unfinished = card.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(
+    """What a script needs to join in."""
+    write_private(
+        card,
+        json.dumps(
             {
                 "console_url": stack.console_url,
                 "router_url": stack.router_url,
@@ -163,10 +145,9 @@ def _write_card(card: Path, stack: Stack, password: str, token: str) -> None:
                 "password": password,
                 "api_token": token,
                 "pid": os.getpid(),
-            },
-            file,
-        )
-    unfinished.replace(card)
+            }
+        ),
+    )
 
 
 def _invite(supervisor: Supervisor, stack: Stack, password: str) -> None:

@@ -1,7 +1,6 @@
 """Envoy as a child process, by a bootstrap that somebody else makes."""
 
 import json
-import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from hotswap_site.embedded.binaries import check_runs, wheel_folder
 from hotswap_site.embedded.child import Child, StopStep
 from hotswap_site.embedded.paths import HotswapHome
+from hotswap_site.embedded.private_file import write_private
 
 
 def envoy_binary() -> Path:
@@ -39,7 +39,7 @@ def envoy_child(
     path = home.bootstrap / f"{name}.json"
 
     def prepare() -> None:
-        _write_private(path, json.dumps(bootstrap(), indent=2))
+        write_private(path, json.dumps(bootstrap(), indent=2))
         admin_socket.unlink(missing_ok=True)  # a killed Envoy leaves its own behind
 
     argv = [
@@ -69,13 +69,3 @@ def envoy_serves(admin_socket: Path) -> bool:
             return client.makefile("rb").readline().split()[1:2] == [b"200"]
     except OSError:
         return False
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Whole or not at all, and for our eyes only from the first byte on."""
-    unfinished = path.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    unfinished.replace(path)

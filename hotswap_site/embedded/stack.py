@@ -135,7 +135,6 @@ class Stack:
             "router",
             [python, "manage.py", "runrouter"],
             ready=lambda: _accepts(self.home.socket("xds")),
-            wait=False,
         )
         for number in range(1, self.workers + 1):
             self._start(
@@ -146,10 +145,9 @@ class Stack:
                     *("--without-gossip", "--without-mingle", "--without-heartbeat"),
                     *("--hostname", f"worker-{number}@%h"),
                 ],
-                wait=False,
                 HOTSWAP_DATABASE_POOL=str(WORKER_THREADS),
             )
-        self._start("beat", [*celery, "beat", "--loglevel", "WARNING"], wait=False)
+        self._start("beat", [*celery, "beat", "--loglevel", "WARNING"])
         self._start(
             "console",
             [
@@ -157,7 +155,6 @@ class Stack:
                 *("-v", "0", "hotswap_site.asgi:application"),
             ],
             ready=lambda: _answers(f"{self.console_url}/healthz"),
-            wait=False,
             HOTSWAP_DATABASE_POOL="20",
         )
         # An Envoy without its router process only fills the log with that.
@@ -165,11 +162,10 @@ class Stack:
         self._start_node()
         self.supervisor.wait_ready("console")
 
-    def _start(
-        self, name: str, argv: list[str], *, wait: bool, ready: Any = None, **env: str
-    ) -> None:
+    def _start(self, name: str, argv: list[str], *, ready: Any = None, **env: str) -> None:
+        """Without waiting: they start side by side."""
         self.supervisor.start(
-            Child(name=name, argv=argv, env=self.env | env, cwd=PROJECT, ready=ready), wait=wait
+            Child(name=name, argv=argv, env=self.env | env, cwd=PROJECT, ready=ready), wait=False
         )
 
     def _start_node(self) -> None:
@@ -203,6 +199,40 @@ class Stack:
         """A dead Envoy sends nothing any more: its incarnation holds up no drain."""
         if ended.name == NODE and self._nonce:
             self.manage("reapnode", self._nonce, "--reason", f"its supervisor saw: {ended.how}")
+
+    # -- an inference client --
+
+    def start_traffic(
+        self,
+        name: str,
+        bodies: Mapping[str, Any],
+        *,
+        rate: float,
+        most_in_flight: int = 256,
+        restart: bool = True,
+    ) -> Path:
+        """Steady calls of the models in `bodies`; returns the socket that answers questions.
+
+        See hotswap_site.embedded.traffic.
+        """
+        file = self.home.path / f"{name}.json"
+        file.write_text(json.dumps(bodies))
+        answers = self.home.socket(name)
+        self.supervisor.start(
+            Child(
+                name=name,
+                argv=[
+                    *(sys.executable, "-m", "hotswap_site.embedded.traffic"),
+                    *("--router", self.router_url, "--socket", str(answers)),
+                    *("--bodies", str(file), "--rate", str(rate)),
+                    *("--most-in-flight", str(most_in_flight)),
+                ],
+                cwd=PROJECT,
+                ready=answers.exists,
+                restart=restart,
+            )
+        )
+        return answers
 
     # -- Django's commands --
 

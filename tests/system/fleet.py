@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +15,11 @@ from typing import Any
 
 import httpx
 
-from hotswap_site.embedded.child import Child, Exit
+from hotswap_site.embedded.child import Exit
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS, make_demo_models
 from hotswap_site.embedded.paths import HotswapHome
 from hotswap_site.embedded.ports import free_port
-from hotswap_site.embedded.stack import PROJECT, Stack
+from hotswap_site.embedded.stack import Stack
 from hotswap_site.embedded.supervisor import Supervisor
 
 # A machine of two cores, busy with other things, must not fail a test.
@@ -133,32 +132,17 @@ class Fleet:
     ) -> Iterator["TrafficClient"]:
         """Steady calls of these models through the router, until the block ends."""
         name = f"traffic-{secrets.token_hex(3)}"
-        path = self.stack.home.socket(name)
-        bodies = self.stack.home.path / f"{name}.json"
         # Models that tests add are copies of iris.
         samples = {m: SAMPLE_REQUESTS.get(m, SAMPLE_REQUESTS["iris"]) for m in models}
-        bodies.write_text(json.dumps(samples))
-        supervisor = self.stack.supervisor
-        supervisor.start(
-            Child(
-                name=name,
-                argv=[
-                    *(sys.executable, "-m", "hotswap_site.embedded.traffic"),
-                    *("--router", self.stack.router_url, "--socket", str(path)),
-                    *("--bodies", str(bodies), "--rate", str(rate)),
-                    *("--most-in-flight", str(most_in_flight)),
-                ],
-                cwd=PROJECT,
-                ready=path.exists,
-                restart=False,
-            )
+        path = self.stack.start_traffic(
+            name, samples, rate=rate, most_in_flight=most_in_flight, restart=False
         )
         try:
             client = TrafficClient(path)
             eventually(lambda: client.report()["sent"] > 0, what="traffic flows")
             yield client
         finally:
-            supervisor.stop(name)
+            self.stack.supervisor.stop(name)
 
 
 @dataclass(frozen=True)
