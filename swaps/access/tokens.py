@@ -7,6 +7,7 @@ The prefix lets secret scanners and people recognise one that leaked.
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -25,9 +26,17 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 def create_token(
-    user: User, *, name: str, role: Role, expires_at: datetime | None = None
+    user: User,
+    *,
+    name: str,
+    role: Role,
+    models: Iterable[str] | None = None,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
-    """The token's row, and its plain text, which nothing can show again."""
+    """The token's row, and its plain text, which nothing can show again.
+
+    `models`: the names of the only ones it is for; None for every model.
+    """
     plaintext = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user,
@@ -35,13 +44,14 @@ def create_token(
         prefix=plaintext[:SHOWN_CHARACTERS],
         digest=_digest(plaintext),
         role=role,
+        models=None if models is None else sorted(set(models)),
         expires_at=expires_at,
     )
     return token, plaintext
 
 
 def actor_for_token(
-    plaintext: str, *, address: str | None = None, request_id: str = ""
+    plaintext: str, *, source: str = "API", address: str | None = None, request_id: str = ""
 ) -> Actor | None:
     """Who presents this token; None when it is unknown, revoked, expired or its user inactive.
 
@@ -65,9 +75,12 @@ def actor_for_token(
     return Actor(
         name=token.user.get_username(),
         role=_lower(Role(token.role), role_of(token.user)),
-        source="API",
+        source=source,
         address=address,
         request_id=request_id,
+        user_id=token.user_id,
+        token=token.prefix,
+        models=None if token.models is None else frozenset(token.models),
     )
 
 

@@ -12,6 +12,8 @@ from swaps.access.tokens import actor_for_token
 from swaps.audit.record import record
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
+# What our own client calls itself; the audit log tells its calls from those of programs.
+COMMAND_LINE_AGENT = "hotswap-cli/"
 
 
 class Bearer(HttpBearer):
@@ -22,9 +24,11 @@ class Bearer(HttpBearer):
         self.action = action
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
+        agent = request.headers.get("User-Agent", "")
         given = request.headers.get("X-Request-ID", "")
         actor = actor_for_token(
             token,
+            source="command line" if agent.startswith(COMMAND_LINE_AGENT) else "API",
             address=request.META.get("REMOTE_ADDR") or None,
             request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()),
         )

@@ -36,6 +36,7 @@ def actor_of(request: HttpRequest) -> Actor:
         address=request.META.get("REMOTE_ADDR") or None,
         # A proxy's id, so that its log and our audit log can be laid side by side.
         request_id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        user_id=request.user.pk,
     )
 
 

@@ -48,7 +48,7 @@ def request_activation(
 ) -> SwapOperation | None:
     """A model's first version: a swap from nothing. None when it serves 100 % already."""
     with audited(actor, Action.ACTIVATE, "model", model_name):
-        actor.require(Action.ACTIVATE)
+        actor.require(Action.ACTIVATE, model_name)
     route = Route.objects.filter(model__name=model_name).first()
     if route is not None and route.weights == {version: 100}:
         return None
@@ -85,6 +85,8 @@ def apply_command(
                     .select_related("model")
                     .get(pk=swap_id)
                 )
+                if not actor.sees(swap.model.name):
+                    raise SwapOperation.DoesNotExist
                 state = SwapState(swap.state)
                 past = swap.past_return_at is not None
                 answer = verdict(command, state, past_return=past)
@@ -199,7 +201,7 @@ def _reverse(swap: SwapOperation, actor: Actor, reason: str) -> SwapOperation:
 def release_queue(*, actor: Actor, model_name: str, reason: str = "") -> None:
     """Let a held line go on. Raises ModelNotFound, NotPossibleNow, NotAllowed."""
     with audited(actor, Action.RELEASE_QUEUE, "model", model_name):
-        actor.require(Action.RELEASE_QUEUE)
+        actor.require(Action.RELEASE_QUEUE, model_name)
         model = find_model(model_name)
         with transaction.atomic():
             held = ServedModel.objects.select_for_update(no_key=True).get(pk=model.pk)

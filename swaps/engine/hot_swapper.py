@@ -46,10 +46,10 @@ class ModelHotSwapper:
     def get_swap_status(self, operation_id: uuid.UUID) -> SwapOperation:
         """The swap as it is now. Raises SwapNotFound."""
         self._actor.require(Action.VIEW)
-        try:
-            return SwapOperation.objects.select_related("model").get(pk=operation_id)
-        except SwapOperation.DoesNotExist:
-            raise SwapNotFound(f"no swap has the id {operation_id}") from None
+        swap = SwapOperation.objects.select_related("model").filter(pk=operation_id).first()
+        if swap is None or not self._actor.sees(swap.model.name):
+            raise SwapNotFound(f"no swap has the id {operation_id}")
+        return swap
 
     def wait_for_drainage(self, model_name: str, version: str, timeout: timedelta) -> None:
         """Return once every node has shown this version idle, twice, since this call.
@@ -57,6 +57,7 @@ class ModelHotSwapper:
         Whatever the version's weight. Raises DrainTimeout, ModelNotFound, VersionNotFound.
         """
         self._actor.require(Action.VIEW)
+        find_model(model_name, seen_by=self._actor)
         watch = drainage.open_watch(model_name, version)
         deadline = time.monotonic() + timeout.total_seconds()
         try:
@@ -74,6 +75,7 @@ class ModelHotSwapper:
         would stop every other request of the process for as long.
         """
         self._actor.require(Action.VIEW)
+        await sync_to_async(find_model)(model_name, seen_by=self._actor)
         watch = await sync_to_async(drainage.open_watch)(model_name, version)
         deadline = time.monotonic() + timeout.total_seconds()
         try:
@@ -90,7 +92,7 @@ class ModelHotSwapper:
         Raises ModelNotFound.
         """
         self._actor.require(Action.VIEW)
-        model = find_model(model_name)
+        model = find_model(model_name, seen_by=self._actor)
         return version in active_versions(model.pk)
 
     def rollback(self, operation_id: uuid.UUID) -> SwapOperation:

@@ -72,7 +72,7 @@ def register_model(
 ) -> ServedModel:
     """`defaults`: the other columns of ServedModel. Raises InvalidRequest, NotAllowed."""
     with audited(actor, Action.MANAGE_MODELS, "model", name):
-        actor.require(Action.MANAGE_MODELS)
+        actor.require(Action.MANAGE_MODELS, name)
         try:
             strategy = parse_strategy(default_strategy)
         except StrategyInvalid as problem:

@@ -73,9 +73,9 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
     if request.reverses:
         action = Action.ROLLBACK
     with audited(actor, action, "model", request.model_name):
-        actor.require(action)
+        actor.require(action, request.model_name)
         if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
-            actor.require(Action.FORCE_UNLOAD)
+            actor.require(Action.FORCE_UNLOAD, request.model_name)
         strategy = _check_fields(request)
         earlier = _made_before(request, actor)
         if earlier is not None:
@@ -95,12 +95,12 @@ def _made_before(request: SwapRequest, actor: Actor) -> SwapOperation | None:
     return idempotency.earlier_swap(actor, request.idempotency_key, request.asked())
 
 
-def find_model(name: str) -> ServedModel:
-    """Raises ModelNotFound."""
-    try:
-        return ServedModel.objects.get(name=name)
-    except ServedModel.DoesNotExist:
-        raise ModelNotFound(f"no model {name!r} is registered") from None
+def find_model(name: str, *, seen_by: Actor | None = None) -> ServedModel:
+    """Raises ModelNotFound, also for a model that this actor's token does not see."""
+    model = ServedModel.objects.filter(name=name).first()
+    if model is None or (seen_by is not None and not seen_by.sees(name)):
+        raise ModelNotFound(f"no model {name!r} is registered")
+    return model
 
 
 def _check_fields(request: SwapRequest) -> Strategy | None:
@@ -226,6 +226,14 @@ def _hosts(model: ServedModel, request: SwapRequest) -> tuple[list[ModelHost], l
     return source, target
 
 
+def _default_policy(model: ServedModel, actor: Actor) -> str:
+    """A default is no way around a role: the swap of one who may not force waits instead."""
+    default = DrainTimeoutPolicy(model.on_drain_timeout)
+    if default is DrainTimeoutPolicy.FORCE and not actor.may(Action.FORCE_UNLOAD, model.name):
+        return DrainTimeoutPolicy.WAIT.value
+    return default.value
+
+
 def _create(
     model: ServedModel,
     request: SwapRequest,
@@ -270,7 +278,7 @@ def _create(
                 ),
                 swap_timeout_seconds=timeout,
                 swap_deadline=Now() + timedelta(seconds=timeout) if timeout else None,
-                on_drain_timeout=or_default(request.on_drain_timeout, model.on_drain_timeout),
+                on_drain_timeout=request.on_drain_timeout or _default_policy(model, actor),
                 keep_warm_seconds=or_default(request.keep_warm_seconds, model.keep_warm_seconds),
                 reason=request.reason,
                 requested_by=actor.name,

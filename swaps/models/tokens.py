@@ -17,6 +17,13 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # The last field, since it takes the name of the module that fields come from.
+    # Names, not rows: a scope must not grow to every model when its models are deleted.
+    models = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="the names of the only models it sees and acts on; null: every model",
+    )
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
