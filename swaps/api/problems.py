@@ -26,6 +26,7 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "model-not-found": HTTPStatus.NOT_FOUND,
     "host-not-found": HTTPStatus.NOT_FOUND,
     "swap-not-found": HTTPStatus.NOT_FOUND,
+    "strategy-not-found": HTTPStatus.NOT_FOUND,
     "node-not-found": HTTPStatus.NOT_FOUND,
     "version-not-found": HTTPStatus.UNPROCESSABLE_ENTITY,
     "version-not-active": HTTPStatus.CONFLICT,
@@ -33,6 +34,7 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "swap-in-progress": HTTPStatus.CONFLICT,
     "queue-held": HTTPStatus.CONFLICT,
     "not-possible-now": HTTPStatus.CONFLICT,
+    "in-use": HTTPStatus.CONFLICT,
     "host-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_SOON_SECONDS = 1

@@ -14,12 +14,12 @@ from swaps.access.roles import Action, NotAllowed
 from swaps.console.refusal_words import sentence
 from swaps.console.staircase import staircase
 from swaps.console.visitors import actor_of, context_of, page
-from swaps.domain.strategies import READY_MADE
 from swaps.engine.commands import request_activation, request_swap
 from swaps.engine.errors import InvalidRequest, SwapInProgress, SwapRefused
 from swaps.engine.requests import LONGEST_SECONDS
 from swaps.models import ServedModel, SwapOperation
 from swaps.readings.models import ModelReading, read_model
+from swaps.readings.strategies import offered_strategies
 
 # Beside which field a refusal is shown; those not named here stand above the form.
 FIELD_OF_REFUSAL = {
@@ -28,12 +28,6 @@ FIELD_OF_REFUSAL = {
     "already-active": "from_version",
     "model-not-found": "model",
 }
-STRATEGIES = {
-    "all-at-once": "All traffic in one step, as soon as the new version answers everywhere.",
-    "canary": "5, 25, 50, then 100 %, with a minute's hold after each.",
-    "linear": "20 % more every half minute.",
-}
-assert STRATEGIES.keys() == READY_MADE.keys(), "each ready-made strategy is explained"
 
 
 class StartSwapForm(forms.Form):
@@ -44,7 +38,7 @@ class StartSwapForm(forms.Form):
     to_version = forms.CharField(
         max_length=63, error_messages={"required": "Choose the version to swap to."}
     )
-    strategy = forms.ChoiceField(choices=[(name, name) for name in READY_MADE])
+    strategy = forms.CharField(max_length=63)
     drain_timeout_seconds = forms.IntegerField(
         min_value=0,
         max_value=LONGEST_SECONDS,
@@ -134,7 +128,10 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResp
         "choices": _choices(model),
         "from_version": form["from_version"].value() or serving or "",
         "strategy": form["strategy"].value() or default or "all-at-once",
-        "strategies": [(name, words, staircase(name)) for name, words in STRATEGIES.items()],
+        "strategies": [
+            (offered.name, offered.description, staircase({"steps": offered.steps}))
+            for offered in offered_strategies()
+        ],
         "allowed": actor_of(request).may(Action.SWAP),
     }
     context = context_of(request, "start") | context

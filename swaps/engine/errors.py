@@ -31,6 +31,18 @@ class HostNotFound(SwapRefused):
     code = "host-not-found"
 
 
+class StrategyNotFound(SwapRefused):
+    """No strategy has that name."""
+
+    code = "strategy-not-found"
+
+
+class InUse(SwapRefused):
+    """Something still needs it; the message says what."""
+
+    code = "in-use"
+
+
 class SwapNotFound(SwapRefused):
     """No swap has that id."""
 

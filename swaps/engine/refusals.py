@@ -18,7 +18,8 @@ def audited(actor: Actor, action: str, object_kind: str, object_name: str) -> It
             actor=actor,
             action=action,
             object_kind=object_kind,
-            object_name=object_name[:200],
+            # A name that nothing can have may hold what no row can.
+            object_name=object_name.replace("\x00", "�")[:200],
             outcome="refused",
             reason=str(refusal),
         )

@@ -6,16 +6,18 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from psycopg.errors import ForeignKeyViolation
 
 from swaps.access.roles import Action, Actor
 from swaps.adapters.errors import AdapterError
 from swaps.adapters.registry import KINDS
 from swaps.audit.record import record
-from swaps.domain.strategies import StrategyInvalid, parse_strategy
+from swaps.domain.strategies import StrategyInvalid
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.hosts import adapter_of
 from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
+from swaps.engine.strategies import set_default_strategy
 from swaps.models import ModelHost, Route, ServedModel
 
 
@@ -73,16 +75,11 @@ def register_model(
     """`defaults`: the other columns of ServedModel. Raises InvalidRequest, NotAllowed."""
     with audited(actor, Action.MANAGE_MODELS, "model", name):
         actor.require(Action.MANAGE_MODELS, name)
+        model = ServedModel(name=name, sample_request=sample_request, **defaults)
         try:
-            strategy = parse_strategy(default_strategy)
+            strategy = set_default_strategy(model, default_strategy)
         except StrategyInvalid as problem:
             raise InvalidRequest("default_strategy", str(problem)) from problem
-        model = ServedModel(
-            name=name,
-            sample_request=sample_request,
-            default_strategy=strategy.as_json(),
-            **defaults,
-        )
         _validate(model, "model", name)
         with _named_once("model", name), transaction.atomic():
             model.save(force_insert=True)
@@ -111,4 +108,8 @@ def _named_once(kind: str, name: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):
+            raise InvalidRequest(
+                "default_strategy", "that strategy was deleted meanwhile: choose another"
+            ) from error
         raise InvalidRequest("name", f"{kind} {name} exists already") from error

@@ -11,7 +11,7 @@ from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.strategies import Strategy, StrategyInvalid, parse_strategy
+from swaps.domain.strategies import Strategy, StrategyInvalid
 from swaps.engine import idempotency
 from swaps.engine.errors import (
     AlreadyActive,
@@ -23,6 +23,7 @@ from swaps.engine.errors import (
 )
 from swaps.engine.presence import Presence, require_version
 from swaps.engine.refusals import audited
+from swaps.engine.strategies import default_strategy, resolve_strategy
 from swaps.live.broadcast import swap_changed
 from swaps.live.wake import wake_swap
 from swaps.models import ModelHost, Route, ServedModel, SwapEvent, SwapOperation
@@ -82,7 +83,7 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
             return earlier
         model = find_model(request.model_name)
         if strategy is None:
-            strategy = parse_strategy(model.default_strategy)
+            strategy = default_strategy(model)
         _require_free(model, request)
         source, target = _hosts(model, request)
         presence = require_version(model.name, request.to_version, target)
@@ -131,7 +132,7 @@ def _check_fields(request: SwapRequest) -> Strategy | None:
     if request.strategy is None:
         return None
     try:
-        return parse_strategy(request.strategy)
+        return resolve_strategy(request.strategy)
     except StrategyInvalid as problem:
         raise InvalidRequest("strategy", str(problem)) from problem
 

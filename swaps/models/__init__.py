@@ -13,6 +13,7 @@ from swaps.models.nodes import (
 )
 from swaps.models.routes import Cluster, Route
 from swaps.models.served_models import ServedModel
+from swaps.models.strategies import NamedStrategy
 from swaps.models.swap_operations import SwapEvent, SwapOperation
 from swaps.models.tokens import ApiToken
 
@@ -25,6 +26,7 @@ __all__ = [
     "DrainWatch",
     "IdempotencyKey",
     "ModelHost",
+    "NamedStrategy",
     "NodeIncarnation",
     "Placement",
     "Route",

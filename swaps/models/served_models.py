@@ -21,7 +21,16 @@ class ServedModel(models.Model):
     # A valid infer body. Warm-up sends it, and the console shows it to newcomers.
     # Null: one is made from the host's metadata.
     sample_request = models.JSONField(null=True, blank=True)
+    # The strategy of swaps that name none: these steps, or those that the name stands for when
+    # the swap is made. `swaps.engine.strategies` sets and reads both.
     default_strategy = models.JSONField(default=dict, blank=True)
+    named_strategy = models.ForeignKey(
+        "swaps.NamedStrategy",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="default_of",
+    )
     drain_timeout_seconds = models.PositiveIntegerField(default=30)
     load_timeout_seconds = models.PositiveIntegerField(default=600)
     on_drain_timeout = models.CharField(
@@ -35,6 +44,12 @@ class ServedModel(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(named_strategy=None) | models.Q(default_strategy={}),
+                name="one_default_strategy",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

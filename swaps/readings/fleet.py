@@ -85,7 +85,7 @@ def read_fleet(
     ids = set(model_ids)
     models = list(
         ServedModel.objects.filter(pk__in=ids)
-        .select_related("route")
+        .select_related("route", "named_strategy")
         .annotate(read_at=ExpressionWrapper(Now(), output_field=DateTimeField()))
     )
     incarnations = list(required_nodes())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swaps.domain.states import SwapState
+from swaps.engine.strategies import default_strategy
 from swaps.models import ServedModel, SwapOperation
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
@@ -103,7 +104,7 @@ def _reading(rows: ModelRows) -> ModelReading:
             for swap in rows.queue
         ],
         queue_held_reason=model.queue_held_reason or None,
-        default_strategy=model.default_strategy or None,
+        default_strategy=default_strategy(model).as_json(),
         drain_timeout_seconds=model.drain_timeout_seconds,
         load_timeout_seconds=model.load_timeout_seconds,
         on_drain_timeout=model.on_drain_timeout,

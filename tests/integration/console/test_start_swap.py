@@ -51,7 +51,7 @@ def test_a_swap_starts_and_its_page_follows(operator: Client) -> None:
         ({"from_version": "1.1", "to_version": "1.2"}, "from_version", "does not hold all traffic"),
         ({"from_version": ""}, "from_version", "serves iris already"),
         ({"drain_timeout_seconds": "soon"}, "drain_timeout_seconds", "whole number of seconds"),
-        ({"strategy": "hope"}, "strategy", "Select a valid choice"),
+        ({"strategy": "hope"}, "strategy", "No strategy 'hope'"),
         ({"model": "none"}, "model", "is registered"),
     ],
 )
