@@ -1,27 +1,31 @@
-"""The websocket of a swap's page. It carries what the watch renders, and decides nothing."""
+"""The websockets of live pages. They carry what the watch renders, and decide nothing."""
 
-import uuid
+from collections.abc import Callable
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from swaps.console.watch import join_watch, leave_watch
+from swaps.console.watch import Subject, join_watch, leave_watch
 
 
-class SwapConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] # channels has no types
-    """One open page of one swap."""
+class LivePage(AsyncWebsocketConsumer):  # type: ignore[misc] # channels has no types
+    """One open page. `subject_of` makes what it shows from the names in its address."""
 
     session_key: str = ""
-    swap_id: uuid.UUID
+    subject: Subject
+
+    def __init__(self, *, subject_of: Callable[..., Subject]) -> None:
+        super().__init__()
+        self._subject_of = subject_of
 
     async def connect(self) -> None:
-        self.swap_id = self.scope["url_route"]["kwargs"]["swap_id"]
+        self.subject = self._subject_of(**self.scope["url_route"]["kwargs"])
         self.session_key = self.scope["session"].session_key or ""
         # Accepted before it is refused: a browser learns the reason only from a close code.
         await self.accept()
-        await join_watch(self.swap_id, self)
+        await join_watch(self.subject, self)
 
     async def disconnect(self, code: int) -> None:
-        await leave_watch(self.swap_id, self)
+        await leave_watch(self.subject, self)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Pages have nothing to say here: commands come by HTTP."""

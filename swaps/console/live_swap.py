@@ -5,6 +5,7 @@ reload, a click and a push cannot tell different stories. A fragment's name is t
 its element (`swap-NAME`) and of its template (`console/swap/NAME.html`).
 """
 
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,9 +17,11 @@ from django.template.loader import render_to_string
 from swaps.access.roles import Role
 from swaps.console.buttons import buttons
 from swaps.console.charts import InFlightChart, Sample, TrafficBar, in_flight_chart, traffic_bar
-from swaps.console.in_flight_history import samples_of
+from swaps.console.in_flight_history import keep_sample, samples_of
 from swaps.console.state_strip import OUTCOMES, Mark, Visit, state_strip
+from swaps.console.watch import Look
 from swaps.domain.states import END_STATES, SwapState
+from swaps.live.broadcast import swap_group
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
 from swaps.readings.swaps import SwapReading, read_swap
@@ -102,6 +105,37 @@ class LiveSwap:
         """The drain's time is over, and only a person can move it on."""
         deadline = self.reading.deadline
         return not self.ended and deadline is not None and deadline <= self.now
+
+
+@dataclass(frozen=True, slots=True)
+class SwapSubject:
+    """A swap, to be watched."""
+
+    swap_id: uuid.UUID
+
+    def __str__(self) -> str:
+        return f"swap {self.swap_id}"
+
+    @property
+    def group(self) -> str:
+        return swap_group(self.swap_id)
+
+    def look(self, after: int | None) -> Look | None:
+        """`after`: the generation everybody has seen."""
+        live = look_at_swap(self.swap_id)
+        if live is None:
+            return None
+        if not live.ended:
+            counts = live.reading.in_flight
+            keep_sample(self.swap_id, Sample(time.monotonic(), counts["from"], counts["to"]))
+        new = [e for e in live.events if after is not None and e.generation > after]
+        return Look(
+            shared=render_shared(live),
+            render_for=lambda roles: render_commands(live, roles),
+            events=tuple(render_event(live, event) for event in new),
+            mark=live.reading.generation,
+            ended=live.ended,
+        )
 
 
 def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:

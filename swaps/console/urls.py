@@ -4,7 +4,8 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from swaps.console import command_dialog, pages, start_swap
-from swaps.console.consumers import SwapConsumer
+from swaps.console.consumers import LivePage
+from swaps.console.live_swap import SwapSubject
 
 urlpatterns = [
     path("", pages.overview, name="overview"),
@@ -18,4 +19,6 @@ urlpatterns = [
 ]
 
 
-websocket_urlpatterns = [path("ws/swaps/<uuid:swap_id>", SwapConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/swaps/<uuid:swap_id>", LivePage.as_asgi(subject_of=SwapSubject)),
+]

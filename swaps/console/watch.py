@@ -1,15 +1,15 @@
-"""Everyone in this process who watches one swap: read once, rendered once, sent to all.
+"""Everyone in this process who watches one thing: read once, rendered once, sent to all.
 
-A nudge (from whoever wrote) or the clock makes a round: reread the rows, render the
-fragments, send those that changed. A transition is sent by itself and in its order, even
-when two were committed before we looked. A lost nudge costs at most one tick.
+What is watched is a subject: a swap, a model, the fleet. A nudge (from whoever wrote) or the
+clock makes a round: reread the rows, render the fragments, send those that changed. A
+transition is sent by itself and in its order, even when two were committed before we
+looked. A lost nudge costs at most one tick.
 """
 
 import asyncio
 import logging
 import time
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -21,16 +21,6 @@ from django.db import Error as DatabaseError
 
 from swaps.access.roles import Role
 from swaps.console.audience import roles_of_sessions
-from swaps.console.charts import Sample
-from swaps.console.in_flight_history import keep_sample
-from swaps.console.live_swap import (
-    LiveSwap,
-    look_at_swap,
-    render_commands,
-    render_event,
-    render_shared,
-)
-from swaps.live.broadcast import swap_group
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +43,7 @@ CLOCK = "clock"
 # Close codes of a websocket. The page says what the first two mean and stays away; from the
 # third it comes back by itself.
 NOT_ALLOWED = 4403
-NO_SUCH_SWAP = 4404
+GONE = 4404
 INTERNAL_ERROR = 1011
 
 
@@ -68,21 +58,43 @@ class Watcher(Protocol):
         """They get nothing more, for the reason that `code` says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A subject as it was found."""
+
+    shared: dict[str, str]  # html by fragment, the same for whoever looks
+    render_for: Callable[[Iterable[Role]], dict[Role, str]]  # html that depends on the reader
+    events: tuple[str, ...] = ()  # html, one for each that is new
+    mark: int = 0  # what has been seen now: the next look begins after it
+    ended: bool = False  # nothing more will happen here
+
+
+class Subject(Hashable, Protocol):
+    """What can be watched. Equal subjects share one watch."""
+
+    @property
+    def group(self) -> str:
+        """Where nudges about it are sent."""
+        ...
+
+    def look(self, after: int | None) -> Look | None:
+        """Read and render; None when it is gone. `after`: the mark everybody has seen."""
+        ...
+
+
 @dataclass(slots=True)
 class Round:
-    """What one look found."""
+    """What one look found, and for whom."""
 
-    live: LiveSwap
-    events: list[str]  # html, one for each that is new
-    shared: dict[str, str]
-    commands: dict[Role, str]
+    look: Look
+    personal: dict[Role, str]
     roles: dict[str, Role] | None  # by session key; None: not asked this time
     seconds: float
 
 
 @dataclass(eq=False)
-class SwapWatch:
-    swap_id: uuid.UUID
+class Watch:
+    subject: Subject
     watchers: set[Watcher] = field(default_factory=set)
     _newcomers: set[Watcher] = field(default_factory=set)  # they get everything first
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -98,8 +110,8 @@ class SwapWatch:
         self._newcomers.add(watcher)
         if not self._tasks:
             self._tasks = [
-                asyncio.create_task(self._tick(), name=f"watch of swap {self.swap_id}"),
-                asyncio.create_task(self._listen(), name=f"nudges of swap {self.swap_id}"),
+                asyncio.create_task(self._tick(), name=f"watch of {self.subject}"),
+                asyncio.create_task(self._listen(), name=f"nudges of {self.subject}"),
             ]
 
     async def greet(self, watcher: Watcher) -> None:
@@ -122,7 +134,7 @@ class SwapWatch:
             await self._look_again_and_again()
         except Exception:
             # Silence would look like calm. So pages lose their link, say so, and come back.
-            log.exception("swap %s cannot be shown", self.swap_id)
+            log.exception("%s cannot be shown", self.subject)
             for task in self._tasks:
                 if task is not asyncio.current_task():
                     task.cancel()
@@ -143,13 +155,13 @@ class SwapWatch:
                     await self._round()
             except DatabaseError as error:
                 # Pages see the silence and say so; they are right again after this.
-                log.warning("swap %s cannot be read: %s", self.swap_id, error)
+                log.warning("%s cannot be read: %s", self.subject, error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _tick_seconds(self) -> float:
         if self._last is None:
             return TICK_SECONDS
-        if self._last.live.ended:
+        if self._last.look.ended:
             return ENDED_TICK_SECONDS
         audience = TICK_SECONDS_PER_WATCHER * len(self.watchers)
         return min(max(TICK_SECONDS, audience, TICK_PER_LOOK * self._last.seconds), 3.0)
@@ -159,7 +171,7 @@ class SwapWatch:
         while True:
             try:
                 channel = await layer.new_channel()
-                await layer.group_add(swap_group(self.swap_id), channel)
+                await layer.group_add(self.subject.group, channel)
                 try:
                     while True:
                         await layer.receive(channel)
@@ -168,15 +180,15 @@ class SwapWatch:
                     await self._unsubscribe(channel)
             except (redis.RedisError, OSError) as error:
                 # Without Valkey the ticks alone keep pages right, a little later.
-                log.debug("no nudges of swap %s: %s", self.swap_id, error)
+                log.debug("no nudges of %s: %s", self.subject, error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _unsubscribe(self, channel: str) -> None:
         # Often on the way out of a cancelled task, which an error must not keep alive.
         try:
-            await get_channel_layer().group_discard(swap_group(self.swap_id), channel)
+            await get_channel_layer().group_discard(self.subject.group, channel)
         except (redis.RedisError, OSError) as error:
-            log.debug("nudges of swap %s not given back: %s", self.swap_id, error)
+            log.debug("nudges of %s not given back: %s", self.subject, error)
 
     async def _round(self) -> None:
         """Look, and tell."""
@@ -184,19 +196,20 @@ class SwapWatch:
         asked_at = time.monotonic()
         ask_roles = newcomers or asked_at - self._roles_at >= ROLE_CHECK_SECONDS
         found = await database_sync_to_async(_look)(
-            self.swap_id,
-            after=before.live.reading.generation if before else None,
+            self.subject,
+            after=before.look.mark if before else None,
             session_keys={watcher.session_key for watcher in self.watchers},
             known_roles=None if ask_roles else self._roles,
         )
         if found is None:
             for watcher in list(self.watchers):
-                await self._turn_away(watcher, NO_SUCH_SWAP)
+                await self._turn_away(watcher, GONE)
             return
         self._last = found
         if found.roles is not None:
             self._roles, self._roles_at = found.roles, asked_at
-        changes = _changed(before, found)
+        look = found.look
+        changes = _changed(before.look if before else None, look)
         beat = asked_at - self._sent_at >= HEARTBEAT_SECONDS
         if changes or beat:
             self._sent_at = asked_at
@@ -207,15 +220,15 @@ class SwapWatch:
                 await self._turn_away(watcher, NOT_ALLOWED)
             elif watcher in newcomers:
                 self._newcomers.discard(watcher)
-                await watcher.show("".join(found.shared.values()) + found.commands[role])
+                await watcher.show("".join(look.shared.values()) + found.personal[role])
             else:
-                for event in found.events:
+                for event in look.events:
                     await watcher.show(event)
-                commands = found.commands[role]
-                if before is not None and before.commands.get(role) == commands:
-                    commands = ""
-                if changes or commands or beat:
-                    await watcher.show("".join(changes) + commands + found.shared[CLOCK])
+                personal = found.personal[role]
+                if before is not None and before.personal.get(role) == personal:
+                    personal = ""
+                if changes or personal or beat:
+                    await watcher.show("".join(changes) + personal + look.shared[CLOCK])
 
     async def _turn_away(self, watcher: Watcher, code: int) -> None:
         # Its socket closes now, and its leaving ends the tasks where it was the last.
@@ -225,72 +238,63 @@ class SwapWatch:
 
 
 def _look(
-    swap_id: uuid.UUID,
+    subject: Subject,
     *,
     after: int | None,
     session_keys: Iterable[str],
     known_roles: dict[str, Role] | None,
 ) -> Round | None:
-    """One look, with everything rendered. `after`: the generation everybody has seen."""
+    """One look, with everything rendered. `after`: the mark that everybody has seen."""
     began = time.monotonic()
-    live = look_at_swap(swap_id)
-    if live is None:
+    look = subject.look(after)
+    if look is None:
         return None
-    reading = live.reading
-    if not live.ended:
-        counts = reading.in_flight
-        keep_sample(swap_id, Sample(time.monotonic(), counts["from"], counts["to"]))
-    new = [e for e in live.events if after is not None and e.generation > after]
     # A transition reveals something new, so it goes only to those who may look right now.
-    roles = None if known_roles is not None and not new else roles_of_sessions(session_keys)
+    roles = None if known_roles is not None and not look.events else roles_of_sessions(session_keys)
     audience = set((roles if roles is not None else known_roles or {}).values())
     return Round(
-        live=live,
-        events=[render_event(live, event) for event in new],
-        shared=render_shared(live),
-        commands=render_commands(live, audience),
+        look=look,
+        personal=look.render_for(audience),
         roles=roles,
         seconds=time.monotonic() - began,
     )
 
 
-def _changed(before: Round | None, now: Round) -> list[str]:
-    """The fragments that differ; the timeline grows by its events instead."""
+def _changed(before: Look | None, now: Look) -> list[str]:
+    """The fragments that differ; a timeline grows by its events instead."""
     return [
         html
         for name, html in now.shared.items()
-        if name not in {CLOCK, "timeline"} and (before is None or before.shared[name] != html)
+        if name not in {CLOCK, "timeline"} and (before is None or before.shared.get(name) != html)
     ]
 
 
 # A watch belongs to the event loop it runs in; a process of ours has one.
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[uuid.UUID, SwapWatch]] = (
-    WeakKeyDictionary()
-)
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Subject, Watch]] = WeakKeyDictionary()
 
 
-async def join_watch(swap_id: uuid.UUID, watcher: Watcher) -> None:
+async def join_watch(subject: Subject, watcher: Watcher) -> None:
     watches = _watches.setdefault(asyncio.get_running_loop(), {})
-    watch = watches.setdefault(swap_id, SwapWatch(swap_id))
+    watch = watches.setdefault(subject, Watch(subject))
     watch.add(watcher)
     try:
         await watch.greet(watcher)
     except BaseException:
         # Its socket closes without a word to us.
-        await leave_watch(swap_id, watcher)
+        await leave_watch(subject, watcher)
         raise
 
 
-async def leave_watch(swap_id: uuid.UUID, watcher: Watcher) -> None:
+async def leave_watch(subject: Subject, watcher: Watcher) -> None:
     """The last to leave ends the watch: nothing is read for nobody."""
     watches = _watches.get(asyncio.get_running_loop(), {})
-    watch = watches.get(swap_id)
+    watch = watches.get(subject)
     if watch is None:
         return
     tasks = watch.remove(watcher)
     if not watch.watchers:
         # Before the wait below: whoever comes meanwhile starts a new one.
-        del watches[swap_id]
+        del watches[subject]
     for task in tasks:
         task.cancel()
     # The listener gives its subscription back while it is being cancelled.

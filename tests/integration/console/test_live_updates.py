@@ -14,7 +14,7 @@ from django.test import Client
 
 from hotswap_site.asgi import application
 from swaps.access.roles import Role
-from swaps.console.watch import NO_SUCH_SWAP, NOT_ALLOWED
+from swaps.console.watch import GONE, NOT_ALLOWED
 from swaps.domain.states import SwapState
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.console.conftest import a_person
@@ -266,7 +266,7 @@ async def test_who_may_not_look_any_more_is_turned_away_before_the_next_transiti
 
 async def test_a_swap_that_does_not_exist(open_page: Opener, olga: User) -> None:
     page = await open_page("/swaps/00000000-0000-0000-0000-000000000000", olga)
-    assert await page.closed() == NO_SUCH_SWAP
+    assert await page.closed() == GONE
 
 
 async def test_a_page_of_another_site_cannot_listen(
