@@ -9,13 +9,14 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from swaps.access.roles import Action, Actor
+from swaps.domain.activity import active_versions
 from swaps.domain.commands import Command
-from swaps.domain.states import SwapState
+from swaps.domain.states import END_STATES
 from swaps.engine import commands, drainage
 from swaps.engine.errors import DrainTimeout, SwapNotFound
 from swaps.engine.requests import find_model
 from swaps.models import Placement, Route, SwapOperation
-from swaps.models.hosts import Observed
+from swaps.models.swap_operations import undecided
 
 _POLL_SECONDS = 0.05
 
@@ -93,7 +94,7 @@ class ModelHotSwapper:
         """
         self._actor.require(Action.VIEW)
         model = find_model(model_name, seen_by=self._actor)
-        return version in active_versions(model.pk)
+        return _is_active(model.pk, version)
 
     def rollback(self, operation_id: uuid.UUID) -> SwapOperation:
         """Return all traffic to the old version.
@@ -115,24 +116,11 @@ def _not_idle(model_name: str, version: str, timeout: timedelta, left: list[str]
     )
 
 
-def active_versions(model_id: int) -> set[str]:
-    """See `is_version_active`."""
-    route = Route.objects.get(model=model_id)
-    candidates = set(route.weights)
-    # Traffic may still return to the old version, or forward again to a new one that had some.
-    undecided = SwapOperation.objects.filter(
-        model=model_id,
-        state__in=(
-            SwapState.TRANSITIONING,
-            SwapState.OLD_VERSION_DRAINING,
-            SwapState.ROLLING_BACK,
-        ),
-        revision__isnull=False,
-        past_return_at=None,
+def _is_active(model_id: int, version: str) -> bool:
+    placements = Placement.objects.filter(model=model_id, version=version)
+    swaps = SwapOperation.objects.filter(model=model_id, queued=False).exclude(state__in=END_STATES)
+    return version in active_versions(
+        Route.objects.get(model=model_id).weights,
+        {row.version for row in placements if row.answers},
+        [undecided(swap) for swap in swaps],
     )
-    for swap in undecided:
-        candidates |= {swap.to_version, swap.from_version or swap.to_version}
-    ready = Placement.objects.filter(
-        model=model_id, version__in=candidates, observed=Observed.READY
-    )
-    return set(ready.values_list("version", flat=True))

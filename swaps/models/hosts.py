@@ -108,3 +108,12 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.version} on {self.host}"
+
+    @property
+    def answers(self) -> bool:
+        """A real inference came back from this version, in the host's present boot."""
+        return (
+            self.observed == Observed.READY
+            and self.answered_boot_id != ""
+            and self.answered_boot_id == self.boot_id
+        )

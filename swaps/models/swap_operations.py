@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from swaps.domain.activity import Undecided
 from swaps.domain.states import END_STATES, Phase, SwapState, phase_of
 from swaps.models.name_field import NameField
 from swaps.models.served_models import DrainTimeoutPolicy
@@ -136,6 +137,17 @@ class SwapOperation(models.Model):
     @property
     def phase(self) -> Phase:
         return phase_of(SwapState(self.state))
+
+
+def undecided(swap: SwapOperation) -> Undecided:
+    """What of a swap decides whether its versions are active."""
+    return Undecided(
+        from_version=swap.from_version,
+        to_version=swap.to_version,
+        state=SwapState(swap.state),
+        routed=swap.revision is not None,
+        past_return=swap.past_return_at is not None,
+    )
 
 
 class EventKind(models.TextChoices):

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
+from swaps.domain.activity import active_versions
 from swaps.domain.states import END_STATES
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import ClusterGauges, read_node_gauges
@@ -22,6 +23,7 @@ from swaps.models import (
     ServedModel,
     SwapOperation,
 )
+from swaps.models.swap_operations import undecided
 from swaps.readings.traffic import remember
 
 
@@ -66,16 +68,12 @@ class ModelRows:
             and on_node.revision >= self.route.revision
         )
 
-    def ready_hosts(self, version: str) -> list[str]:
-        """Where a real inference came back from this version, in the host's present boot."""
-        return [
-            row.host.name
-            for row in self.placements
-            if row.version == version
-            and row.observed == "ready"
-            and row.answered_boot_id
-            and row.answered_boot_id == row.boot_id
-        ]
+    @property
+    def active(self) -> set[str]:
+        """See swaps.domain.activity."""
+        swaps = [undecided(self.open_swap)] if self.open_swap else []
+        ready = {row.version for row in self.placements if row.answers}
+        return active_versions(self.weights, ready, swaps)
 
 
 def read_fleet(

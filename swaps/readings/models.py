@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from swaps.domain.states import SwapState
 from swaps.engine.strategies import default_strategy
-from swaps.models import ServedModel, SwapOperation
+from swaps.models import ServedModel
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
@@ -118,7 +117,7 @@ def _version(rows: ModelRows, version: str) -> VersionReading:
     nonces = [node.row.nonce for node in rows.nodes]
     return VersionReading(
         version=version,
-        active=is_active(rows, version),
+        active=version in rows.active,
         weight=rows.weights.get(version, 0),
         in_flight=in_flight(cluster.name, gauges) if cluster else None,
         hosts=[
@@ -128,25 +127,3 @@ def _version(rows: ModelRows, version: str) -> VersionReading:
         ],
         traffic=traffic_of(cluster.name, nonces, gauges) if cluster else None,
     )
-
-
-def is_active(rows: ModelRows, version: str) -> bool:
-    """Ready, and holding weight, or holding none but not yet past the point of no return."""
-    if not rows.ready_hosts(version):
-        return False
-    if rows.weights.get(version, 0) > 0:
-        return True
-    return rows.open_swap is not None and _may_return(rows.open_swap, version)
-
-
-def _may_return(swap: SwapOperation, version: str) -> bool:
-    if swap.past_return_at is not None:
-        return False
-    match SwapState(swap.state):
-        case SwapState.TRANSITIONING | SwapState.OLD_VERSION_DRAINING:
-            return version == swap.from_version
-        case SwapState.ROLLING_BACK:
-            # Until it had weight it was never active.
-            return version == swap.to_version and swap.revision is not None
-        case _:
-            return False
