@@ -43,7 +43,10 @@ def read_strategy(name: str) -> StrategyReading:
 
 def offered_strategies() -> list[StrategyReading]:
     """To choose from in a form: the ready-made ones, then the named ones by name."""
-    return [*map(_ready_made, READY_MADE), *_named(NamedStrategy.objects.all()[:MAX_LIMIT])]
+    return [
+        *map(_ready_made, READY_MADE),
+        *_named(NamedStrategy.objects.order_by("name")[:MAX_LIMIT]),
+    ]
 
 
 def read_strategies(
