@@ -17,7 +17,7 @@ ARGS ?=
 PYTEST := $(PY) -m pytest
 
 .PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
-        bench lint format lock browser clean
+        bench bench-websockets lint format lock browser clean
 
 help: ## Show this list
 	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
@@ -82,6 +82,9 @@ falsifier: setup ## Try hard to catch a request at the old version after its dra
 
 bench: setup ## Measure routing update and swap overhead
 	@$(PY) -m tests.benchmarks.bench_swaps $(ARGS)
+
+bench-websockets: setup ## Measure how soon 1,000 open pages see a swap's events
+	@$(PY) -m tests.benchmarks.bench_websockets $(ARGS)
 
 ## -- keep in order --
 

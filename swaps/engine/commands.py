@@ -1,6 +1,7 @@
 """Every command: guard, change, audit, wake, in one transaction. The doors call only these."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -65,11 +66,14 @@ def apply_command(
     reason: str = "",
     seconds: int | None = None,
     full: bool = False,
+    still_meant: Callable[[SwapOperation], None] | None = None,
 ) -> SwapOperation:
     """What people may ask of a swap; see the command table in swaps.domain.commands.
 
-    `seconds` is for extend-drain, `full` for promote. Rolling back a completed swap
-    returns the new swap that does it.
+    `seconds` is for extend-drain, `full` for promote. `still_meant` gets the locked row before
+    anything is done, and raises NotPossibleNow when it is not what was decided on: of two
+    clicks at the same moment the second finds what the first did.
+    Rolling back a completed swap returns the new swap that does it.
     Raises SwapNotFound, NotAllowed, NotPossibleNow, PastPointOfNoReturn, InvalidRequest; for
     the rollback of a completed swap also what `make_swap` raises.
     """
@@ -89,6 +93,8 @@ def apply_command(
                     raise SwapOperation.DoesNotExist
                 state = SwapState(swap.state)
                 past = swap.past_return_at is not None
+                if still_meant is not None:
+                    still_meant(swap)
                 answer = verdict(command, state, past_return=past)
                 match answer:
                     case Refused(why, retry):
