@@ -5,19 +5,18 @@ Works as a page of its own and, for htmx, as the inside of a dialog.
 
 import uuid
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import NotAllowed, role_of
-from swaps.console.confirmations import ACTIONS, Confirmation, Subject, confirmation
+from swaps.console.confirmations import ACTIONS, Confirmation, confirmation, subject_of
 from swaps.console.live_swap import look_at_swap, render_commands, render_shared
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.domain.commands import Command
-from swaps.domain.states import SwapState
 from swaps.engine.commands import DEFAULT_EXTENSION_SECONDS, apply_command
 from swaps.engine.errors import InvalidRequest, NotPossibleNow, SwapNotFound, SwapRefused
 from swaps.models import SwapOperation
@@ -39,15 +38,13 @@ def command(request: HttpRequest, swap_id: uuid.UUID, command: str) -> HttpRespo
     swap = SwapOperation.objects.select_related("model").filter(pk=swap_id).first()
     if swap is None:
         raise Http404(f"no swap has the id {swap_id}")
-    asked = confirmation(
-        Command(command),
-        Subject(swap.model.name, swap.from_version, swap.to_version, SwapState(swap.state)),
-    )
+    asked = _asked(swap, Command(command))
     if request.method == "POST":
         try:
             done = _do(request, swap, asked)
         except Refusal as refusal:
-            return _dialog(request, swap, asked, refusal)
+            swap.refresh_from_db()
+            return _dialog(request, swap, _asked(swap, asked.command), refusal)
         return _shown(request, swap, done)
     if not actor_of(request).may(ACTIONS[asked.command]):
         words = f"Your role does not include this: {command} needs an operator or administrator."
@@ -59,14 +56,9 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
     """Raises Refusal."""
     actor = actor_of(request)
     # Whoever may not is refused by the command itself, which also audits it.
-    if actor.may(ACTIONS[asked.command]):
-        if request.POST.get("effect") != asked.effect_key:
-            raise Refusal(
-                f"The swap went on to {swap.state} meanwhile, and there it would do something "
-                "else than you confirmed. Nothing was done: read what it does now."
-            )
-        if asked.typed and request.POST.get("typed", "").strip() != asked.typed:
-            raise Refusal(f"Type {asked.typed} to confirm.", 422, "typed")
+    typed = request.POST.get("typed", "").strip()
+    if asked.typed and actor.may(ACTIONS[asked.command]) and typed != asked.typed:
+        raise Refusal(f"Type {asked.typed} to confirm.", 422, "typed")
 
     def words(refused: Exception) -> str:
         return sentence(refused, actor.name, swap.model.name)
@@ -79,6 +71,9 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
             reason=request.POST.get("reason", "").strip(),
             seconds=_seconds(request) if asked.asks_seconds else None,
             full=request.POST.get("full") == "on",
+            still_meant=lambda locked: _require_meant(
+                locked, _asked(locked, asked.command), request.POST
+            ),
         )
     except NotAllowed as refused:
         raise Refusal(words(refused), 403) from refused
@@ -91,6 +86,26 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
         raise Http404(str(refused)) from refused
     except SwapRefused as refused:
         raise Refusal(words(refused)) from refused
+
+
+def _asked(swap: SwapOperation, command: Command) -> Confirmation:
+    return confirmation(command, subject_of(swap, command))
+
+
+def _require_meant(swap: SwapOperation, asked: Confirmation, given: QueryDict) -> None:
+    """What was confirmed is what would be done now. Raises NotPossibleNow."""
+    if given.get("effect") == asked.effect_key:
+        return
+    seen = given.get("state")
+    if seen != swap.state:
+        raise NotPossibleNow(
+            f"The swap went on to {swap.state} meanwhile, and there it would do something "
+            "else than you confirmed. Nothing was done: read what it does now."
+        )
+    raise NotPossibleNow(
+        "Something changed since you read this: another click, another person or the swap "
+        "itself was first. This one did nothing: read what it would do now."
+    )
 
 
 def _seconds(request: HttpRequest) -> int | None:

@@ -2,15 +2,17 @@
 
 The effect depends on where the swap is: a roll back while loading stops a load, and after
 completion starts a new swap. `Confirmation.effect_key` tells these apart, so that a
-confirmation given for one is never taken for another.
+confirmation given for one is never taken for another, nor one confirmation taken twice.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swaps.access.roles import Action
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
+from swaps.domain.strategies import SetWeight, parse_strategy
+from swaps.models import SwapOperation
 
 _S = SwapState
 
@@ -30,6 +32,19 @@ DANGEROUS = {Command.ROLLBACK, Command.CANCEL, Command.FORCE_UNLOAD}
 ACTIONS = {command: Action(command.value) for command in Command}
 
 
+# What each command changes: once that is done, the same confirmation is void.
+CHANGES = {
+    Command.PAUSE: ("paused", "abort_requested"),
+    Command.RESUME: ("paused", "abort_requested"),
+    Command.PROMOTE: ("step_index", "promoted_steps", "promoted_full", "bake_ended"),
+    Command.EXTEND_DRAIN: ("drain_deadline",),
+    Command.ROLL_FORWARD: ("roll_forward_requested",),
+    Command.CANCEL: ("abort_requested",),
+    Command.ROLLBACK: ("abort_requested",),
+    Command.FORCE_UNLOAD: ("forced_by",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The swap a command is for: no more of it than the sentences need."""
@@ -38,6 +53,33 @@ class Subject:
     old: str | None
     new: str
     state: SwapState
+    step: str = ""  # what it does now, and what comes then, while traffic moves
+    standing: str = ""  # where all that the command would change stands
+
+
+def subject_of(swap: SwapOperation, command: Command) -> Subject:
+    """`swap` with its model."""
+    standing = [str(getattr(swap, name)) for name in CHANGES[command]]
+    return Subject(
+        swap.model.name,
+        swap.from_version,
+        swap.to_version,
+        SwapState(swap.state),
+        step=_step(swap) if swap.state == _S.TRANSITIONING else "",
+        standing=" ".join(standing),
+    )
+
+
+def _step(swap: SwapOperation) -> str:
+    """As far as the steps say it: `holds at 25 % for 1 min` and what follows."""
+    steps = parse_strategy(swap.strategy).steps
+    reached = steps[: swap.step_index + 1]
+    at = next((step.percent for step in reversed(reached) if isinstance(step, SetWeight)), 0)
+    following = (
+        step.percent for step in steps[swap.step_index + 1 :] if isinstance(step, SetWeight)
+    )
+    then = next(following, 100)
+    return f"It stands at {at} % now; {then} % of traffic goes to {swap.to_version} next."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +92,12 @@ class Confirmation:
     asks_seconds: bool = False
     asks_full: bool = False
     typed: str = ""  # what must be typed to confirm
+    standing: str = ""
 
     @property
     def effect_key(self) -> str:
-        """Another effect, another key: by what the person read, whatever the reason."""
-        return hashlib.sha256(self.effect.encode()).hexdigest()[:16]
+        """Another effect, another key; and another once it was done."""
+        return hashlib.sha256(f"{self.effect}|{self.standing}".encode()).hexdigest()[:16]
 
     @property
     def dangerous(self) -> bool:
@@ -63,6 +106,10 @@ class Confirmation:
 
 def confirmation(command: Command, s: Subject) -> Confirmation:
     """The dialog's words for `command` on a swap in its present state."""
+    return replace(_words(command, s), standing=s.standing)
+
+
+def _words(command: Command, s: Subject) -> Confirmation:
     old = s.old or "nothing"
     match command:
         case Command.ROLLBACK:
@@ -150,5 +197,5 @@ def _promote(s: Subject, old: str) -> Confirmation:
             "and the quick way back with it."
         )
         return Confirmation(Command.PROMOTE, f"Stop keeping {old} warm?", effect, "Promote")
-    effect = f"The swap passes its present step without waiting for it: more traffic to {s.new}."
+    effect = f"The swap passes its present step without waiting for it. {s.step}".rstrip()
     return Confirmation(Command.PROMOTE, f"Promote {s.new}?", effect, "Promote", asks_full=True)

@@ -214,21 +214,28 @@ class Watch:
         if changes or beat:
             self._sent_at = asked_at
         # Whoever came during the look was not asked about: the next round is theirs.
-        for watcher in self.watchers - (self._newcomers - newcomers):
+        present = self.watchers - (self._newcomers - newcomers)
+        allowed: dict[Watcher, Role] = {}
+        for watcher in present:
             role = self._roles.get(watcher.session_key)
             if role is None:
                 await self._turn_away(watcher, NOT_ALLOWED)
-            elif watcher in newcomers:
+            else:
+                allowed[watcher] = role
+        # Events first, to everybody: with a thousand pages all else would be in their way.
+        for event in look.events:
+            for watcher in allowed.keys() - newcomers:
+                await watcher.show(event)
+        for watcher, role in allowed.items():
+            if watcher in newcomers:
                 self._newcomers.discard(watcher)
                 await watcher.show("".join(look.shared.values()) + found.personal[role])
-            else:
-                for event in look.events:
-                    await watcher.show(event)
-                personal = found.personal[role]
-                if before is not None and before.personal.get(role) == personal:
-                    personal = ""
-                if changes or personal or beat:
-                    await watcher.show("".join(changes) + personal + look.shared[CLOCK])
+                continue
+            personal = found.personal[role]
+            if before is not None and before.personal.get(role) == personal:
+                personal = ""
+            if changes or personal or beat:
+                await watcher.show("".join(changes) + personal + look.shared[CLOCK])
 
     async def _turn_away(self, watcher: Watcher, code: int) -> None:
         # Its socket closes now, and its leaving ends the tasks where it was the last.

@@ -6,6 +6,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from swaps.domain.strategies import parse_strategy
 from swaps.models import AuditEntry, ServedModel, SwapOperation
 from tests.integration.readings.rows import a_swap
 
@@ -152,3 +153,30 @@ def test_a_post_from_elsewhere_is_refused(draining: SwapOperation, operator: Cli
     response = careful.post(f"/swaps/{draining.pk}/rollback", {"effect": "x"})
     assert response.status_code == 403
     assert "Nothing was done" in text(response)
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "state"),
+    [
+        ("extend-drain", {"seconds": "60"}, "OldVersionDraining"),
+        ("promote", {}, "Transitioning"),
+        ("rollback", {}, "Transitioning"),
+        ("pause", {}, "Transitioning"),
+        ("cancel", {}, "LoadingNewVersion"),
+    ],
+)
+def test_a_double_click_does_one_thing_and_the_second_is_told(
+    operator: Client, iris: ServedModel, command: str, fields: dict[str, str], state: str
+) -> None:
+    swap = a_swap(iris, state=state, strategy=parse_strategy("canary").as_json())
+    seen = {"effect": effect_of(operator, swap, command), "state": state, **fields}
+    assert operator.post(f"/swaps/{swap.pk}/{command}", seen).status_code == 302
+    once = SwapOperation.objects.values().get()
+    again = operator.post(f"/swaps/{swap.pk}/{command}", seen)
+    assert again.status_code == 409
+    assert "another click" in text(again)
+    assert SwapOperation.objects.values().get() == once
+    assert list(AuditEntry.objects.order_by("pk").values_list("outcome", flat=True)) == [
+        "done",
+        "refused",
+    ]
