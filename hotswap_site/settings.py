@@ -1,5 +1,6 @@
 """Every setting, from the environment. The README lists each with its default."""
 
+import ipaddress
 import os
 import secrets
 from pathlib import Path
@@ -25,6 +26,15 @@ def _flag(name: str, *, default: bool = False) -> bool:
 
 def _words(name: str, default: str = "") -> list[str]:
     return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
+
+
+def _networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(word) for word in _words(name))
+    except ValueError as error:
+        raise EmbeddedError(
+            f"{name}: {error}; give addresses or networks such as 10.20.0.0/16 or fd12::/64"
+        ) from error
 
 
 HOME = HotswapHome(Path(os.environ.get("HOTSWAP_HOME") or BASE_DIR / ".hotswap").absolute())
@@ -53,6 +63,8 @@ CREDENTIAL_KEY = os.environ.get("HOTSWAP_CREDENTIAL_KEY") or SECRET_KEY
 CREDENTIAL_KEY_FALLBACKS = _words("HOTSWAP_CREDENTIAL_KEY_FALLBACKS")
 ALLOWED_HOSTS = _words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
 CSRF_TRUSTED_ORIGINS = _words("HOTSWAP_TRUSTED_ORIGINS")
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed (hotswap_site.trusted_proxies).
+TRUSTED_PROXIES = _networks("HOTSWAP_TRUSTED_PROXIES")
 
 # Postgres: external when DATABASE_URL is set, ours otherwise.
 DATABASE_POOL = int(os.environ.get("HOTSWAP_DATABASE_POOL", "0"))
@@ -185,8 +197,6 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
-if _flag("HOTSWAP_BEHIND_PROXY"):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 
 CHANNEL_LAYERS = {
