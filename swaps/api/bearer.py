@@ -54,3 +54,8 @@ class Bearer(HttpBearer):
 def actor_of(request: HttpRequest) -> Actor:
     """Of a request that a Bearer let in."""
     return cast(Actor, request.auth)  # type: ignore[attr-defined]
+
+
+def token_of(request: HttpRequest) -> str:
+    """What the Bearer was shown, to ask again later whether it still lets in."""
+    return request.headers["Authorization"].partition(" ")[2]

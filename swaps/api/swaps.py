@@ -3,14 +3,18 @@
 import uuid
 from typing import Annotated, Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Header, Query, Router
+from ninja.errors import AuthenticationError
 from pydantic import StringConstraints
 
-from swaps.access.roles import Action
+from swaps.access.roles import Action, Actor
 from swaps.api.answers import answer, answer_page, problems
-from swaps.api.bearer import Bearer, actor_of
+from swaps.api.bearer import Bearer, actor_of, token_of
+from swaps.api.found import find_swap
+from swaps.api.looks import WaitingBearer, look
 from swaps.api.schemas import (
     CommandBody,
     ExtendDrainBody,
@@ -20,15 +24,17 @@ from swaps.api.schemas import (
     PageQuery,
     PromoteBody,
 )
+from swaps.api.stream import wait_for_end
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.commands import apply_command, request_swap
-from swaps.engine.errors import SwapNotFound
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
 from swaps.readings.swaps import SwapReading, read_swap, read_swaps
 
 router = Router(tags=["swaps"])
+
+LONGEST_WAIT_SECONDS = 600
 
 IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
@@ -51,10 +57,9 @@ def begin_swap(
     body: NewSwap,
     idempotency_key: Annotated[IdempotencyKey | None, Header(alias="Idempotency-Key")] = None,
 ) -> HttpResponse:
-    swap = request_swap(
-        actor=actor_of(request), idempotency_key=idempotency_key or "", **body.dict()
-    )
-    return _accepted(swap)
+    actor = actor_of(request)
+    swap = request_swap(actor=actor, idempotency_key=idempotency_key or "", **body.dict())
+    return _accepted(swap, actor)
 
 
 @router.get(
@@ -70,13 +75,30 @@ def list_swaps(request: HttpRequest, query: Query[SwapQuery]) -> HttpResponse:
 
 @router.get(
     "/swaps/{uuid:swap_id}",
-    auth=Bearer(),
-    response={200: SwapReading, **problems(404)},
-    summary="A swap as it is now",
+    auth=WaitingBearer(waits_by="wait_seconds"),
+    response={200: SwapReading, **problems(404, 422)},
+    summary="A swap as it is now, or once it is over",
     url_name="swap",
 )
-def show_swap(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
-    return answer(read_swap(_find(swap_id)))
+async def show_swap(
+    request: HttpRequest,
+    swap_id: uuid.UUID,
+    wait_seconds: Annotated[
+        float,
+        Query(ge=0, le=LONGEST_WAIT_SECONDS, description="answer when it is over, or after this"),
+    ] = 0,
+) -> HttpResponse:
+    actor = actor_of(request)
+
+    def read() -> SwapReading:
+        return read_swap(find_swap(swap_id, actor))
+
+    if not wait_seconds:
+        return answer(await sync_to_async(read)())
+    await look(find_swap, swap_id, actor)
+    if not await wait_for_end(swap_id, token_of(request), wait_seconds):
+        raise AuthenticationError
+    return answer(await look(read))
 
 
 @router.get(
@@ -87,7 +109,7 @@ def show_swap(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
 )
 def list_events(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     # Bounded by nature: a swap has some dozens, and all of them make one story.
-    events = read_events(_find(swap_id))
+    events = read_events(find_swap(swap_id, actor_of(request)))
     return answer({"items": [event.as_json() for event in events], "next": None})
 
 
@@ -144,19 +166,13 @@ def _carry_out(
     request: HttpRequest, swap_id: uuid.UUID, command: Command, body: CommandBody, **options: Any
 ) -> HttpResponse:
     actor = actor_of(request)
-    return _accepted(apply_command(swap_id, command, actor=actor, reason=body.reason, **options))
+    swap = apply_command(swap_id, command, actor=actor, reason=body.reason, **options)
+    return _accepted(swap, actor)
 
 
-def _accepted(swap: SwapOperation) -> HttpResponse:
+def _accepted(swap: SwapOperation, actor: Actor) -> HttpResponse:
     # Read again: what a command changed may be an expression that only the database knows.
-    swap = _find(swap.pk)
+    swap = find_swap(swap.pk, actor)
     return answer(
         read_swap(swap), status=202, location=reverse("api:swap", kwargs={"swap_id": swap.pk})
     )
-
-
-def _find(swap_id: uuid.UUID) -> SwapOperation:
-    swap = SwapOperation.objects.filter(pk=swap_id).first()
-    if swap is None:
-        raise SwapNotFound(f"no swap has the id {swap_id}")
-    return swap
