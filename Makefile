@@ -32,11 +32,13 @@ setup: $(VENV)/.installed ## Install everything into .tools and .venv (once; the
 	@:
 
 # The stamp is written last, so a set-up that was interrupted is simply done again.
-$(VENV)/.installed: requirements.lock .python-version | $(UV)
+$(VENV)/.installed: requirements.lock pyproject.toml .python-version | $(UV)
 	@echo "Installing the locked packages into $(VENV) ..."
 	@test -x $(PY) || $(UV) venv --quiet --clear --python "$$(cat .python-version)" $(VENV) || \
 	  { echo "Python $$(cat .python-version) is not installed and could not be fetched: install it, then run make again." >&2; exit 1; }
 	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements.lock
+	@# For $(VENV)/bin/hotswap: the check-out itself, whose dependencies are all there by now.
+	@$(UV) pip install --quiet --no-deps --python $(PY) --editable .
 	@touch $@
 
 $(UV):
