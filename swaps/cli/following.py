@@ -130,5 +130,3 @@ class Following:
     def _heard(self) -> None:
         self._heard_at = time.monotonic()
         self._lost(None)
-
-

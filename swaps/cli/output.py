@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -41,6 +41,18 @@ def plain(value: object) -> str:
     )
 
 
+def show(thing: RenderableType) -> None:
+    """In a pipe without the blanks that fill a table's last column."""
+    console = screen()
+    if console.is_terminal:
+        console.print(thing)
+        return
+    with console.capture() as captured:
+        console.print(thing)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    sys.stdout.flush()
+
+
 def say(text: object, style: str = "") -> None:
     screen().print(Text(plain(text), style=style))
 
@@ -68,7 +80,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty:
         table.add_column(name, overflow="fold")
     for row in shown:
         table.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
-    screen().print(table)
+    show(table)
 
 
 def show_facts(facts: Mapping[str, Cell]) -> None:
@@ -78,7 +90,7 @@ def show_facts(facts: Mapping[str, Cell]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, value if isinstance(value, Text) else Text(plain(value)))
-    screen().print(table)
+    show(table)
 
 
 def time_of(text: str | None) -> datetime | None:

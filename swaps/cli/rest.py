@@ -74,8 +74,7 @@ class Api:
         cursor: str | None = None
         while True:
             page = self.get(path, cursor=cursor, **query)
-            for item in page["items"] if left is None else page["items"][:left]:
-                yield item
+            yield from page["items"] if left is None else page["items"][:left]
             left = None if left is None else left - len(page["items"])
             following = page.get("next")
             if not following or (left is not None and left <= 0):
@@ -122,6 +121,7 @@ class Api:
         repeatable = request.method in {"GET", "POST"}
         deadline = time.monotonic() + self._patience_seconds
         pauses = growing_pauses()
+        told = ""
         while True:
             try:
                 response = self._client.send(request)
@@ -137,7 +137,9 @@ class Api:
                 if wait is None or time.monotonic() + wait > deadline:
                     return response
                 pause, what = wait, _title(response)
-            remark(f"{what}; trying again in {pause:.1f} s")
+            if what != told:
+                remark(f"{what}; trying again for {deadline - time.monotonic():.0f} s")
+                told = what
             time.sleep(pause)
 
 
