@@ -105,7 +105,7 @@ def _percent(share: float | None) -> str:
 
 
 def _steps(swap: Document) -> Text:
-    text = Text("steps  ", style=FAINT)
+    text = Text.assemble(("steps  ", FAINT))
     for step in swap["steps"]:
         sign, style = _SIGN_OF_STEP.get(step["status"], ("–", FAINT))
         words = {
@@ -134,13 +134,13 @@ def _drain(swap: Document, most: int) -> Text | None:
     if draining is None:
         return None
     version, count = draining
-    text = Text("drain  ", style=FAINT)
+    text = Text.assemble(("drain  ", FAINT))
     if count is None:
         return text.append(f"{plain(version)}: not known how many requests are in flight")
     done = 100.0 if not count else 100.0 * (1 - count / max(most, count))
     proven = sum(node["proven"] for node in swap["nodes"])
     text.append(bar(done, 0))
-    text.append(f"  {count} in flight on {plain(version)}", style="default")
+    text.append(f"  {count} in flight on {plain(version)}")
     return text.append(f", proven idle on {proven} of {len(swap['nodes'])} nodes", style=FAINT)
 
 
@@ -149,10 +149,10 @@ def _deadline(swap: Document, now: datetime) -> Text | None:
     if deadline is None:
         return None
     left = (deadline - now).total_seconds()
-    text = Text("deadline  ", style=FAINT)
+    text = Text.assemble(("deadline  ", FAINT))
     if left <= 0:
         return text.append(f"over since {duration(-left)}", style=BAD)
     clock = f"{deadline.astimezone(UTC):%H:%M:%S} UTC"
-    return text.append(f"in {duration(left)}", style=BUSY if left < 10 else "default").append(
+    return text.append(f"in {duration(left)}", style=BUSY if left < 10 else "").append(
         f", {clock}", style=FAINT
     )

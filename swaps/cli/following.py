@@ -115,6 +115,7 @@ class Following:
             self._heard()
             for event in events:
                 yield from self._once(Event(event["kind"], event))
+            yield Event("progress", swap)
             if swap["phase"] == "completed":
                 self._ended = True
                 yield Event("end", {})
