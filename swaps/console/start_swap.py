@@ -1,25 +1,25 @@
-"""Starting a swap: the form, and the plan it draws of each strategy."""
+"""Starting a swap: the form, and beside it the plan of what would happen."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, replace
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from swaps.access.roles import Action, NotAllowed
 from swaps.console.refusal_words import sentence
 from swaps.console.staircase import staircase
+from swaps.console.start_swap_form import CUSTOM, StartSwapForm, new_key
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.engine.commands import request_activation, request_swap
-from swaps.engine.errors import InvalidRequest, SwapInProgress, SwapRefused
-from swaps.engine.requests import LONGEST_SECONDS
-from swaps.models import ServedModel, SwapOperation
+from swaps.engine.errors import InvalidRequest, ModelNotFound, SwapInProgress, SwapRefused
+from swaps.engine.requests import SwapRequest
+from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.readings.models import ModelReading, read_model
 from swaps.readings.strategies import offered_strategies
+from swaps.readings.swap_plan import SwapPlan, found_versions, plan_swap
 
 # Beside which field a refusal is shown; those not named here stand above the form.
 FIELD_OF_REFUSAL = {
@@ -28,31 +28,10 @@ FIELD_OF_REFUSAL = {
     "already-active": "from_version",
     "model-not-found": "model",
 }
-
-
-class StartSwapForm(forms.Form):
-    """Versions are texts here: which of them exist, and serve, is the engine's to say."""
-
-    model = forms.CharField(max_length=63)
-    from_version = forms.CharField(max_length=63, required=False)
-    to_version = forms.CharField(
-        max_length=63, error_messages={"required": "Choose the version to swap to."}
-    )
-    strategy = forms.CharField(max_length=63)
-    drain_timeout_seconds = forms.IntegerField(
-        min_value=0,
-        max_value=LONGEST_SECONDS,
-        required=False,
-        error_messages={"invalid": "Enter a whole number of seconds."},
-    )
-    reason = forms.CharField(max_length=500, required=False, strip=True)
-
-
-@dataclass(frozen=True, slots=True)
-class VersionChoice:
-    version: str
-    where: str  # "ready on alpha, available on beta"
-    weight: int
+EXAMPLE_STEPS = (
+    '[{"setWeight": 10}, {"pause": {"duration": 60}}, {"setWeight": 50}, {"pause": {}}]'
+)
+FIELD_NAMES = {"target_hosts": "hosts"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,7 +42,7 @@ def start_swap(request: HttpRequest) -> HttpResponse:
         form = StartSwapForm(request.POST)
         if form.is_valid():
             try:
-                swap = _request(request, form.cleaned_data)
+                swap = _ask(request, form.as_request())
             except NotAllowed as refused:
                 form.add_error(None, sentence(refused, actor.name))
                 return _page(request, form, status=403)
@@ -75,29 +54,29 @@ def start_swap(request: HttpRequest) -> HttpResponse:
                 form.add_error("to_version", "This version serves all traffic already.")
         return _page(request, form, status=422 if actor.may(Action.SWAP) else 403)
     status = 200 if actor.may(Action.SWAP) else 403
-    # What was typed comes along in the address when another model is chosen.
-    return _page(request, StartSwapForm(initial=request.GET.dict()), status=status)
+    # What was typed comes along in the address, when another model is chosen or a link shared.
+    return _page(request, StartSwapForm(initial=request.GET), status=status)
 
 
-def _request(request: HttpRequest, given: dict[str, Any]) -> SwapOperation | None:
+@require_safe
+@page
+def plan(request: HttpRequest) -> HttpResponse:
+    """The plan alone, redrawn as somebody types."""
+    if not actor_of(request).may(Action.SWAP):
+        return HttpResponse("A plan is for those who may swap.", status=403)
+    context = {"plan": _plan(request, StartSwapForm(request.GET)), "oob": True}
+    return render(request, "console/start/plan.html", context)
+
+
+def _ask(request: HttpRequest, asked: SwapRequest) -> SwapOperation | None:
     """None: the version serves all traffic already. Raises SwapRefused, NotAllowed."""
-    options = {
-        "strategy": given["strategy"],
-        "drain_timeout_seconds": given["drain_timeout_seconds"],
-        "reason": given["reason"],
-    }
+    options = asdict(asked)
+    del options["reverses"]
+    model, old, new = (options.pop(n) for n in ("model_name", "from_version", "to_version"))
     actor = actor_of(request)
-    if not given["from_version"]:
-        return request_activation(
-            actor=actor, model_name=given["model"], version=given["to_version"], **options
-        )
-    return request_swap(
-        actor=actor,
-        model_name=given["model"],
-        from_version=given["from_version"],
-        to_version=given["to_version"],
-        **options,
-    )
+    if old is None:
+        return request_activation(actor=actor, model_name=model, version=new, **options)
+    return request_swap(actor=actor, model_name=model, from_version=old, to_version=new, **options)
 
 
 def _show(refused: SwapRefused, form: StartSwapForm) -> None:
@@ -109,30 +88,67 @@ def _show(refused: SwapRefused, form: StartSwapForm) -> None:
         return
     field = FIELD_OF_REFUSAL.get(refused.code)
     if isinstance(refused, InvalidRequest):
-        field = refused.field
+        field = FIELD_NAMES.get(refused.field, refused.field)
+        if field == "Idempotency-Key":
+            words = "This form has started a swap already. Press again to start another one."
+        if field == "strategy" and form.data.get("strategy") == CUSTOM:
+            field = "steps"
     form.add_error(field if field in form.fields else None, words)
 
 
+def _plan(request: HttpRequest, form: StartSwapForm) -> SwapPlan | None:
+    """None while too little is chosen."""
+    form.is_valid()  # what is not valid is left at its default, and named on submitting
+    asked = replace(form.as_request(), idempotency_key="")
+    if not asked.model_name or not asked.to_version:
+        return None
+    if "steps" in form.errors:
+        # Said by the plan as well, so that nobody reads the staircase of another strategy.
+        asked = replace(asked, strategy={"steps": form["steps"].value()})
+    try:
+        return plan_swap(asked, actor_of(request))
+    except ModelNotFound:
+        return None
+
+
 def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResponse:
-    names = list(ServedModel.objects.order_by("name").values_list("name", flat=True))
+    actor = actor_of(request)
+    models = ServedModel.objects.order_by("name")
+    names = [name for name in models.values_list("name", flat=True) if actor.sees(name)]
     chosen = str(form["model"].value() or (names[0] if len(names) == 1 else ""))
     model = read_model(chosen) if chosen in names else None
     serving = _serving(model)
     default = (model.default_strategy or {}).get("name") if model else None
+    strategy = str(form["strategy"].value() or default or "all-at-once")
+    offered = offered_strategies()
+    if strategy not in {one.name for one in offered}:
+        strategy = CUSTOM
+    values = request.POST if form.is_bound else request.GET
+    planned = None
+    if actor.may(Action.SWAP) and model is not None:
+        asked = values.copy()
+        asked.setdefault("model", model.name)
+        asked.setdefault("from_version", serving or "")
+        asked.setdefault("strategy", strategy)
+        planned = _plan(request, StartSwapForm(asked))
     context = {
         "form": form,
+        "key": new_key() if form.errors or not form.is_bound else form["key"].value(),
         "names": names,
         "chosen": chosen,
         "model": model,
         "serving": serving,
-        "choices": _choices(model),
+        "found": found_versions(models.get(name=model.name)) if model else [],
+        "hosts": _hosts(model, form),
         "from_version": form["from_version"].value() or serving or "",
-        "strategy": form["strategy"].value() or default or "all-at-once",
+        "strategy": strategy,
         "strategies": [
-            (offered.name, offered.description, staircase({"steps": offered.steps}))
-            for offered in offered_strategies()
+            (one.name, one.description, staircase({"steps": one.steps})) for one in offered
         ],
-        "allowed": actor_of(request).may(Action.SWAP),
+        "example_steps": EXAMPLE_STEPS,
+        "may_force": actor.may(Action.FORCE_UNLOAD),
+        "plan": planned,
+        "allowed": actor.may(Action.SWAP),
     }
     context = context_of(request, "start") | context
     return render(request, "console/start_swap.html", context, status=status)
@@ -143,14 +159,10 @@ def _serving(model: ModelReading | None) -> str | None:
     return next((version for version, percent in weights.items() if percent == 100), None)
 
 
-def _choices(model: ModelReading | None) -> list[VersionChoice]:
-    if model is None:
-        return []
-    return [
-        VersionChoice(
-            version=version.version,
-            where=", ".join(f"{on.status} on {on.host}" for on in version.hosts),
-            weight=version.weight,
-        )
-        for version in model.versions
-    ]
+def _hosts(model: ModelReading | None, form: StartSwapForm) -> list[tuple[ModelHost, bool]]:
+    """Each host, and whether it is chosen: at first those that have the model loaded."""
+    chosen = set(form.hosts_given)
+    if not chosen and model is not None:
+        chosen = {on.host for v in model.versions for on in v.hosts if on.desired == "loaded"}
+    hosts = list(ModelHost.objects.order_by("name"))
+    return [(host, host.name in chosen or not chosen) for host in hosts]

@@ -7,6 +7,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from swaps.console.staircase import Staircase, staircase
+from swaps.domain.strategies import Strategy
+
 register = template.Library()
 
 UNKNOWN = format_html('<span class="unknown" title="{}">–</span>', "not known")
@@ -42,6 +45,35 @@ def known(value: float | str | None, unit: str = "") -> str | SafeString:
         return UNKNOWN
     text = f"{value:.1f}" if isinstance(value, float) and value != int(value) else f"{value:.0f}"
     return f"{text}{unit}"
+
+
+@register.filter
+def known_text(value: str | None) -> str | SafeString:
+    return value or UNKNOWN
+
+
+@register.filter
+def size(value: int | str | None) -> str | SafeString:
+    """`512 B`, `3.4 kB`, `1.2 GB`."""
+    if value is None or isinstance(value, str):
+        return UNKNOWN
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+@register.filter
+def short_digest(value: str) -> str:
+    """Enough of it to compare by eye; the whole stands in the title."""
+    return value.removeprefix("sha256:")[:12]
+
+
+@register.filter(name="staircase")
+def staircase_of(strategy: Strategy) -> Staircase:
+    return staircase(strategy)
 
 
 @register.filter

@@ -14,6 +14,7 @@ urlpatterns = [
     path("audit", pages.audit, name="audit"),
     path("models/<str:name>", pages.model, name="model"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),
+    path("swaps/new/plan", start_swap.plan, name="swap-plan"),
     path("swaps/<uuid:swap_id>", pages.swap, name="swap"),
     path("swaps/<uuid:swap_id>/<str:command>", command_dialog.command, name="swap-command"),
 ]

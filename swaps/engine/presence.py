@@ -25,10 +25,10 @@ def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presenc
     Raises VersionNotFound, HostUnreachable; the messages name the hosts.
     """
     ref = Ref(model, version)
-    seen, unreachable = _ask_all(hosts, ref)
+    seen, unreachable = ask_hosts(hosts, ref)
     if unreachable:
         raise HostUnreachable(
-            f"whether {ref} exists is not known: no answer from {'; '.join(unreachable)}"
+            f"whether {ref} exists is not known: no answer from {_each(unreachable)}"
         )
     absent = sorted(n for n, found in seen.items() if found.status is VersionStatus.ABSENT)
     if absent:
@@ -50,19 +50,19 @@ def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Ob
     Raises HostUnreachable when none has it and some did not answer.
     """
     ref = Ref(model, version)
-    seen, unreachable = _ask_all(hosts, ref)
+    seen, unreachable = ask_hosts(hosts, ref)
     found = {name: one for name, one in seen.items() if one.status is not VersionStatus.ABSENT}
     if unreachable and not found:
         raise HostUnreachable(
-            f"whether {ref} exists is not known: no answer from {'; '.join(unreachable)}"
+            f"whether {ref} exists is not known: no answer from {_each(unreachable)}"
         )
     return found
 
 
-def _ask_all(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], list[str]]:
-    """What each host said, and who did not answer in time and why."""
+def ask_hosts(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], dict[str, str]]:
+    """What each host says right now, and why the others did not; by host."""
     seen: dict[str, Observation] = {}
-    unreachable: list[str] = []
+    unreachable: dict[str, str] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, min(8, len(hosts))))
     try:
         asked = {host.name: pool.submit(_ask, host, ref) for host in hosts}
@@ -71,13 +71,17 @@ def _ask_all(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], 
             try:
                 seen[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
             except TimeoutError:
-                unreachable.append(f"{name}: no answer within {ASK_SECONDS:g} s")
+                unreachable[name] = f"no answer within {ASK_SECONDS:g} s"
             except AdapterError as error:
-                unreachable.append(f"{name}: {error}")
+                unreachable[name] = str(error)
     finally:
         # Not waited for: a host that hangs must not hold the caller longer than promised.
         pool.shutdown(wait=False, cancel_futures=True)
     return seen, unreachable
+
+
+def _each(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{host}: {reason}" for host, reason in reasons.items())
 
 
 def _ask(host: ModelHost, ref: Ref) -> Observation:

@@ -77,7 +77,7 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         actor.require(action, request.model_name)
         if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
             actor.require(Action.FORCE_UNLOAD, request.model_name)
-        strategy = _check_fields(request)
+        strategy = check_fields(request)
         earlier = _made_before(request, actor)
         if earlier is not None:
             return earlier
@@ -85,7 +85,7 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         if strategy is None:
             strategy = default_strategy(model)
         _require_free(model, request)
-        source, target = _hosts(model, request)
+        source, target = choose_hosts(model, request)
         presence = require_version(model.name, request.to_version, target)
         return _create(model, request, strategy, source, target, presence, actor, action)
 
@@ -104,7 +104,8 @@ def find_model(name: str, *, seen_by: Actor | None = None) -> ServedModel:
     return model
 
 
-def _check_fields(request: SwapRequest) -> Strategy | None:
+def check_fields(request: SwapRequest) -> Strategy | None:
+    """The strategy that was asked for, None for the model's default. Raises InvalidRequest."""
     for name, version in (
         ("from_version", request.from_version),
         ("to_version", request.to_version),
@@ -170,8 +171,11 @@ def _require_free(model: ServedModel, request: SwapRequest) -> bool:
     return True
 
 
-def _require_turn(model: ServedModel, request: SwapRequest) -> bool:
-    """Whether the swap must wait in line; refuses a source that will not serve at its turn."""
+def require_turn(model: ServedModel, request: SwapRequest) -> bool:
+    """Whether the swap must wait in line; refuses a source that will not serve at its turn.
+
+    Raises SwapInProgress, QueueHeld, VersionNotActive, AlreadyActive.
+    """
     if not _require_free(model, request):
         _require_serving(model, request)
         return False
@@ -199,8 +203,13 @@ def _require_serving(model: ServedModel, request: SwapRequest) -> None:
         )
 
 
-def _hosts(model: ServedModel, request: SwapRequest) -> tuple[list[ModelHost], list[ModelHost]]:
-    """Where the old version is, and where the new one shall be: by default the same hosts."""
+def choose_hosts(
+    model: ServedModel, request: SwapRequest
+) -> tuple[list[ModelHost], list[ModelHost]]:
+    """Where the old version is, and where the new one shall be: by default the same hosts.
+
+    Raises InvalidRequest.
+    """
     source = list(
         ModelHost.objects.filter(
             placements__model=model,
@@ -257,7 +266,7 @@ def _create(
             earlier = _made_before(request, actor)
             if earlier is not None:
                 return earlier
-            queued = _require_turn(model, request)
+            queued = require_turn(model, request)
             if locked.queue_held_reason and not queued and not request.reverses:
                 # Nobody is left in the held line: who begins anew is not held by it.
                 ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")

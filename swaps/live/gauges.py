@@ -28,6 +28,8 @@ class ClusterGauges(TypedDict, total=False):
     rq_2xx: int
     rq_4xx: int
     rq_5xx: int
+    pinned: int  # requests that named this very version; absent: none yet
+    over_ms: float  # a percentile that is missing lies above this
     p50_ms: float
     p95_ms: float
     p99_ms: float

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from swaps.live.gauges import ClusterGauges
 
@@ -29,6 +30,7 @@ class Traffic:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    over_ms: float | None  # a percentile that is null lies above this; null: none does
 
 
 _lock = threading.Lock()
@@ -66,6 +68,18 @@ def in_flight(cluster: str, nodes: Sequence[Mapping[str, ClusterGauges] | None])
         if gauges is None or "total" not in gauges:
             return None
         requests += gauges.get("active", 0) + gauges.get("pending", 0)
+    return requests if nodes else None
+
+
+def pinned_requests(
+    cluster: str, nodes: Sequence[Mapping[str, ClusterGauges] | None]
+) -> int | None:
+    """Requests that named this version in their path, since the nodes started."""
+    requests = 0
+    for shown in nodes:
+        if shown is None or cluster not in shown:
+            return None
+        requests += shown[cluster].get("pinned", 0)
     return requests if nodes else None
 
 
@@ -111,10 +125,17 @@ def traffic_of(
     rate, errors = rates[cluster] if rates else (None, None)
     shown = [node[cluster] for node in nodes if node is not None and cluster in node]
 
+    def slowest(key: Literal["p50_ms", "p95_ms", "p99_ms"]) -> float | None:
+        if over is not None and any("over_ms" in one and key not in one for one in shown):
+            return None
+        return max((one[key] for one in shown if key in one), default=None)
+
+    over = max((one["over_ms"] for one in shown if "over_ms" in one), default=None)
     return Traffic(
         requests_per_second=round(rate, 1) if rate is not None else None,
         errors_percent=round(100 * errors / rate, 2) if rate and errors is not None else None,
-        p50_ms=max((gauges["p50_ms"] for gauges in shown if "p50_ms" in gauges), default=None),
-        p95_ms=max((gauges["p95_ms"] for gauges in shown if "p95_ms" in gauges), default=None),
-        p99_ms=max((gauges["p99_ms"] for gauges in shown if "p99_ms" in gauges), default=None),
+        p50_ms=slowest("p50_ms"),
+        p95_ms=slowest("p95_ms"),
+        p99_ms=slowest("p99_ms"),
+        over_ms=over,
     )

@@ -16,7 +16,8 @@ MAX_CLIENT_CONNECTIONS = 50_000
 
 # What the drain proof, warmth and the gates need; without it a flush is hundreds of KiB.
 STATS = (
-    r"(http\.in\.rds\.[^.]+\.version|cluster\.hs_[^.]+\."
+    r"(http\.in\.rds\.[^.]+\.version|vhost\.[^.]+\.route\.pinned_hs_[^.]+\.upstream_rq_total|"
+    r"cluster\.hs_[^.]+\."
     r"(upstream_rq_(active|pending_active|2xx|4xx|5xx|time)|membership_(healthy|total)))"
 )
 

@@ -1,9 +1,10 @@
 """One Envoy's metrics stream: flushes to warmth, drain proofs and live gauges. No network."""
 
+import math
 import re
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from swaps.router.metrics_messages import COUNTER, GAUGE
 from swaps.router.writes import ClusterSeen, Proven, Write
 
 _MARKER = re.compile(r"\.rds\.([^.]+)\.version$")
+_PINNED = re.compile(r"\.route\.pinned_(hs_\d+)\.upstream_rq_total$")
 _CLUSTER = re.compile(r"^cluster\.(hs_(\d+))\.([a-z0-9_]+)$")
 _FIELD = {
     "upstream_rq_active": "active",
@@ -23,7 +25,11 @@ _FIELD = {
     "upstream_rq_4xx": "rq_4xx",
     "upstream_rq_5xx": "rq_5xx",
 }
+COUNTERS = {"rq_2xx", "rq_4xx", "rq_5xx", "pinned"}
 LATENCY = "upstream_rq_time"
+# A removed cluster's totals are published so many times more: a swap's record reads them after
+# its end.
+GONE_PERIODS = 20
 # Percentiles of the live page cover this many publications (a quarter of a second each).
 LATENCY_PERIODS = 20
 
@@ -90,6 +96,9 @@ def _place_of(name: str) -> _Place:
     marker = _MARKER.search(name)
     if marker:
         return marker[1], None
+    pinned = _PINNED.search(name)
+    if pinned:
+        return pinned[1], "pinned"
     cluster = _CLUSTER.match(name)
     if not cluster:
         return None
@@ -109,6 +118,8 @@ class NodeGauges:
         self._members: dict[str, tuple[int, int]] = {}
         self._latencies = LatencyWindow()
         self._last = ParsedFlush()
+        # The last counters of clusters that were removed, and how often they are still told.
+        self._gone: dict[str, tuple[dict[str, int], int]] = {}
 
     def on_flush(self, parsed: ParsedFlush, questions: Mapping[str, Question]) -> list[Write]:
         """The rows this flush is worth: warmth that changed, proofs that are complete."""
@@ -119,6 +130,9 @@ class NodeGauges:
             self._progress.clear()
         for cluster, histogram in parsed.latencies.items():
             self._latencies.add(cluster, histogram)
+        for name in self._last.clusters.keys() - parsed.clusters.keys():
+            counters = {k: v for k, v in self._last.clusters[name].items() if k in COUNTERS}
+            self._gone[name] = (counters, GONE_PERIODS)
         self._last = parsed
         return writes
 
@@ -138,9 +152,11 @@ class NodeGauges:
     def gauges(self) -> dict[str, ClusterGauges]:
         """For the live pages. Counters are cumulative since the node started."""
         percentiles = self._latencies.percentiles()
+        gone = {name: counters for name, (counters, _) in self._gone.items()}
+        self._gone = {name: (c, left - 1) for name, (c, left) in self._gone.items() if left > 1}
         return {
             name: ClusterGauges(**gauges, **percentiles.get(name, {}))  # type: ignore[typeddict-item]
-            for name, gauges in self._last.clusters.items()
+            for name, gauges in (gone | self._last.clusters).items()
         }
 
     def _membership(self, parsed: ParsedFlush) -> list[ClusterSeen]:
@@ -174,6 +190,7 @@ class LatencyWindow:
     """Request times of the last seconds by cluster, from the histograms of each interval."""
 
     def __init__(self) -> None:
+        self._edges: set[float] = set()
         self._present: dict[str, dict[float, int]] = {}
         self._periods: deque[dict[str, dict[float, int]]] = deque(maxlen=LATENCY_PERIODS)
 
@@ -181,6 +198,7 @@ class LatencyWindow:
         counts = self._present.setdefault(cluster, {})
         below = 0
         for bucket in histogram.bucket:
+            self._edges.add(bucket.upper_bound)
             here = bucket.cumulative_count - below
             below = bucket.cumulative_count
             if here > 0:
@@ -190,7 +208,7 @@ class LatencyWindow:
             counts[float("inf")] = counts.get(float("inf"), 0) + beyond
 
     def percentiles(self) -> dict[str, dict[str, float]]:
-        """Ends a period; p50, p95 and p99 as upper bounds of Envoy's buckets, in ms."""
+        """Ends a period; p50, p95 and p99 in ms, as near as Envoy's buckets tell them."""
         self._periods.append(self._present)
         self._present = {}
         merged: dict[str, dict[float, int]] = {}
@@ -199,18 +217,29 @@ class LatencyWindow:
                 into = merged.setdefault(cluster, {})
                 for bound, count in counts.items():
                     into[bound] = into.get(bound, 0) + count
-        return {cluster: _percentiles(counts) for cluster, counts in merged.items()}
+        edges = sorted(self._edges)
+        return {cluster: _percentiles(counts, edges) for cluster, counts in merged.items()}
 
 
-def _percentiles(counts: Mapping[float, int]) -> dict[str, float]:
+def _percentiles(counts: Mapping[float, int], edges: Sequence[float]) -> dict[str, float]:
+    """`edges`: every bucket's upper bound, so that a bucket's lower one is known.
+
+    Within a bucket requests are taken as evenly spread. What lies above the last bound is left
+    out, and that bound given instead: it is no measurement.
+    """
     total = sum(counts.values())
     found: dict[str, float] = {}
     for label, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
         below = 0
         for bound in sorted(counts):
-            below += counts[bound]
-            if below >= share * total:
-                if bound != float("inf"):
-                    found[label] = bound
-                break
+            here = counts[bound]
+            if below + here < share * total:
+                below += here
+                continue
+            if math.isinf(bound):
+                found["over_ms"] = max(edges, default=0.0)
+            else:
+                floor = max((edge for edge in edges if edge < bound), default=0.0)
+                found[label] = round(floor + (bound - floor) * (share * total - below) / here, 3)
+            break
     return found

@@ -14,6 +14,9 @@ from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute
 # Carries the path on the host from a weighted entry to `path_rewrite`: an entry cannot
 # rewrite the path itself. A client's own is overwritten, and it never reaches the host.
 PATH_HEADER = "x-hs-path"
+# Before a cluster's name: requests that asked for this very version are counted apart, so that
+# a swap's plan can say how many callers will get 410.
+PINNED_STATS = "pinned_"
 VERSION_HEADER = "x-model-version"
 
 # A request may run as long as it sends or answers anything; after this long without a sign
@@ -73,7 +76,9 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
     for version in sorted(active_versions(route)):
         for method, verb in verbs:
             action = _forward(model.clusters, {version: 100}, verb, "")
-            host.routes.append(_exactly(method, f"{base}/versions/{version}{verb}", action))
+            pinned = _exactly(method, f"{base}/versions/{version}{verb}", action)
+            pinned.stat_prefix = PINNED_STATS + model.clusters[version].name
+            host.routes.append(pinned)
     for version in sorted(route.gone):
         reason = f"version {version} of {model.name} is gone: its traffic was drained"
         host.routes.append(_refuse_below(f"{base}/versions/{version}", 410, reason))

@@ -85,3 +85,72 @@ def test_a_viewer_may_not(viewer: Client) -> None:
     assert response.status_code == 403
     assert "needs the role operator" in text(response)
     assert SwapOperation.objects.count() == 0
+
+
+@pytest.mark.usefixtures("real_iris")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "alpha just said: 1.1 is here."),
+        ({}, "1.0 holds all traffic."),
+        ({}, "unloads 1.0 once it is proven idle"),
+        ({}, "title=\"sha256:"),
+        ({"to_version": "9.9"}, "iris 9.9 is not on alpha"),
+        ({"to_version": "1.0"}, "both the old and the new one"),
+        ({"from_version": "1.1", "to_version": "1.2"}, "does not hold all traffic"),
+        ({"strategy": "custom", "steps": '[{"setWeight": 300}]'}, "weight 300 is not between"),
+        ({"strategy": "custom", "steps": "soon"}, "The strategy:"),
+        ({"strategy": "custom", "steps": '[{"setWeight": 7}, {"pause": {}}]'}, "until promoted"),
+        ({"strategy": "canary"}, "3 min"),
+        ({"hosts": "gamma"}, "no host gamma is registered"),
+        ({"to_version": ""}, "Nothing begins before you press the button"),
+    ],
+)
+def test_the_plan_says_what_would_happen_and_changes_nothing(
+    operator: Client, changes: dict[str, str], words: str
+) -> None:
+    response = operator.get("/swaps/new/plan", GIVEN | changes)
+    assert response.status_code == 200
+    assert words in text(response).replace("&#x27;", "'")
+    assert SwapOperation.objects.count() == 0
+
+
+@pytest.mark.usefixtures("real_iris")
+def test_the_same_form_sent_twice_starts_one_swap(operator: Client) -> None:
+    sent = GIVEN | {"key": "a-key-of-the-form"}
+    first, second = operator.post("/swaps/new", sent), operator.post("/swaps/new", sent)
+    assert (first.status_code, second.status_code) == (302, 302)
+    assert first["Location"] == second["Location"]
+    changed = operator.post("/swaps/new", sent | {"reason": "another"})
+    assert changed.status_code == 422
+    assert "has started a swap already" in text(changed)
+    assert SwapOperation.objects.count() == 1
+
+
+@pytest.mark.usefixtures("real_iris")
+def test_steps_and_limits_of_ones_own(operator: Client) -> None:
+    own = {
+        "strategy": "custom",
+        "steps": '[{"setWeight": 10}, {"pause": {}}]',
+        "hosts": ["alpha"],
+        "on_drain_timeout": "rollback",
+        "keep_warm_seconds": "60",
+        "load_timeout_seconds": "90",
+    }
+    assert operator.post("/swaps/new", GIVEN | own).status_code == 302
+    swap = SwapOperation.objects.get()
+    assert swap.strategy["steps"][0] == {"setWeight": 10}
+    assert (swap.target_hosts, swap.on_drain_timeout) == (["alpha"], "rollback")
+    assert (swap.keep_warm_seconds, swap.load_timeout_seconds) == (60, 90)
+
+
+@pytest.mark.usefixtures("real_iris")
+def test_only_administrators_may_ask_for_force(operator: Client) -> None:
+    response = operator.post("/swaps/new", GIVEN | {"on_drain_timeout": "force"})
+    assert response.status_code == 403
+    assert SwapOperation.objects.count() == 0
+
+
+@pytest.mark.usefixtures("real_iris")
+def test_a_viewer_is_shown_no_plan(viewer: Client) -> None:
+    assert viewer.get("/swaps/new/plan", GIVEN).status_code == 403
