@@ -28,9 +28,7 @@ FIELD_OF_REFUSAL = {
     "already-active": "from_version",
     "model-not-found": "model",
 }
-EXAMPLE_STEPS = (
-    '[{"setWeight": 10}, {"pause": {"duration": 60}}, {"setWeight": 50}, {"pause": {}}]'
-)
+EXAMPLE_STEPS = '[{"setWeight": 10}, {"pause": {"duration": 60}}, {"setWeight": 50}, {"pause": {}}]'
 FIELD_NAMES = {"target_hosts": "hosts"}
 
 

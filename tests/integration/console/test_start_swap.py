@@ -94,7 +94,7 @@ def test_a_viewer_may_not(viewer: Client) -> None:
         ({}, "alpha just said: 1.1 is here."),
         ({}, "1.0 holds all traffic."),
         ({}, "unloads 1.0 once it is proven idle"),
-        ({}, "title=\"sha256:"),
+        ({}, 'title="sha256:'),
         ({"to_version": "9.9"}, "iris 9.9 is not on alpha"),
         ({"to_version": "1.0"}, "both the old and the new one"),
         ({"from_version": "1.1", "to_version": "1.2"}, "does not hold all traffic"),
