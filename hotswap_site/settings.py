@@ -198,6 +198,8 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 X_FRAME_OPTIONS = "DENY"
+# Model names and traffic are nobody else's business where others can reach this port.
+OPEN_METRICS = _flag("HOTSWAP_OPEN_METRICS", default=not _HTTPS)
 
 CHANNEL_LAYERS = {
     "default": {

@@ -81,6 +81,10 @@ class NotAllowed(Exception):
     """This actor's role does not include this action, or their token not this model."""
 
 
+# The names of the only models that somebody sees; None: every model.
+type Scope = frozenset[str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who does something, from where; every command and every audit entry has one."""
@@ -92,7 +96,8 @@ class Actor:
     request_id: str = ""
     user_id: int | None = None  # None: no person, the engine or a command of the machine's owner
     token: str = ""  # the shown prefix of the token that was presented
-    models: frozenset[str] | None = None  # the token's scope; None: every model
+    token_id: int | None = None
+    models: Scope = None  # what that token is for
 
     def may(self, action: Action, model: str | None = None) -> bool:
         return not self._why_not(action, model)

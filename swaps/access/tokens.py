@@ -10,8 +10,9 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from swaps.access.roles import Actor, Role, role_of
@@ -32,10 +33,12 @@ def create_token(
     role: Role,
     models: Iterable[str] | None = None,
     expires_at: datetime | None = None,
+    made_by: int | None = None,
 ) -> tuple[ApiToken, str]:
     """The token's row, and its plain text, which nothing can show again.
 
-    `models`: the names of the only ones it is for; None for every model.
+    `models`: the names of the only ones it is for; None for every model. `made_by`: the id
+    of the user who makes it, where a person does.
     """
     plaintext = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
@@ -46,6 +49,7 @@ def create_token(
         role=role,
         models=None if models is None else sorted(set(models)),
         expires_at=expires_at,
+        made_by_id=made_by,
     )
     return token, plaintext
 
@@ -61,13 +65,8 @@ def actor_for_token(
     if not plaintext.startswith(PREFIX) or len(plaintext) > LONGEST:
         return None
     # Looked up by digest: how long the index takes tells nothing about the token.
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
-        .filter(digest=_digest(plaintext))
-        .first()
-    )
-    if token is None or not token.user.is_active:
+    token = _valid_tokens().select_related("user").filter(digest=_digest(plaintext)).first()
+    if token is None:
         return None
     ApiToken.objects.filter(
         Q(last_used_at=None) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY), pk=token.pk
@@ -80,7 +79,22 @@ def actor_for_token(
         request_id=request_id,
         user_id=token.user_id,
         token=token.prefix,
+        token_id=token.pk,
         models=None if token.models is None else frozenset(token.models),
+    )
+
+
+def token_still_valid(token_id: int) -> bool:
+    """For what outlives the request that a token opened: a stream ends with its token."""
+    return _valid_tokens().filter(pk=token_id).exists()
+
+
+atoken_still_valid = sync_to_async(token_still_valid)
+
+
+def _valid_tokens() -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None, user__is_active=True
     )
 
 

@@ -8,11 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 
 from swaps.api.answers import answer, problems
+from swaps.api.bearer import actor_of
 from swaps.api.looks import WaitingBearer, give_back_thread, look
 from swaps.api.problems import NotFound, problem
 from swaps.domain.names import name_problem
 from swaps.engine.drainage import close_watch, open_watch, unanswered
 from swaps.engine.errors import ModelNotFound, VersionNotFound
+from swaps.engine.requests import find_model
 
 router = Router(tags=["models"])
 
@@ -45,6 +47,7 @@ async def wait_for_drainage(
     try:
         if name_problem(version, of="version"):
             raise VersionNotFound(f"no host has version {version!r} of {model}")
+        await look(find_model, model, seen_by=actor_of(request))
         watch = await look(open_watch, model, version)
     except VersionNotFound as error:
         # Here the version is what the path names.

@@ -41,7 +41,7 @@ def list_audit(request: HttpRequest, query: QueryOf[AuditQuery]) -> HttpResponse
     summary="Nodes, their incarnations, and what each has applied",
 )
 def show_router(request: HttpRequest) -> HttpResponse:
-    return answer(read_router())
+    return answer(read_router(scope=actor_of(request).models))
 
 
 @router.post(

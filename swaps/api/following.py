@@ -24,7 +24,7 @@ from swaps.access.roles import Action, Actor
 from swaps.access.tokens import actor_for_token
 from swaps.api.looks import look
 from swaps.domain.states import END_STATES
-from swaps.live.broadcast import FLEET_GROUP
+from swaps.live.broadcast import FLEET_GROUP, TOKENS_GROUP
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
 from swaps.readings.progress import progress_of
@@ -36,8 +36,10 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 TICK_PER_LOOK = 10
 SLOWEST_TICK_SECONDS = 5.0
-# A token that was revoked learns nothing new at all, and its streams end this soon.
+# A token that was revoked learns nothing new at all, and its streams end this soon, even
+# where the nudge that says so was lost, or its time was over, which nobody tells.
 TOKEN_CHECK_SECONDS = 2.0
+GROUPS = (FLEET_GROUP, TOKENS_GROUP)
 RETRY_SECONDS = 1.0
 
 
@@ -139,6 +141,10 @@ class Following:
             for feed in feeds.values():
                 _turn_away(feed, feed.followers)
 
+    def _check_tokens(self) -> None:
+        self._checked_at = 0.0
+        self._wanted.set()
+
     def _tick_seconds(self) -> float:
         return min(max(TICK_SECONDS, TICK_PER_LOOK * self._look_seconds), SLOWEST_TICK_SECONDS)
 
@@ -147,12 +153,14 @@ class Following:
         while True:
             try:
                 channel = await layer.new_channel()
-                await layer.group_add(FLEET_GROUP, channel)
+                for group in GROUPS:
+                    await layer.group_add(group, channel)
                 try:
                     while True:
                         nudge = await layer.receive(channel)
-                        swap_id = uuid.UUID(nudge["swap"])
-                        if swap_id in self._feeds:
+                        if "token" in nudge:
+                            self._check_tokens()
+                        elif (swap_id := uuid.UUID(nudge["swap"])) in self._feeds:
                             self._ask_for(swap_id)
                 finally:
                     await _unsubscribe(channel)
@@ -211,7 +219,8 @@ def _may_look(actor: Actor | None, model: str) -> bool:
 async def _unsubscribe(channel: str) -> None:
     # Often on the way out of a cancelled task, which an error must not keep alive.
     try:
-        await get_channel_layer().group_discard(FLEET_GROUP, channel)
+        for group in GROUPS:
+            await get_channel_layer().group_discard(group, channel)
     except (redis.RedisError, OSError) as error:
         log.debug("nudges of followed swaps not given back: %s", error)
 
@@ -224,7 +233,9 @@ def _look(
     """
     rows = list(SwapOperation.objects.select_related("model").filter(pk__in=known))
     found: dict[uuid.UUID, Seen] = {}
-    for row, reading in zip(rows, read_each(rows) if rows else [], strict=True):
+    # One message for all who follow, so nothing in it may be of another model.
+    readings = read_each(rows, scope=frozenset({row.model.name for row in rows})) if rows else []
+    for row, reading in zip(rows, readings, strict=True):
         # Read after the row: every event up to its generation is there.
         events = read_events(row, after=known[row.pk]) if row.generation > known[row.pk] else []
         over = row.state in END_STATES

@@ -20,7 +20,8 @@ router = Router(tags=["hosts"])
 
 @router.get("/hosts", auth=Bearer(), response={200: Listing[ModelHostReading], **problems(422)})
 def list_hosts(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
-    return answer_page(request, read_hosts(cursor=query.cursor, limit=query.limit))
+    page = read_hosts(scope=actor_of(request).models, cursor=query.cursor, limit=query.limit)
+    return answer_page(request, page)
 
 
 @router.post(
@@ -43,7 +44,7 @@ def add_host(request: HttpRequest, body: NewHost) -> HttpResponse:
     url_name="host",
 )
 def show_host(request: HttpRequest, name: str) -> HttpResponse:
-    return answer(_find(name))
+    return answer(_find(request, name))
 
 
 @router.post(
@@ -53,14 +54,14 @@ def show_host(request: HttpRequest, name: str) -> HttpResponse:
     summary="Ask a host who it is, now; its health says what it answered",
 )
 def check_host(request: HttpRequest, name: str) -> HttpResponse:
-    check_again(actor=actor_of(request), name=_find(name).name)
-    return answer(_find(name))
+    check_again(actor=actor_of(request), name=_find(request, name).name)
+    return answer(_find(request, name))
 
 
-def _find(name: str) -> ModelHostReading:
+def _find(request: HttpRequest, name: str) -> ModelHostReading:
     if name_problem(name, of="host") is None:
         try:
-            return read_host(name)
+            return read_host(name, scope=actor_of(request).models)
         except ModelHost.DoesNotExist:
             pass
     raise HostNotFound(f"no host {name!r} is registered")

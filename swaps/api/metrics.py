@@ -1,15 +1,20 @@
 """/metrics: the fleet in numbers, as Prometheus reads them.
 
-Open, as scrapers expect: it holds names and counts, no credentials, and this port listens
-on loopback unless an operator says otherwise. What is not known is left out, never 0.
+Names and counts, no credentials. Whoever sends a token sees what it is for; without one all
+is shown, as scrapers expect, unless HOTSWAP_OPEN_METRICS is 0. What is not known is left out,
+never 0.
 """
 
 from collections.abc import Iterable, Mapping
 
-from django.db.models import Count
+from django.conf import settings
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from swaps.access.roles import NotAllowed, Scope
+from swaps.api.bearer import Bearer
+from swaps.api.problems import problem, unauthenticated
 from swaps.domain.states import SwapState
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
@@ -24,18 +29,30 @@ Sample = tuple[Mapping[str, str], float]
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(
-        "\n".join([*_swaps(), *_hosts(), *_router(), ""]), content_type=CONTENT_TYPE
-    )
+    scope: Scope = None
+    if "Authorization" in request.headers or not settings.OPEN_METRICS:
+        try:
+            actor = Bearer()(request)
+        except NotAllowed as refusal:
+            return problem(403, "forbidden", str(refusal))
+        if actor is None:
+            return unauthenticated(request)
+        scope = actor.models
+    lines = [*_swaps(scope), *_hosts(), *_router(scope), ""]
+    return HttpResponse("\n".join(lines), content_type=CONTENT_TYPE)
 
 
-def _swaps() -> Iterable[str]:
+def _swaps(scope: Scope) -> Iterable[str]:
+    within = Q() if scope is None else Q(model__name__in=scope)
     counted = dict(
-        SwapOperation.objects.order_by().values_list("state").annotate(count=Count("pk"))
+        SwapOperation.objects.filter(within)
+        .order_by()
+        .values_list("state")
+        .annotate(count=Count("pk"))
     )
     samples = [({"state": state.value}, counted.get(state.value, 0)) for state in SwapState]
     yield from _family("hotswap_swaps", "Swaps by state.", samples)
-    queued = SwapOperation.objects.filter(queued=True).count()
+    queued = SwapOperation.objects.filter(within, queued=True).count()
     yield from _family("hotswap_swaps_queued", "Swaps that wait in line.", [({}, queued)])
 
 
@@ -45,7 +62,7 @@ def _hosts() -> Iterable[str]:
     yield from _family("hotswap_hosts", "Model hosts by health.", samples)
 
 
-def _router() -> Iterable[str]:
+def _router(scope: Scope) -> Iterable[str]:
     counted = dict(
         NodeIncarnation.objects.order_by().values_list("state").annotate(count=Count("pk"))
     )
@@ -58,7 +75,8 @@ def _router() -> Iterable[str]:
     revisions: list[Sample] = []
     applied: list[Sample] = []
     requests: list[Sample] = []
-    for rows in read_fleet(ServedModel.objects.values_list("pk", flat=True)).values():
+    shown = ServedModel.objects.filter(Q() if scope is None else Q(name__in=scope))
+    for rows in read_fleet(shown.values_list("pk", flat=True)).values():
         model = {"model": rows.model.name}
         gauges = [node.gauges for node in rows.nodes]
         if rows.route is not None:

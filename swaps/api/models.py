@@ -29,7 +29,8 @@ router = Router(tags=["models"])
 
 @router.get("/models", auth=Bearer(), response={200: Listing[ModelReading], **problems(422)})
 def list_models(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
-    return answer_page(request, read_models(cursor=query.cursor, limit=query.limit))
+    page = read_models(scope=actor_of(request).models, cursor=query.cursor, limit=query.limit)
+    return answer_page(request, page)
 
 
 @router.post(
@@ -55,7 +56,7 @@ def add_model(request: HttpRequest, body: NewModel) -> HttpResponse:
     url_name="model",
 )
 def show_model(request: HttpRequest, model: str) -> HttpResponse:
-    return answer(_find(model))
+    return answer(_find(request, model))
 
 
 @router.get(
@@ -64,7 +65,7 @@ def show_model(request: HttpRequest, model: str) -> HttpResponse:
     response={200: VersionReading, **problems(404, 503)},
 )
 def show_version(request: HttpRequest, model: str, version: str) -> HttpResponse:
-    return answer(_find_version(_find(model), version))
+    return answer(_find_version(_find(request, model), version))
 
 
 @router.post(
@@ -77,7 +78,7 @@ def activate(
     request: HttpRequest, model: str, version: str, body: Activation | None = None
 ) -> HttpResponse:
     body = body or Activation()
-    name = _find(model).name
+    name = _find(request, model).name
     swap = request_activation(
         actor=actor_of(request),
         model_name=name,
@@ -86,17 +87,19 @@ def activate(
         reason=body.reason,
     )
     if swap is None:
-        return answer(_find_version(_find(name), version))
+        return answer(_find_version(_find(request, name), version))
     return answer(
-        read_swap(swap), status=202, location=reverse("api:swap", kwargs={"swap_id": swap.pk})
+        read_swap(swap, scope=actor_of(request).models),
+        status=202,
+        location=reverse("api:swap", kwargs={"swap_id": swap.pk}),
     )
 
 
-def _find(name: str) -> ModelReading:
+def _find(request: HttpRequest, name: str) -> ModelReading:
     """What cannot be a name is no model's: the database is not even asked."""
     if name_problem(name, of="model") is None:
         try:
-            return read_model(name)
+            return read_model(name, scope=actor_of(request).models)
         except ServedModel.DoesNotExist:
             pass
     raise ModelNotFound(f"no model {name!r} is registered")

@@ -28,6 +28,7 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "swap-not-found": HTTPStatus.NOT_FOUND,
     "strategy-not-found": HTTPStatus.NOT_FOUND,
     "node-not-found": HTTPStatus.NOT_FOUND,
+    "token-not-found": HTTPStatus.NOT_FOUND,
     "version-not-found": HTTPStatus.UNPROCESSABLE_ENTITY,
     "version-not-active": HTTPStatus.CONFLICT,
     "already-active": HTTPStatus.CONFLICT,
@@ -91,7 +92,7 @@ def problem(
 
 def answer_problems(api: NinjaAPI) -> None:
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
-        AuthenticationError: _unauthenticated,
+        AuthenticationError: unauthenticated,
         NotAllowed: _not_allowed,
         ValidationError: _invalid_fields,
         InvalidRequest: _invalid_request,
@@ -121,7 +122,7 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     )
 
 
-def _unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+def unauthenticated(request: HttpRequest, *_: object) -> HttpResponse:
     return problem(
         401,
         "unauthorized",

@@ -12,17 +12,17 @@ from swaps.engine.requests import LONGEST_SECONDS
 from swaps.readings.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("a NUL character is not allowed")
     return text
 
 
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_storable)
+    str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(storable)
 ]
-Reason = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_storable)]
-Query = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
+Reason = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
+Query = Annotated[str, StringConstraints(max_length=500), AfterValidator(storable)]
 Timeout = Annotated[int, Field(ge=1, le=LONGEST_SECONDS)]
 Duration = Annotated[int, Field(ge=0, le=LONGEST_SECONDS)]
 Policy = Literal["wait", "rollback", "force"]
@@ -76,10 +76,8 @@ class ExtendDrainBody(CommandBody):
 class NewHost(Body):
     name: Name
     kind: Name
-    url: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
-    control_token: Annotated[str, StringConstraints(max_length=1000), AfterValidator(_storable)] = (
-        ""
-    )
+    url: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
+    control_token: Annotated[str, StringConstraints(max_length=1000), AfterValidator(storable)] = ""
     max_concurrent_loads: Annotated[int, Field(ge=1, le=100)] = 1
 
 

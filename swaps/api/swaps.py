@@ -69,7 +69,13 @@ def begin_swap(
     summary="Swaps, the newest first",
 )
 def list_swaps(request: HttpRequest, query: Query[SwapQuery]) -> HttpResponse:
-    page = read_swaps(query.model, query.state, cursor=query.cursor, limit=query.limit)
+    page = read_swaps(
+        query.model,
+        query.state,
+        scope=actor_of(request).models,
+        cursor=query.cursor,
+        limit=query.limit,
+    )
     return answer_page(request, page)
 
 
@@ -91,7 +97,7 @@ async def show_swap(
     actor = actor_of(request)
 
     def read() -> SwapReading:
-        return read_swap(find_swap(swap_id, actor))
+        return read_swap(find_swap(swap_id, actor), scope=actor.models)
 
     if not wait_seconds:
         return answer(await sync_to_async(read)())
@@ -174,5 +180,7 @@ def _accepted(swap: SwapOperation, actor: Actor) -> HttpResponse:
     # Read again: what a command changed may be an expression that only the database knows.
     swap = find_swap(swap.pk, actor)
     return answer(
-        read_swap(swap), status=202, location=reverse("api:swap", kwargs={"swap_id": swap.pk})
+        read_swap(swap, scope=actor.models),
+        status=202,
+        location=reverse("api:swap", kwargs={"swap_id": swap.pk}),
     )

@@ -55,6 +55,12 @@ class NodeNotFound(SwapRefused):
     code = "node-not-found"
 
 
+class TokenNotFound(SwapRefused):
+    """No API token has that id."""
+
+    code = "token-not-found"
+
+
 class VersionNotFound(SwapRefused):
     """No target host has that version."""
 

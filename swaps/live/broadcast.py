@@ -1,4 +1,4 @@
-"""Tell open pages that a swap changed. A nudge, never the truth: pages reread the rows.
+"""Tell open pages and streams that something changed. A nudge, never the truth: they reread.
 
 A nudge that is lost costs little: whoever shows a swap also looks at it now and then.
 """
@@ -8,7 +8,8 @@ import logging
 import os
 import threading
 import uuid
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import redis
 from channels.layers import get_channel_layer
@@ -20,6 +21,7 @@ SEND_SECONDS = 2.0
 MOST_UNDERWAY = 500
 
 FLEET_GROUP = "fleet"
+TOKENS_GROUP = "tokens"
 
 
 class Nudge(TypedDict):
@@ -37,6 +39,11 @@ def model_group(model_name: str) -> str:
     return f"model.{model_name}"
 
 
+def token_revoked(token_id: int) -> None:
+    """What it opened is to end. To be called after the commit. Never blocks, never raises."""
+    _sender_of_this_process().send((TOKENS_GROUP,), {"type": "nudge", "token": token_id})
+
+
 def swap_changed(*, swap_id: uuid.UUID, model_name: str, generation: int) -> None:
     """To be called after the commit, from any thread. Never blocks, never raises.
 
@@ -44,7 +51,7 @@ def swap_changed(*, swap_id: uuid.UUID, model_name: str, generation: int) -> Non
     """
     nudge = Nudge(type="nudge", swap=str(swap_id), model=model_name, generation=generation)
     _sender_of_this_process().send(
-        (swap_group(swap_id), model_group(model_name), FLEET_GROUP), nudge
+        (swap_group(swap_id), model_group(model_name), FLEET_GROUP), {**nudge}
     )
 
 
@@ -59,20 +66,20 @@ class _Sender:
         self._room = threading.BoundedSemaphore(MOST_UNDERWAY)
         threading.Thread(target=self._loop.run_forever, name="broadcast", daemon=True).start()
 
-    def send(self, groups: tuple[str, ...], nudge: Nudge) -> None:
+    def send(self, groups: tuple[str, ...], nudge: Mapping[str, Any]) -> None:
         if not self._room.acquire(blocking=False):
-            log.debug("nudge of swap %s dropped: too many underway", nudge["swap"])
+            log.debug("nudge of %s dropped: too many underway", groups[0])
             return
         asyncio.run_coroutine_threadsafe(self._send(groups, nudge), self._loop)
 
-    async def _send(self, groups: tuple[str, ...], nudge: Nudge) -> None:
+    async def _send(self, groups: tuple[str, ...], nudge: Mapping[str, Any]) -> None:
         layer = get_channel_layer()
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 for group in groups:
                     await layer.group_send(group, dict(nudge))
         except (redis.RedisError, OSError, TimeoutError) as error:
-            log.debug("nudge of swap %s not sent: %s", nudge["swap"], error)
+            log.debug("nudge of %s not sent: %s", groups[0], error)
         finally:
             self._room.release()
 

@@ -10,6 +10,10 @@ from django.db.models.functions import Now
 class ApiToken(models.Model):
     name = models.CharField(max_length=100)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # Whoever makes a token has seen it: two people are two only where this is another one too.
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     prefix = models.CharField(max_length=16, help_text="the first characters, to tell tokens apart")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     role = models.CharField(max_length=16)

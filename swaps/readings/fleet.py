@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
+from swaps.access.roles import Scope
 from swaps.domain.activity import active_versions
 from swaps.domain.states import END_STATES
 from swaps.engine.nodes import required_nodes
@@ -77,9 +78,15 @@ class ModelRows:
 
 
 def read_fleet(
-    model_ids: Iterable[int], *, watches: Iterable[uuid.UUID | None] = ()
+    model_ids: Iterable[int],
+    *,
+    watches: Iterable[uuid.UUID | None] = (),
+    scope: Scope = None,
 ) -> dict[int, ModelRows]:
-    """`watches`: the drain watches whose proofs are wanted too, by id."""
+    """`watches`: the drain watches whose proofs are wanted too, by id.
+
+    Where `scope` is some models only, a node's words that may name others are left out.
+    """
     ids = set(model_ids)
     models = list(
         ServedModel.objects.filter(pk__in=ids)
@@ -87,6 +94,9 @@ def read_fleet(
         .annotate(read_at=ExpressionWrapper(Now(), output_field=DateTimeField()))
     )
     incarnations = list(required_nodes())
+    if scope is not None:
+        for node in incarnations:
+            node.nack = ""
     gauges = read_node_gauges([node.nonce for node in incarnations])
     remember({node.nonce: shown for node, shown in zip(incarnations, gauges, strict=True)})
     nodes = [Node(row, shown) for row, shown in zip(incarnations, gauges, strict=True)]

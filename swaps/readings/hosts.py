@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from swaps.access.roles import Scope
 from swaps.adapters.contract import HostAddress
 from swaps.adapters.errors import Unsupported
 from swaps.adapters.registry import adapter_for
@@ -42,23 +43,26 @@ class ModelHostReading(Reading):
     versions: list[PlacementReading]
 
 
-def read_host(name: str) -> ModelHostReading:
+def read_host(name: str, *, scope: Scope = None) -> ModelHostReading:
     """Raises ModelHost.DoesNotExist."""
-    return _read_each([ModelHost.objects.get(name=name)])[0]
+    return _read_each([ModelHost.objects.get(name=name)], scope)[0]
 
 
-def read_hosts(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[ModelHostReading]:
-    """By name. Raises CursorInvalid."""
+def read_hosts(
+    *, scope: Scope = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[ModelHostReading]:
+    """By name. `scope` narrows what is shown on them. Raises CursorInvalid."""
     found = ModelHost.objects.order_by("name")
     if cursor is not None:
         found = found.filter(name__gt=from_cursor(cursor, str)[0])
     rows = list(found[: limit + 1])
-    return cut(rows, limit, lambda host: [host.name], _read_each(rows[:limit]))
+    return cut(rows, limit, lambda host: [host.name], _read_each(rows[:limit], scope))
 
 
-def _read_each(hosts: Sequence[ModelHost]) -> list[ModelHostReading]:
+def _read_each(hosts: Sequence[ModelHost], scope: Scope) -> list[ModelHostReading]:
     placed: dict[int, list[Placement]] = {}
-    for row in Placement.objects.select_related("model").filter(host__in=hosts):
+    found = Placement.objects.select_related("model").filter(host__in=hosts)
+    for row in found if scope is None else found.filter(model__name__in=scope):
         placed.setdefault(row.host_id, []).append(row)
     return [_reading(host, placed.get(host.pk, [])) for host in hosts]
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
+from swaps.access.roles import Scope
 from swaps.engine.strategies import default_strategy
 from swaps.models import ServedModel
 from swaps.readings.fleet import ModelRows, read_fleet
@@ -65,18 +68,26 @@ class ModelReading(Reading):
     keep_warm_seconds: int
 
 
-def read_model(name: str) -> ModelReading:
-    """Raises ServedModel.DoesNotExist."""
-    return _read_each([ServedModel.objects.only("pk").get(name=name).pk])[0]
+def read_model(name: str, *, scope: Scope = None) -> ModelReading:
+    """Raises ServedModel.DoesNotExist, also for a model that is out of scope."""
+    return _read_each([_within(scope).only("pk").get(name=name).pk])[0]
 
 
-def read_models(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[ModelReading]:
+def read_models(
+    *, scope: Scope = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[ModelReading]:
     """By name. Raises CursorInvalid."""
-    found = ServedModel.objects.order_by("name")
+    found = _within(scope).order_by("name")
     if cursor is not None:
         found = found.filter(name__gt=from_cursor(cursor, str)[0])
     rows = list(found.values_list("pk", "name")[: limit + 1])
     return cut(rows, limit, lambda row: [row[1]], _read_each([pk for pk, _ in rows[:limit]]))
+
+
+def _within(scope: Scope) -> QuerySet[ServedModel]:
+    return (
+        ServedModel.objects.all() if scope is None else ServedModel.objects.filter(name__in=scope)
+    )
 
 
 def _read_each(pks: Sequence[int]) -> list[ModelReading]:

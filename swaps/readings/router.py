@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
+from swaps.access.roles import Scope
 from swaps.live.gauges import read_node_gauges
 from swaps.models import NodeIncarnation, Route, RouteOnNode, RouterProcess
 from swaps.models.nodes import REQUIRED_NODE_STATES
@@ -69,17 +70,19 @@ class RouterReading(Reading):
     routes: list[ModelRouteReading]
 
 
-def read_router() -> RouterReading:
+def read_router(*, scope: Scope = None) -> RouterReading:
+    """`scope` narrows the routes, and leaves out a node's counts and words about other models."""
     required = list(NodeIncarnation.objects.filter(state__in=REQUIRED_NODE_STATES))
     ended = list(
         NodeIncarnation.objects.exclude(state__in=REQUIRED_NODE_STATES).order_by("-connected_at")[
             :ENDED_SHOWN
         ]
     )
-    routes = list(Route.objects.select_related("model").order_by("model__name"))
+    within = Q() if scope is None else Q(model__name__in=scope)
+    routes = list(Route.objects.filter(within).select_related("model").order_by("model__name"))
     present = {route.pk: route for route in routes}
     acks: dict[int, list[RouteOnNode]] = {}
-    for row in RouteOnNode.objects.filter(incarnation__in=required):
+    for row in RouteOnNode.objects.filter(incarnation__in=required, route__in=present):
         acks.setdefault(row.incarnation_id, []).append(row)
     gauges = read_node_gauges([node.nonce for node in required])
     shown = {node.nonce: one for node, one in zip(required, gauges, strict=True)}
@@ -99,12 +102,12 @@ def read_router() -> RouterReading:
                 last_seen_at=node.last_seen_at,
                 ended_at=node.ended_at,
                 ended_reason=node.ended_reason or None,
-                refusal=node.nack or None,
+                refusal=(node.nack or None) if scope is None else None,
                 gauges_fresh=counted is not None,
                 in_flight=sum(
                     one.get("active", 0) + one.get("pending", 0) for one in counted.values()
                 )
-                if counted is not None
+                if counted is not None and scope is None
                 else None,
                 routes=[_on_node(row, present[row.route_id]) for row in acks.get(node.pk, [])],
             )

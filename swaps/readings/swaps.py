@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from swaps.access.roles import Scope
 from swaps.domain.states import END_STATES, SwapState
 from swaps.models import SwapOperation
 from swaps.readings.fleet import ModelRows, read_fleet
@@ -83,14 +84,17 @@ class SwapReading(Reading):
     min_ready_hosts: int | None
 
 
-def read_swap(swap: SwapOperation) -> SwapReading:
-    return read_each([swap])[0]
+def read_swap(swap: SwapOperation, *, scope: Scope = None) -> SwapReading:
+    """`scope`: see read_fleet; that the swap is within it is for the caller to ask."""
+    return read_each([swap], scope=scope)[0]
 
 
-def read_each(swaps: Sequence[SwapOperation]) -> list[SwapReading]:
+def read_each(swaps: Sequence[SwapOperation], *, scope: Scope = None) -> list[SwapReading]:
     """The readings of these swaps: a fixed number of queries, however many they are."""
     fleet = read_fleet(
-        {swap.model_id for swap in swaps}, watches={swap.drain_watch_id for swap in swaps}
+        {swap.model_id for swap in swaps},
+        watches={swap.drain_watch_id for swap in swaps},
+        scope=scope,
     )
     return [_reading(swap, fleet[swap.model_id]) for swap in swaps]
 
@@ -99,6 +103,7 @@ def read_swaps(
     model: str | None = None,
     state: str | None = None,
     *,
+    scope: Scope = None,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[SwapReading]:
@@ -108,6 +113,8 @@ def read_swaps(
         found = found.filter(model__name=model)
     if state is not None:
         found = found.filter(state=state)
+    if scope is not None:
+        found = found.filter(model__name__in=scope)
     if cursor is not None:
         began, last = from_cursor(cursor, str, str)
         try:
@@ -122,7 +129,7 @@ def read_swaps(
         rows,
         limit,
         lambda swap: [swap.start_time.isoformat(), str(swap.pk)],
-        read_each(rows[:limit]) if rows else [],
+        read_each(rows[:limit], scope=scope) if rows else [],
     )
 
 

@@ -18,10 +18,24 @@ def a_person(name: str = "olga", role: Role = Role.OPERATOR) -> User:
 
 
 class Caller:
-    def __init__(self, role: Role = Role.OPERATOR, name: str | None = None) -> None:
+    def __init__(
+        self,
+        role: Role = Role.OPERATOR,
+        name: str | None = None,
+        *,
+        models: list[str] | None = None,
+    ) -> None:
         self.person = a_person(name or f"{role}-person", role)
-        self.token = create_token(self.person, name="test", role=role)[1]
+        self.token = create_token(self.person, name="test", role=role, models=models)[1]
         self._client = Client(raise_request_exception=False)
+
+    @classmethod
+    def with_token(cls, plaintext: str) -> "Caller":
+        """Somebody who has this token, whoever it speaks for."""
+        caller = cls.__new__(cls)
+        caller.token = plaintext
+        caller._client = Client(raise_request_exception=False)
+        return caller
 
     def __call__(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str

@@ -159,7 +159,7 @@ def test_what_the_database_cannot_hold_is_422(administrator: Caller) -> None:
 def test_a_failure_of_ours_says_so_and_tells_nothing(
     operator: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise RuntimeError("the secret of the database")
 
     monkeypatch.setattr("swaps.api.fleet.read_router", broken)

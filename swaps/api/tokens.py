@@ -1,0 +1,130 @@
+"""API tokens, and what the token that asks is."""
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import Query as QueryOf
+from ninja import Router, Schema
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+from swaps.access.roles import Action, Role
+from swaps.api.answers import answer, answer_page, problems
+from swaps.api.bearer import Bearer, actor_of
+from swaps.api.schemas import Body, Listing, Name, PageQuery, Query, storable
+from swaps.engine.errors import TokenNotFound
+from swaps.engine.tokens import issue_token, revoke_token
+from swaps.models import ApiToken
+from swaps.readings.tokens import IssuedToken, TokenReading, read_token, read_tokens
+
+router = Router(tags=["tokens"])
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(storable)]
+Username = Annotated[str, StringConstraints(min_length=1, max_length=150), AfterValidator(storable)]
+LARGEST_ID = 2**63 - 1
+
+
+class NewToken(Body):
+    name: Label
+    role: Literal["viewer", "operator", "administrator"]
+    user: Annotated[
+        Username | None, Field(description="whom it speaks for; by default whoever asks")
+    ] = None
+    models: Annotated[
+        list[Name] | None,
+        Field(min_length=1, max_length=1000, description="the only models it is for"),
+    ] = None
+    # Lax: JSON has no times, only texts.
+    expires_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+
+
+class TokenQuery(PageQuery):
+    user: Query | None = None
+
+
+class Me(Schema):
+    """`models`: the only ones this token is for; null: every model."""
+
+    name: str
+    role: Role
+    source: str
+    token: str
+    models: list[str] | None
+
+
+@router.get("/me", auth=Bearer(), response={200: Me, **problems()}, summary="Who this token is")
+def show_me(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    return answer(
+        {
+            "name": actor.name,
+            "role": actor.role,
+            "source": actor.source,
+            "token": actor.token,
+            "models": None if actor.models is None else sorted(actor.models),
+        }
+    )
+
+
+@router.get(
+    "/tokens",
+    auth=Bearer(Action.MANAGE_TOKENS),
+    response={200: Listing[TokenReading], **problems(422)},
+    summary="Tokens, the newest first",
+)
+def list_tokens(request: HttpRequest, query: QueryOf[TokenQuery]) -> HttpResponse:
+    page = read_tokens(user=query.user, cursor=query.cursor, limit=query.limit)
+    return answer_page(request, page)
+
+
+@router.post(
+    "/tokens",
+    auth=Bearer(Action.MANAGE_TOKENS),
+    response={201: IssuedToken, **problems(400, 422)},
+    summary="Make a token; its plain text is in this answer and nowhere else",
+)
+def add_token(request: HttpRequest, body: NewToken) -> HttpResponse:
+    row, plaintext = issue_token(
+        actor=actor_of(request),
+        name=body.name,
+        role=body.role,
+        username=body.user,
+        models=body.models,
+        expires_at=body.expires_at,
+    )
+    return answer(
+        IssuedToken(**asdict(read_token(row.pk)), token=plaintext),
+        status=201,
+        location=reverse("api:token", kwargs={"token_id": row.pk}),
+    )
+
+
+@router.get(
+    "/tokens/{int:token_id}",
+    auth=Bearer(Action.MANAGE_TOKENS),
+    response={200: TokenReading, **problems(404)},
+    url_name="token",
+)
+def show_token(request: HttpRequest, token_id: int) -> HttpResponse:
+    return answer(_find(token_id))
+
+
+@router.delete(
+    "/tokens/{int:token_id}",
+    auth=Bearer(Action.MANAGE_TOKENS),
+    response={200: TokenReading, **problems(404)},
+    summary="Revoke a token: it is nobody from now on, and the streams it opened end",
+)
+def remove_token(request: HttpRequest, token_id: int) -> HttpResponse:
+    revoke_token(actor=actor_of(request), token_id=_find(token_id).id)
+    return answer(_find(token_id))
+
+
+def _find(token_id: int) -> TokenReading:
+    if token_id <= LARGEST_ID:
+        try:
+            return read_token(token_id)
+        except ApiToken.DoesNotExist:
+            pass
+    raise TokenNotFound(f"no token has the id {token_id}")

@@ -1,0 +1,64 @@
+"""API tokens, without what would let anybody in."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from swaps.models import ApiToken
+from swaps.readings.json_form import Reading
+from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReading(Reading):
+    id: int
+    name: str
+    prefix: str
+    user: str
+    role: str
+    models: list[str] | None  # null: every model
+    made_by: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None  # to the minute
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken(TokenReading):
+    """With its plain text: this answer is the only one that ever has it."""
+
+    token: str = field(repr=False)
+
+
+def read_token(pk: int) -> TokenReading:
+    """Raises ApiToken.DoesNotExist."""
+    return _reading(ApiToken.objects.select_related("user", "made_by").get(pk=pk))
+
+
+def read_tokens(
+    *, user: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[TokenReading]:
+    """The newest first. `user`: only those that speak for this one. Raises CursorInvalid."""
+    found = ApiToken.objects.select_related("user", "made_by").order_by("-pk")
+    if user is not None:
+        found = found.filter(user__username=user)
+    if cursor is not None:
+        found = found.filter(pk__lt=from_cursor(cursor, int)[0])
+    rows = list(found[: limit + 1])
+    return cut(rows, limit, lambda row: [row.pk], [_reading(row) for row in rows[:limit]])
+
+
+def _reading(token: ApiToken) -> TokenReading:
+    return TokenReading(
+        id=token.pk,
+        name=token.name,
+        prefix=token.prefix,
+        user=token.user.get_username(),
+        role=token.role,
+        models=token.models,
+        made_by=token.made_by.get_username() if token.made_by else None,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used_at=token.last_used_at,
+        revoked_at=token.revoked_at,
+    )
