@@ -90,12 +90,10 @@ def revoke_token(*, actor: Actor, token_id: int, reason: str = "") -> ApiToken:
 
 
 def _owner(actor: Actor, username: str | None) -> User:
-    found = (
-        User.objects.filter(pk=actor.user_id)
-        if username is None
-        else User.objects.filter(username=username)
-    )
-    user = found.first()
+    if username is not None:
+        user = User.objects.filter(username=username).first()
+    else:
+        user = User.objects.filter(pk=actor.user_id).first() if actor.user_id else None
     if user is None:
         who = "nobody" if username is None else repr(username)
         raise InvalidRequest("user", f"{who} is no user: say whom the token speaks for")
