@@ -80,6 +80,8 @@ _RANK = {role: rank for rank, role in enumerate(Role)}
 class NotAllowed(Exception):
     """This actor's role does not include this action, or their token not this model."""
 
+    code = "forbidden"
+
 
 # The names of the only models that somebody sees; None: every model.
 type Scope = frozenset[str] | None

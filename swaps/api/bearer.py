@@ -9,7 +9,7 @@ from ninja.security import HttpBearer
 
 from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.access.tokens import actor_for_token
-from swaps.audit.record import record
+from swaps.audit.refusals import record_refusal
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
 # What our own client calls itself; the audit log tells its calls from those of programs.
@@ -39,13 +39,13 @@ class Bearer(HttpBearer):
         except NotAllowed as refusal:
             # The command never begins, so nobody else would audit this.
             if self.action is not Action.VIEW:
-                record(
+                record_refusal(
                     actor=actor,
                     action=self.action,
                     object_kind="request",
                     object_name=request.path[:200],
-                    outcome="refused",
                     reason=str(refusal),
+                    code=refusal.code,
                 )
             raise
         return actor

@@ -1,10 +1,15 @@
-"""Writing the audit log: who did, or tried to do, what to which object, and why."""
+"""Writing the audit log: who did what to which object, and why. For what was refused there
+is `swaps.audit.refusals.record_refusal`, which a flood does not drown.
+"""
 
+import ipaddress
 import uuid
 from typing import Any, Literal
 
 from swaps.access.roles import Actor
 from swaps.models import AuditEntry
+
+LONGEST_REASON = 4000
 
 
 def record(
@@ -19,22 +24,36 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    """In the transaction of what it tells of; a refusal in one of its own.
+    """In the transaction of what it tells of.
 
     `before` and `after` never hold credentials: callers name what changed, not secrets.
     """
     AuditEntry.objects.create(
-        actor=actor.name,
+        actor=storable(actor.name, 150),
         role=actor.role or "",
         source=actor.source,
-        address=actor.address,
+        token=actor.token,
+        address=storable_address(actor.address),
         request_id=actor.request_id,
         action=action,
         object_kind=object_kind,
-        object_name=object_name,
+        object_name=storable(object_name, 200),
         swap=swap,
         outcome=outcome,
-        reason=reason,
+        reason=storable(reason, LONGEST_REASON),
         before=before,
         after=after,
     )
+
+
+def storable(text: str, longest: int) -> str:
+    """What was asked for may hold what no row can; it is recorded all the same."""
+    return text.replace("\x00", "�")[:longest]
+
+
+def storable_address(address: str | None) -> str | None:
+    """None for what is no address, such as the name of a unix socket."""
+    try:
+        return str(ipaddress.ip_address(address)) if address else None
+    except ValueError:
+        return None

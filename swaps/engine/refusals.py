@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swaps.access.roles import Actor, NotAllowed
-from swaps.audit.record import record
+from swaps.audit.refusals import record_refusal
 from swaps.engine.errors import SwapRefused
 
 
@@ -14,13 +14,12 @@ def audited(actor: Actor, action: str, object_kind: str, object_name: str) -> It
     try:
         yield
     except (SwapRefused, NotAllowed) as refusal:
-        record(
+        record_refusal(
             actor=actor,
             action=action,
             object_kind=object_kind,
-            # A name that nothing can have may hold what no row can.
-            object_name=object_name.replace("\x00", "�")[:200],
-            outcome="refused",
+            object_name=object_name,
             reason=str(refusal),
+            code=refusal.code,
         )
         raise

@@ -1,6 +1,6 @@
 """The rows. Postgres holds what should be, and what was last seen."""
 
-from swaps.models.audit_entries import AuditEntry
+from swaps.models.audit_entries import AuditEntry, RefusalFlood
 from swaps.models.hosts import ModelHost, Placement
 from swaps.models.idempotency import IdempotencyKey
 from swaps.models.nodes import (
@@ -29,6 +29,7 @@ __all__ = [
     "NamedStrategy",
     "NodeIncarnation",
     "Placement",
+    "RefusalFlood",
     "Route",
     "RouteOnNode",
     "RouterProcess",

@@ -12,6 +12,7 @@ class AuditEntry(models.Model):
     actor = models.CharField(max_length=150)
     role = models.CharField(max_length=16, default="", blank=True)
     source = models.CharField(max_length=16)
+    token = models.CharField(max_length=16, default="", blank=True)  # its shown prefix
     address = models.GenericIPAddressField(null=True, blank=True)
     request_id = models.CharField(max_length=64, default="", blank=True)
     action = models.CharField(max_length=40)
@@ -32,3 +33,22 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.object_name}"
+
+
+class RefusalFlood(models.Model):
+    """Refusals alike, counted for a minute. The latest one's object and reason stand for all."""
+
+    key = models.CharField(max_length=64, primary_key=True)  # digest of what makes them alike
+    times = models.PositiveIntegerField()
+    began_at = models.DateTimeField(db_default=Now(), db_index=True)
+    last_at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=150)
+    role = models.CharField(max_length=16, default="", blank=True)
+    source = models.CharField(max_length=16)
+    token = models.CharField(max_length=16, default="", blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, default="", blank=True)
+    action = models.CharField(max_length=40)
+    object_kind = models.CharField(max_length=20)
+    object_name = models.CharField(max_length=200)
+    reason = models.TextField(default="", blank=True)
