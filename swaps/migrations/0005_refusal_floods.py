@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("swaps", "0003_named_strategies"),
+        ("swaps", "0004_token_maker"),
     ]
 
     operations = [
