@@ -198,6 +198,10 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 X_FRAME_OPTIONS = "DENY"
+# How often within a minute, see swaps.access.throttles.
+FAILED_LOGINS_PER_MINUTE = int(os.environ.get("HOTSWAP_FAILED_LOGINS_PER_MINUTE", "10"))
+WRONG_TOKENS_PER_MINUTE = int(os.environ.get("HOTSWAP_WRONG_TOKENS_PER_MINUTE", "60"))
+REQUESTS_PER_MINUTE = int(os.environ.get("HOTSWAP_REQUESTS_PER_MINUTE", "6000"))
 # Model names and traffic are nobody else's business where others can reach this port.
 OPEN_METRICS = _flag("HOTSWAP_OPEN_METRICS", default=not _HTTPS)
 

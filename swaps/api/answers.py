@@ -12,8 +12,8 @@ from swaps.readings.pages import Page
 
 
 def problems(*statuses: int) -> dict[int, type[Problem]]:
-    """For the OpenAPI document: which errors a call answers; 401 and 403 are any call's."""
-    return dict.fromkeys((401, 403, *statuses), Problem)
+    """For the OpenAPI document: which errors a call answers; 401, 403 and 429 are any call's."""
+    return dict.fromkeys((401, 403, 429, *statuses), Problem)
 
 
 def answer(

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.throttles import TooOften, try_request, try_wrong_token
 from swaps.access.tokens import actor_for_token
 from swaps.audit.refusals import record_refusal
 
@@ -26,14 +27,23 @@ class Bearer(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
         agent = request.headers.get("User-Agent", "")
         given = request.headers.get("X-Request-ID", "")
-        actor = actor_for_token(
-            token,
+        stranger = Actor(
+            "unknown",
+            None,
             source="command line" if agent.startswith(COMMAND_LINE_AGENT) else "API",
             address=request.META.get("REMOTE_ADDR") or None,
             request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()),
         )
+        actor = actor_for_token(
+            token,
+            source=stranger.source,
+            address=stranger.address,
+            request_id=stranger.request_id,
+        )
         if actor is None:
+            _count_wrong_token(stranger, request.path)
             return None
+        _count_request(actor)
         try:
             actor.require(self.action)
         except NotAllowed as refusal:
@@ -49,6 +59,43 @@ class Bearer(HttpBearer):
                 )
             raise
         return actor
+
+
+def _count_wrong_token(stranger: Actor, path: str) -> None:
+    """Only wrong tokens count, so that whoever else is behind that address is not held up.
+
+    Raises TooOften.
+    """
+    tried = try_wrong_token(stranger.address)
+    record_refusal(
+        actor=stranger,
+        action="authenticate",
+        object_kind="request",
+        object_name=path,
+        reason="the token is unknown, expired or revoked",
+        code="unauthorized",
+    )
+    if tried.too_many:
+        raise TooOften(
+            f"more than {tried.limit} wrong tokens within a minute", tried.retry_after_seconds
+        )
+
+
+def _count_request(actor: Actor) -> None:
+    """Raises TooOften."""
+    assert actor.token_id is not None, "who came by a token has one"
+    tried = try_request(actor.token_id)
+    if tried.too_many:
+        words = f"this token may make {tried.limit} requests a minute"
+        record_refusal(
+            actor=actor,
+            action="request",
+            object_kind="token",
+            object_name=actor.token,
+            reason=words,
+            code=TooOften.code,
+        )
+        raise TooOften(words, tried.retry_after_seconds)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import NotAllowed, Scope
+from swaps.access.throttles import TooOften
 from swaps.api.bearer import Bearer
-from swaps.api.problems import problem, unauthenticated
+from swaps.api.problems import problem, too_often, unauthenticated
 from swaps.domain.states import SwapState
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
@@ -35,6 +36,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
             actor = Bearer()(request)
         except NotAllowed as refusal:
             return problem(403, "forbidden", str(refusal))
+        except TooOften as refusal:
+            return too_often(request, refusal)
         if actor is None:
             return unauthenticated(request)
         scope = actor.models

@@ -13,6 +13,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from swaps.access.roles import NotAllowed
+from swaps.access.throttles import TooOften
 from swaps.engine.errors import InvalidRequest, NotPossibleNow, SwapInProgress, SwapRefused
 from swaps.readings.pages import CursorInvalid
 
@@ -94,6 +95,7 @@ def answer_problems(api: NinjaAPI) -> None:
     handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         AuthenticationError: unauthenticated,
         NotAllowed: _not_allowed,
+        TooOften: too_often,
         ValidationError: _invalid_fields,
         InvalidRequest: _invalid_request,
         CursorInvalid: _invalid_cursor,
@@ -129,6 +131,15 @@ def unauthenticated(request: HttpRequest, *_: object) -> HttpResponse:
         "send a valid API token as 'Authorization: Bearer …'; this one is missing, unknown, "
         "expired or revoked",
         headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def too_often(request: HttpRequest, error: TooOften) -> HttpResponse:
+    return problem(
+        429,
+        error.code,
+        f"{error}: try again in {error.retry_after_seconds} s",
+        headers={"Retry-After": str(error.retry_after_seconds)},
     )
 
 

@@ -1,16 +1,15 @@
 """The console's addresses. Each page's can be shared: what it shows is in it."""
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from swaps.console import command_dialog, pages, start_swap
+from swaps.console import command_dialog, pages, signing_in, start_swap
 from swaps.console.consumers import LivePage
 from swaps.console.live_swap import SwapSubject
 
 urlpatterns = [
     path("", pages.overview, name="overview"),
-    path("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("logout", LogoutView.as_view(), name="logout"),
+    path("login", signing_in.SignIn.as_view(), name="login"),
+    path("logout", signing_in.SignOut.as_view(), name="logout"),
     path("audit", pages.audit, name="audit"),
     path("models/<str:name>", pages.model, name="model"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),

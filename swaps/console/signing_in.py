@@ -1,0 +1,79 @@
+"""Signing in and out: throttled, audited, and the same words whatever was wrong."""
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from swaps.access.roles import Actor
+from swaps.access.throttles import TooOften, Tried, forget_logins, try_login
+from swaps.audit.record import record
+from swaps.audit.refusals import record_refusal
+from swaps.console.visitors import actor_of
+
+
+class SignIn(LoginView):
+    redirect_authenticated_user = True
+    _tried: Tried
+
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        # Counted before the password is looked at, so that attempts at once count, too.
+        self._tried = try_login(
+            request.POST.get("username", ""), request.META.get("REMOTE_ADDR") or None
+        )
+        if self._tried.too_many:
+            return self._wait()
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        forget_logins(self.request.POST.get("username", ""))
+        user = form.get_user()
+        record(
+            actor=actor_of(self.request),
+            action="login",
+            object_kind="user",
+            object_name=user.get_username(),
+        )
+        return response
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        self._record_refusal("the name or the password is wrong", "wrong-credentials")
+        return super().form_invalid(form)
+
+    def _wait(self) -> HttpResponse:
+        self._record_refusal("too many attempts within a minute: not looked at", TooOften.code)
+        form = AuthenticationForm(self.request)
+        wait = self._tried.retry_after_seconds
+        context = self.get_context_data(form=form, wait_seconds=wait)
+        response = render(self.request, "registration/login.html", context, status=429)
+        response["Retry-After"] = str(wait)
+        return response
+
+    def _record_refusal(self, reason: str, code: str) -> None:
+        asked = actor_of(self.request)
+        record_refusal(
+            actor=Actor("unknown", None, "console", asked.address, asked.request_id),
+            action="login",
+            object_kind="user",
+            object_name=self.request.POST.get("username", ""),
+            reason=reason,
+            code=code,
+        )
+
+
+class SignOut(LogoutView):
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        actor = actor_of(request)
+        if actor.user_id is not None:
+            record(actor=actor, action="logout", object_kind="user", object_name=actor.name)
+        return super().post(request, *args, **kwargs)
+
+
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """The admin's own form would be a second door, without a throttle."""
+    if request.user.is_authenticated:
+        return render(request, "console/no_admin.html", status=403)
+    following = request.GET.urlencode() or f"next={reverse('admin:index')}"
+    return redirect(f"{reverse('login')}?{following}")

@@ -1,0 +1,94 @@
+"""Floods: held up, logged by some rows instead of all, and nobody else's trouble."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from pytest_django import Settings
+
+from swaps.access import throttles
+from swaps.access.roles import Role
+from swaps.audit.refusals import RECORDED_WHOLE
+from swaps.models import AuditEntry, RefusalFlood
+from tests.integration.api.caller import Caller, problem_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def counting_anew(settings: Settings) -> Iterator[None]:
+    """Each test counts for itself, however soon after another it runs."""
+    throttles._in_valkey.cache_clear()
+    throttles._in_memory.cache_clear()
+    prefix = settings.VALKEY_PREFIX
+    settings.VALKEY_PREFIX = f"{prefix}:{id(settings)}"
+    yield
+    throttles._in_valkey().reset()
+    throttles._in_valkey.cache_clear()
+    throttles._in_memory.cache_clear()
+
+
+CLIENT = Client()
+
+
+def with_wrong_token(number: int = 0) -> HttpResponse:
+    headers = {"Authorization": f"Bearer hs_wrong{number}"}
+    return CLIENT.get("/api/v1/models", headers=headers)
+
+
+@pytest.mark.django_db(transaction=True)  # as it is: each request commits for itself
+def test_a_thousand_wrong_tokens(viewer: Caller, settings: Settings) -> None:
+    answers = [with_wrong_token(number).status_code for number in range(1_000)]
+    limit = settings.WRONG_TOKENS_PER_MINUTE
+    # A minute may end meanwhile on a slow machine, and counting begin anew.
+    assert answers[:limit] == [401] * limit
+    assert answers[limit] == 429
+    assert answers.count(429) >= 1_000 - limit * 10
+    # Others, even at the same address, are let in.
+    assert viewer.get("models").status_code == 200
+
+    rows = AuditEntry.objects.filter(action="authenticate")
+    first = rows.earliest("pk")
+    assert (first.actor, first.outcome, first.address) == ("unknown", "refused", "127.0.0.1")
+    flood = RefusalFlood.objects.get(action="authenticate")
+    # All are counted, most of them in one row.
+    told = sum((row.after or {"times": 1})["times"] for row in rows)
+    assert told + max(flood.times - RECORDED_WHOLE, 0) == 1_000
+    assert rows.count() < 60
+    assert "hs_wrong" not in str([*rows.values(), *RefusalFlood.objects.values()])
+
+
+def test_a_throttled_caller_is_told_how_long(settings: Settings) -> None:
+    settings.WRONG_TOKENS_PER_MINUTE = 0
+    response = with_wrong_token()
+    problem_of(response, 429, "too-many-requests")
+    assert 1 <= int(response["Retry-After"]) <= throttles.WINDOW_SECONDS
+
+
+def test_a_token_has_its_requests_a_minute(settings: Settings) -> None:
+    settings.REQUESTS_PER_MINUTE = 3
+    busy, other = Caller(Role.VIEWER), Caller(Role.OPERATOR)
+    assert [busy.get("models").status_code for _ in range(3)] == [200] * 3
+    for _ in range(3):
+        response = busy.get("models")
+        problem = problem_of(response, 429, "too-many-requests")
+    assert "3 requests a minute" in problem["detail"]
+    assert int(response["Retry-After"]) >= 1
+    assert other.get("models").status_code == 200
+    row = AuditEntry.objects.filter(action="request").latest("pk")
+    assert (row.actor, row.outcome) == ("viewer-person", "refused")
+
+
+def test_without_valkey_who_is_known_goes_on_and_strangers_are_still_counted(
+    viewer: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttles, "_rests_until", 0.0)
+    reachable = settings.VALKEY_URL
+    settings.VALKEY_URL = "unix:///nowhere/valkey.sock"
+    settings.REQUESTS_PER_MINUTE = 0
+    settings.WRONG_TOKENS_PER_MINUTE = 2
+    assert viewer.get("models").status_code == 200
+    assert [with_wrong_token().status_code for _ in range(4)] == [401, 401, 429, 429]
+    settings.VALKEY_URL = reachable
+    throttles._in_valkey.cache_clear()
