@@ -19,6 +19,7 @@ from swaps.engine import store
 from swaps.engine.attention import hearing
 from swaps.engine.effects import call_host
 from swaps.engine.observe import Sighting, observe
+from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
 from swaps.models import Placement, SwapOperation
 
@@ -42,45 +43,56 @@ def advance(swap_id: uuid.UUID, *, if_due: bool = False) -> float | None:
     Returns the seconds until it should be looked at again when that is less than the
     sweep would take, None otherwise.
     """
-    model_id = _model_of(swap_id, if_due=if_due)
-    if model_id is None:
-        return None
+    with turn_at(swap_id) as turn:
+        if turn is None:
+            return None
+        model_id = _model_of(swap_id, if_due=if_due)
+        if model_id is None:
+            return None
+        with hearing(model_id, turn.heard):
+            return take(turn)
+
+
+def take(turn: Turn) -> float | None:
+    """The turn itself; returns what `advance` does."""
+    heard = turn.heard
     patience = MOMENT_SECONDS
-    with hearing(model_id) as heard:
-        for _ in range(MAX_STEPS_A_TURN):
-            heard.clear()
-            sighting = observe(swap_id)
-            if sighting.snapshot.state in END_STATES:
-                return None
-            step = next_step(sighting.snapshot)
-            if isinstance(step, Wait):
-                moment = min(_worth_waiting(step, sighting), patience)
-                if moment > 0:
-                    began = time.monotonic()
-                    heard.wait(moment)
-                    patience -= time.monotonic() - began
-                    continue
-                again = _rest(sighting, step)
-                if heard.is_set():  # said while the row still told others not to wake us
-                    continue
-                return again
+    for _ in range(MAX_STEPS_A_TURN):
+        heard.clear()
+        sighting = observe(turn.swap_id)
+        if sighting.snapshot.state in END_STATES:
+            return None
+        step = next_step(sighting.snapshot)
+        again: float | None = None
+        if isinstance(step, Wait):
+            moment = min(_worth_waiting(step, sighting), patience)
+            if moment > 0:
+                began = time.monotonic()
+                heard.wait(moment)
+                patience -= time.monotonic() - began
+                continue
+            again = _rest(sighting, step)
+        else:
             try:
-                if not _do(sighting, step):
-                    # Another worker is at the host for us: give it a moment, or leave it to it.
-                    if patience <= 0:
-                        store.postpone(sighting.swap, OTHERS_TURN)
+                with turn.at_a_step():
+                    done = _do(sighting, step)
+                if done:
+                    if isinstance(step, MoveTo) and step.state in END_STATES:
                         return None
+                    if _asks_nodes(step):
+                        # To look before they answer only takes the cores from those who answer.
+                        heard.wait(BLINK_SECONDS)
+                    continue
+                if patience > 0:  # another worker is at the host for us: give it a moment
                     heard.wait(BLINK_SECONDS)
                     patience -= BLINK_SECONDS
+                    continue
+                store.postpone(sighting.swap, OTHERS_TURN)
             except store.StaleSwap as stale:
                 # Another worker, or a command, was first; it takes the swap on.
-                log.debug("stale", swap=str(swap_id), reason=str(stale))
-                return None
-            if isinstance(step, MoveTo) and step.state in END_STATES:
-                return None
-            if _asks_nodes(step):
-                # To look before they answer only takes the cores from those who answer.
-                heard.wait(BLINK_SECONDS)
+                log.debug("stale", swap=str(turn.swap_id), reason=str(stale))
+        if turn.over():
+            return again
     return 0.0
 
 

@@ -33,9 +33,8 @@ class _Listener:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def hearing(self, model_id: int) -> Iterator[threading.Event]:
-        """An event that is set whenever a node said something about this model."""
-        heard = threading.Event()
+    def hearing(self, model_id: int, heard: threading.Event) -> Iterator[None]:
+        """Meanwhile `heard` is set whenever a node said something about this model."""
         with self._lock:
             self._waiting[model_id].add(heard)
             if self._pid != os.getpid():  # the first of this process, or after a fork
@@ -49,7 +48,7 @@ class _Listener:
                 )
                 self._thread.start()
         try:
-            yield heard
+            yield
         finally:
             with self._lock:
                 self._waiting[model_id].discard(heard)

@@ -2,6 +2,7 @@
 listen for nodes, read once as every turn does, and open a connection to every host.
 """
 
+import threading
 import uuid
 
 import structlog
@@ -21,7 +22,7 @@ _NO_MODEL = 0
 def prime() -> None:
     """Never raises for what is away: the first turn will find it out by itself."""
     try:
-        with hearing(_NO_MODEL):
+        with hearing(_NO_MODEL, threading.Event()):
             pass
         try:
             observe(uuid.uuid4())

@@ -36,7 +36,8 @@ from swaps.models.swap_operations import EventKind
 
 log = structlog.get_logger("swaps.engine")
 
-# How long a worker may wait for an ack or a proof itself, see swaps.engine.advance.
+# How long whoever wrote last is left alone with the swap: it acts, calls hosts, and waits for an
+# ack or a proof itself, see swaps.engine.advance. Should it die, the sweep comes so much later.
 ATTENTION = timedelta(milliseconds=500)
 
 
@@ -114,7 +115,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
         "step_entered_at": Now(),
         "waiting_for": "",
         "next_check_at": Now(),
-        "attended_until": Now() + ATTENTION if step.route else None,
+        "attended_until": Now() + ATTENTION,
     }
     data: dict[str, Any] = {}
     counted = _counted(swap, step.route)
@@ -138,7 +139,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
         case SwapState.TRANSITIONING:
             changes |= {"ready_at": Now(), "load_began_at": intents.load_began_at(swap)}
         case state if state in END_STATES:
-            changes |= {"end_time": Now(), "next_check_at": None}
+            changes |= {"end_time": Now(), "next_check_at": None, "attended_until": None}
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
     with transaction.atomic():
         changes |= _carry_out(swap, step.route, step.want) | counted
@@ -166,7 +167,7 @@ def advance(swap: SwapOperation, step: Advance) -> None:
         "step_entered_at": Now(),
         "waiting_for": "",
         "next_check_at": Now(),
-        "attended_until": Now() + ATTENTION if step.route else None,
+        "attended_until": Now() + ATTENTION,
     }
     if step.drained:
         changes["drained_at"] = Now()
@@ -247,6 +248,7 @@ def pass_return(swap: SwapOperation, step: PassReturn, snapshot: Snapshot) -> No
             past_return_at=Now(),
             drained_at=swap.drained_at or Now(),
             unload_called_at=Now(),  # the call follows this commit
+            attended_until=Now() + ATTENTION,
             step_entered_at=Now(),
             waiting_for="",
             next_check_at=Now(),

@@ -16,10 +16,11 @@ from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Step, Wait
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.advance import advance
+from swaps.engine.advance import advance, take
 from swaps.engine.commands import request_activation
 from swaps.engine.observe import Sighting, observe
 from swaps.engine.registration import register_host, register_model
+from swaps.engine.turns import Turn
 from swaps.models import ModelHost, Placement, Route, ServedModel, SwapOperation
 from tests.integration.bundled_host.running import PATIENCE_SECONDS, TOKEN, wait_until
 from tests.integration.engine.hosts import HostOfTests, a_new_name
@@ -89,6 +90,11 @@ def carry_on(swap: SwapOperation, *, until: Condition) -> SwapOperation:
         assert time.monotonic() < deadline, f"{swap} is {seen.state}: {seen.waiting_for}"
         advance(swap.pk)
         time.sleep(0.002)
+
+
+def turn_of_another_process(swap: SwapOperation) -> None:
+    """Beside all others: in one process, `advance` lets nobody take a second turn."""
+    take(Turn(swap.pk))
 
 
 def waits_for(words: str) -> Condition:

@@ -11,7 +11,6 @@ from swaps.domain.commands import Command
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import CallHosts, PassReturn, Wait
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.advance import advance
 from swaps.engine.commands import apply_command
 from swaps.engine.errors import PastPointOfNoReturn, SwapInProgress, VersionNotActive
 from swaps.engine.hot_swapper import ModelHotSwapper
@@ -31,6 +30,7 @@ from tests.integration.engine.swapping import (
     fresh,
     next_is,
     somebody_waits_for_a_lock,
+    turn_of_another_process,
     waits_for,
     weights,
 )
@@ -96,7 +96,7 @@ def test_two_workers_that_run_freely_do_no_step_twice(
 
         def work(swap: SwapOperation = swap) -> None:
             while fresh(swap).state not in END_STATES:
-                advance(swap.pk)
+                turn_of_another_process(swap)
 
         assert at_once(work, work) == [None, None]
         assert fresh(swap).state == S.COMPLETED
@@ -134,7 +134,7 @@ def test_cancel_and_rollback_at_once_end_the_swap_once(
     outcomes = at_once(
         lambda: apply_command(swap.pk, Command.CANCEL, actor=OPERATOR),
         lambda: apply_command(swap.pk, Command.ROLLBACK, actor=OPERATOR),
-        lambda: advance(swap.pk),
+        lambda: turn_of_another_process(swap),
     )
     assert not any(is_stale(one) for one in outcomes), outcomes
     over = carry_on(swap, until=lambda s: s.state in END_STATES)
@@ -295,7 +295,7 @@ def test_pause_and_rollback_at_once_roll_back(
     at_once(
         lambda: apply_command(swap.pk, Command.PAUSE, actor=OPERATOR),
         lambda: swapper.rollback(swap.pk),
-        lambda: advance(swap.pk),
+        lambda: turn_of_another_process(swap),
     )
     carry_on(swap, until=S.ROLLED_BACK)
     assert_one_event_a_generation(swap)

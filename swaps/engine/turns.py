@@ -1,0 +1,74 @@
+"""One turn a swap in each worker process: who comes second tells the first to look again.
+
+Acks, proofs, commands and the sweep all wake a swap, often within milliseconds. Were each to
+take a turn of its own, they would compute the same decision side by side, on the same cores,
+only to find that one of them was first. Correctness does not rest on it: workers of other
+processes, and turns held up at a host, are told apart by the compare-and-swap in the rows.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Who is longer at one step waits for a host. It holds up nobody: others go on beside it, to
+# cancel for example. A wake-up that came in its first moments is found by the sweep.
+QUICK_STEP_SECONDS = 0.25
+
+
+class Turn:
+    """`heard` is set when there is reason to look again."""
+
+    def __init__(self, swap_id: uuid.UUID) -> None:
+        self.swap_id = swap_id
+        self.heard = threading.Event()
+        self._step_began_at: float | None = None
+
+    @contextmanager
+    def at_a_step(self) -> Iterator[None]:
+        self._step_began_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._step_began_at = None
+
+    def held_up(self) -> bool:
+        began_at = self._step_began_at
+        return began_at is not None and time.monotonic() - began_at > QUICK_STEP_SECONDS
+
+    def over(self) -> bool:
+        """End it, unless somebody has told it to look again since it cleared `heard`."""
+        with _lock:
+            if self.heard.is_set():
+                return False
+            _forget(self)
+            return True
+
+
+_lock = threading.Lock()
+_turns: dict[uuid.UUID, Turn] = {}
+
+
+@contextmanager
+def turn_at(swap_id: uuid.UUID) -> Iterator[Turn | None]:
+    """The only turn at this swap; None when another has it, which was told to look again."""
+    mine = Turn(swap_id)
+    with _lock:
+        other = _turns.setdefault(swap_id, mine)
+        if other is not mine and other.held_up():
+            _turns[swap_id] = other = mine
+        other.heard.set()
+    if other is not mine:
+        yield None
+        return
+    try:
+        yield mine
+    finally:
+        with _lock:
+            _forget(mine)
+
+
+def _forget(turn: Turn) -> None:
+    if _turns.get(turn.swap_id) is turn:
+        del _turns[turn.swap_id]
