@@ -17,7 +17,7 @@ from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
 from swaps.engine import store
 from swaps.engine.attention import hearing
-from swaps.engine.effects import call_host
+from swaps.engine.effects import effect_of, run
 from swaps.engine.observe import Sighting, observe
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
@@ -163,8 +163,8 @@ def _call(swap: SwapOperation, step: CallHosts) -> bool:
     )
     # The new version as it was when the swap was asked for; the old one as it served before.
     frozen = swap.digests if step.version == swap.to_version else {}
-    done = [
-        call_host(step.call, row, warm=warm, digest=frozen.get(row.host.name, row.digest))
+    effects = [
+        effect_of(step.call, row, warm=warm, digest=frozen.get(row.host.name, row.digest))
         for row in rows
     ]
-    return any(done)
+    return any(run(*effects))

@@ -7,7 +7,11 @@ compare the placement's fence.
 """
 
 import uuid
+from collections.abc import Callable, Generator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +26,7 @@ from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
 from swaps.engine.hosts import adapter_of
 from swaps.engine.observe import loads_under_way
-from swaps.engine.warm_up import WarmUp, warm_up
+from swaps.engine.warm_up import Warmth, WarmUp, warm_up
 from swaps.live.wake import wake_swap
 from swaps.models import ModelHost, Placement, SwapOperation
 from swaps.models.hosts import Desired, Observed
@@ -35,12 +39,52 @@ CALL_LEASE = timedelta(seconds=5)
 WARM_UP_LEASE = timedelta(seconds=15)
 
 
-def call_host(call: Call, placement: Placement, *, warm: WarmUp, digest: str = "") -> bool:
-    """One call to one host. What it says, errors too, ends up in the placement's row.
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an effect wants of its host, with no database in it."""
 
-    Returns False when there was nothing to do here: the intent is another by now, or
-    somebody else is at it.
+    of_host: Callable[[], Any]
+
+
+# Begun, it takes its lease and says what to ask; told the answer, it writes what was seen. It
+# returns False when there was nothing to do: the intent is another by now, or somebody is at it.
+Effect = Generator[Ask, Any, bool]
+
+# Calls are short or bounded; one that hangs must not keep the others waiting for a thread.
+_MOST_CALLS = 64
+_callers = ThreadPoolExecutor(_MOST_CALLS, thread_name_prefix="host-call")
+
+
+def run(*effects: Effect) -> list[bool]:
+    """Their hosts are asked side by side; the rows are read and written in this thread.
+
+    Each is told its answer when it comes, so a slow host holds up no other's outcome.
     """
+    results: dict[Effect, bool] = {}
+    asked: dict[Future[Any], Effect] = {}
+
+    def go_on(effect: Effect, resume: Callable[[], Ask]) -> None:
+        try:
+            asked[_callers.submit(resume().of_host)] = effect
+        except StopIteration as end:
+            results[effect] = end.value
+
+    for effect in effects:
+        go_on(effect, partial(next, effect))
+    while asked:
+        done, _ = wait(asked, return_when=FIRST_COMPLETED)
+        for answer in done:
+            effect = asked.pop(answer)
+            error = answer.exception()
+            if error is not None:
+                go_on(effect, partial(effect.throw, error))
+            else:
+                go_on(effect, partial(effect.send, answer.result()))
+    return [results[effect] for effect in effects]
+
+
+def effect_of(call: Call, placement: Placement, *, warm: WarmUp, digest: str = "") -> Effect:
+    """One call to one host. What it says, errors too, ends up in the placement's row."""
     match call:
         case Call.LOOK:
             return look(placement)
@@ -56,10 +100,11 @@ def _ref(placement: Placement) -> Ref:
     return Ref(placement.model.name, placement.version)
 
 
-def look(placement: Placement) -> bool:
+def look(placement: Placement) -> Effect:
     """Ask for the status. A late answer never overwrites a newer one."""
+    adapter, ref = adapter_of(placement.host), _ref(placement)
     try:
-        seen = adapter_of(placement.host).status(_ref(placement))
+        seen = yield Ask(lambda: adapter.status(ref))
     except AdapterError as error:
         seen = Observation(VersionStatus.UNKNOWN, reason=str(error))
     rows = Placement.objects.filter(pk=placement.pk, fence=placement.fence).filter(
@@ -74,7 +119,7 @@ def look(placement: Placement) -> bool:
     return True
 
 
-def load(placement: Placement, *, digest: str) -> bool:
+def load(placement: Placement, *, digest: str) -> Effect:
     with transaction.atomic():
         # The host's row is the lock for its load slots, across all swaps.
         host = ModelHost.objects.select_for_update().get(pk=placement.host_id)
@@ -91,9 +136,10 @@ def load(placement: Placement, *, digest: str) -> bool:
         )
     if lease is None:
         return False
+    adapter, ref, fence = adapter_of(placement.host), _ref(placement), placement.fence
     try:
-        seen = adapter_of(placement.host).begin_load(
-            _ref(placement), fence=placement.fence, expected_digest=digest or None
+        seen = yield Ask(
+            lambda: adapter.begin_load(ref, fence=fence, expected_digest=digest or None)
         )
     except AdapterError as error:
         seen = _failure(error)
@@ -118,28 +164,24 @@ def wake_next_load(placement: Placement) -> None:
         wake_swap(swap_id)
 
 
-def answer(placement: Placement, warm: WarmUp) -> bool:
+def answer(placement: Placement, warm: WarmUp) -> Effect:
     """A real inference from this very version, then the warm-up."""
     lease = _take_lease(placement, Desired.LOADED, WARM_UP_LEASE)
     if lease is None:
         return False
+    adapter, ref = adapter_of(placement.host), _ref(placement)
     try:
-        adapter, ref = adapter_of(placement.host), _ref(placement)
-        seen = adapter.status(ref)
-        if seen.status is not VersionStatus.READY:
-            _give_lease_back(placement, lease, **_seen(seen))
-            return True
-        slowest_ms = warm_up(adapter, ref, warm)
-        after = adapter.status(ref)
-        changes = _seen(after)
-        if after.boot_id == seen.boot_id:
-            changes |= {
-                "answered_boot_id": after.boot_id or "",
-                "answered_at": Now(),
-                "warmup_ms": slowest_ms,
-            }
+        tried: Warmth = yield Ask(lambda: warm_up(adapter, ref, warm))
     except AdapterError as error:
         changes = _seen(_failure(error))
+    else:
+        changes = _seen(tried.seen)
+        if tried.answered:
+            changes |= {
+                "answered_boot_id": tried.seen.boot_id or "",
+                "answered_at": Now(),
+                "warmup_ms": tried.latency_ms,
+            }
     # An answer counts whoever holds the lease by now: on a busy machine a slow model may take
     # longer than any lease, and would never be found ready.
     Placement.objects.filter(pk=placement.pk, fence=placement.fence).update(**changes)
@@ -147,14 +189,15 @@ def answer(placement: Placement, warm: WarmUp) -> bool:
     return True
 
 
-def unload(placement: Placement) -> bool:
+def unload(placement: Placement) -> Effect:
     lease = _take_lease(
         placement, Desired.ABSENT, CALL_LEASE, observed=Observed.UNLOADING, observed_at=Now()
     )
     if lease is None:
         return False
+    adapter, ref, fence = adapter_of(placement.host), _ref(placement), placement.fence
     try:
-        seen = adapter_of(placement.host).begin_unload(_ref(placement), fence=placement.fence)
+        seen = yield Ask(lambda: adapter.begin_unload(ref, fence=fence))
     except AdapterError as error:
         # Not known to be unloaded: the cleanup looks again, and again.
         seen = Observation(VersionStatus.UNKNOWN, reason=str(error))

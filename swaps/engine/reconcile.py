@@ -106,21 +106,21 @@ def _make_match(host: ModelHost) -> None:
         Q(desired=Desired.LOADED) | Q(unload_owed=True), host=host
     )
     for placement in ours:
-        effects.look(placement)
+        effects.run(effects.look(placement))
         placement.refresh_from_db()
         if placement.desired == Desired.ABSENT:
             if placement.unload_owed and placement.observed != Observed.UNKNOWN:
                 log.info("cleanup", placement=str(placement), observed=placement.observed)
-                effects.unload(placement)
+                effects.run(effects.unload(placement))
         elif (placement.model_id, placement.version) in own:
             continue
         elif placement.observed == Observed.AVAILABLE:
             log.warning("vanished", placement=str(placement), host=host.name)
-            effects.load(placement, digest=placement.digest)
+            effects.run(effects.load(placement, digest=placement.digest))
         elif (
             placement.observed == Observed.READY and placement.answered_boot_id != placement.boot_id
         ):
-            effects.answer(placement, WarmUp(placement.model.sample_request, 1))
+            effects.run(effects.answer(placement, WarmUp(placement.model.sample_request, 1)))
 
 
 def _finish_cleanups() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swaps.adapters.contract import Adapter, Ref
+from swaps.adapters.contract import Adapter, Observation, Ref, VersionStatus
 from swaps.adapters.sample_request import sample_request_from
 
 # A slow model proves itself by its first answer; more would hold a worker for long.
@@ -20,8 +20,20 @@ class WarmUp:
     requests: int
 
 
-def warm_up(adapter: Adapter, ref: Ref, warm: WarmUp) -> float:
-    """Returns the latency of the last answer, in milliseconds. Raises AdapterError."""
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """`answered`: by this very version, in the boot that `seen` names."""
+
+    seen: Observation
+    answered: bool
+    latency_ms: float | None = None
+
+
+def warm_up(adapter: Adapter, ref: Ref, warm: WarmUp) -> Warmth:
+    """`latency_ms` is that of the last answer. Raises AdapterError."""
+    before = adapter.status(ref)
+    if before.status is not VersionStatus.READY:
+        return Warmth(before, answered=False)
     payload = warm.sample or sample_request_from(adapter.metadata(ref))
     began = time.monotonic()
     result = adapter.smoke(ref, payload)
@@ -29,4 +41,5 @@ def warm_up(adapter: Adapter, ref: Ref, warm: WarmUp) -> float:
         if time.monotonic() - began > BUDGET_SECONDS:
             break
         result = adapter.smoke(ref, payload)
-    return result.latency_ms
+    after = adapter.status(ref)
+    return Warmth(after, answered=after.boot_id == before.boot_id, latency_ms=result.latency_ms)
