@@ -182,10 +182,10 @@ def answer(placement: Placement, warm: WarmUp) -> Effect:
                 "answered_at": Now(),
                 "warmup_ms": tried.latency_ms,
             }
-    # An answer counts whoever holds the lease by now: on a busy machine a slow model may take
-    # longer than any lease, and would never be found ready.
-    Placement.objects.filter(pk=placement.pk, fence=placement.fence).update(**changes)
-    _give_lease_back(placement, lease)
+    if not _give_lease_back(placement, lease, **changes):
+        # An answer counts whoever holds the lease by now: on a busy machine a slow model may
+        # take longer than any lease, and would never be found ready.
+        Placement.objects.filter(pk=placement.pk, fence=placement.fence).update(**changes)
     return True
 
 
@@ -245,9 +245,12 @@ def _take_lease(
     return lease if taken else None
 
 
-def _give_lease_back(placement: Placement, lease: uuid.UUID, **changes: Any) -> None:
+def _give_lease_back(placement: Placement, lease: uuid.UUID, **changes: Any) -> bool:
+    """With what was seen. Returns whether it still was ours, and about the present intent."""
     held = Placement.objects.filter(pk=placement.pk, lease_token=lease)
     free = {"lease_token": None, "lease_until": None}
     # With the fence: what an outdated intent saw is no news about the present one.
-    if not held.filter(fence=placement.fence).update(**changes, **free):
-        held.update(**free)
+    if held.filter(fence=placement.fence).update(**changes, **free):
+        return True
+    held.update(**free)
+    return False

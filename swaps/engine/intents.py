@@ -1,6 +1,8 @@
 """What should be loaded where: desired placements and the clusters that go with them."""
 
-from django.db.models import F, Max, Subquery
+from collections.abc import Mapping
+
+from django.db.models import F, Subquery
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
@@ -30,12 +32,18 @@ def commit(swap: SwapOperation, want: Want) -> None:
 
 def _load(swap: SwapOperation, want: Want) -> None:
     hosts = {host.name: host for host in ModelHost.objects.filter(name__in=want.hosts)}
-    Placement.objects.bulk_create(
-        [Placement(host=host, model=swap.model, version=want.version) for host in hosts.values()],
-        ignore_conflicts=True,
-    )
-    # All that was seen of it belongs to an earlier intent.
-    Placement.objects.filter(
+    if _want_loaded(swap, want, hosts) != len(hosts):
+        Placement.objects.bulk_create(
+            [Placement(host=one, model=swap.model, version=want.version) for one in hosts.values()],
+            ignore_conflicts=True,
+        )
+        _want_loaded(swap, want, hosts)
+    make_cluster(swap, want.version, [hosts[name] for name in want.hosts])
+
+
+def _want_loaded(swap: SwapOperation, want: Want, hosts: Mapping[str, ModelHost]) -> int:
+    """What was seen belongs to an earlier intent. Returns on how many hosts it is known."""
+    return Placement.objects.filter(
         model=swap.model_id, version=want.version, host__in=hosts.values()
     ).update(
         desired=Desired.LOADED,
@@ -47,7 +55,6 @@ def _load(swap: SwapOperation, want: Want) -> None:
         load_called_at=None,
         answered_boot_id="",
     )
-    make_cluster(swap, want.version, [hosts[name] for name in want.hosts])
 
 
 def _give_up(swap: SwapOperation, want: Want) -> None:
@@ -61,17 +68,18 @@ def _give_up(swap: SwapOperation, want: Want) -> None:
 
 def make_cluster(swap: SwapOperation, version: str, hosts: list[ModelHost]) -> None:
     """A new generation, unless this version has a live cluster already."""
-    generations = Cluster.objects.filter(model=swap.model_id, version=version)
-    if generations.filter(retired_at=None).exists():
+    newest = (
+        Cluster.objects.filter(model=swap.model_id, version=version).order_by("-generation").first()
+    )
+    if newest is not None and newest.retired_at is None:
         return
-    newest = generations.aggregate(newest=Max("generation"))["newest"] or 0
     ref = Ref(swap.model.name, version)
     routes = {host.name: adapter_of(host).route(ref) for host in hosts}
     some = next(iter(routes.values()))
     Cluster.objects.create(
         model=swap.model,
         version=version,
-        generation=newest + 1,
+        generation=newest.generation + 1 if newest else 1,
         endpoints=[
             {"host": name, "address": route.host, "port": route.port, "tls": route.tls}
             for name, route in routes.items()

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from swaps.access.roles import ENGINE, Actor
@@ -261,9 +261,15 @@ def _require_nodes(swap: SwapOperation, route: Route, *, forced: bool) -> None:
     applied = RouteOnNode.objects.filter(
         route=route, incarnation=OuterRef("pk"), revision__gte=route.revision
     )
-    fact = Q(Exists(applied), state=NodeState.CONNECTED) if forced else Exists(proof)
-    nodes = required_nodes()
-    if not nodes.exists() or nodes.exclude(fact).exists():
+    reached = ExpressionWrapper(
+        Q(Exists(applied), state=NodeState.CONNECTED), output_field=BooleanField()
+    )
+    facts = list(
+        required_nodes()
+        .annotate(fact=reached if forced else Exists(proof))
+        .values_list("fact", flat=True)
+    )
+    if not facts or not all(facts):
         lacking = "that has not applied the route" if forced else "without a proof"
         raise StaleSwap(f"a node {lacking} appeared")
 
