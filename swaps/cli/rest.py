@@ -117,8 +117,11 @@ class Api:
             yield response
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        # Done twice, a DELETE or PATCH would be answered 404 or 412 the second time.
-        repeatable = request.method in {"GET", "POST"}
+        # Of what changes anything, only a new swap is known by its Idempotency-Key: a promote
+        # that is asked for twice would pass two steps.
+        repeatable = request.method == "GET" or (
+            request.method == "POST" and request.url.path.endswith("/swaps")
+        )
         deadline = time.monotonic() + self._patience_seconds
         pauses = growing_pauses()
         told = ""
