@@ -28,8 +28,13 @@ app.conf.beat_schedule = {
         "schedule": settings.RECONCILE_SECONDS,
         "options": {"expires": 10},
     },
+    "seal-audit": {
+        "task": "swaps.seal_audit",
+        "schedule": settings.SEAL_SECONDS,
+        "options": {"expires": 10},
+    },
 }
-app.autodiscover_tasks(["swaps.engine"])
+app.autodiscover_tasks(["swaps.engine", "swaps.audit"])
 
 
 @setup_logging.connect

@@ -61,6 +61,11 @@ DEBUG = _flag("HOTSWAP_DEBUG")
 SECRET_KEY = os.environ.get("HOTSWAP_SECRET_KEY") or _kept_secret("secret_key")
 CREDENTIAL_KEY = os.environ.get("HOTSWAP_CREDENTIAL_KEY") or SECRET_KEY
 CREDENTIAL_KEY_FALLBACKS = _words("HOTSWAP_CREDENTIAL_KEY_FALLBACKS")
+# A key of its own: who can sign sessions must not thereby be able to rewrite the audit log.
+AUDIT_KEY = os.environ.get("HOTSWAP_AUDIT_KEY") or _kept_secret("audit_key")
+AUDIT_KEY_FALLBACKS = _words("HOTSWAP_AUDIT_KEY_FALLBACKS")
+AUDIT_HEAD = HOME.path / "audit_head.json"
+SEAL_SECONDS = float(os.environ.get("HOTSWAP_SEAL_SECONDS", "2"))
 ALLOWED_HOSTS = _words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
 CSRF_TRUSTED_ORIGINS = _words("HOTSWAP_TRUSTED_ORIGINS")
 # Whose X-Forwarded-For and X-Forwarded-Proto are believed (hotswap_site.trusted_proxies).

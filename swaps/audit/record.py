@@ -7,6 +7,7 @@ import uuid
 from typing import Any, Literal
 
 from swaps.access.roles import Actor
+from swaps.audit.signing import sign
 from swaps.models import AuditEntry
 
 LONGEST_REASON = 4000
@@ -28,7 +29,7 @@ def record(
 
     `before` and `after` never hold credentials: callers name what changed, not secrets.
     """
-    AuditEntry.objects.create(
+    entry = AuditEntry(
         actor=storable(actor.name, 150),
         role=actor.role or "",
         source=actor.source,
@@ -44,6 +45,8 @@ def record(
         before=before,
         after=after,
     )
+    sign(entry)
+    entry.save(force_insert=True)
 
 
 def storable(text: str, longest: int) -> str:

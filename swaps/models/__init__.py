@@ -1,6 +1,6 @@
 """The rows. Postgres holds what should be, and what was last seen."""
 
-from swaps.models.audit_entries import AuditEntry, RefusalFlood
+from swaps.models.audit_entries import AuditEntry, AuditSeal, RefusalFlood, UnsealedEntry
 from swaps.models.hosts import ModelHost, Placement
 from swaps.models.idempotency import IdempotencyKey
 from swaps.models.nodes import (
@@ -20,6 +20,7 @@ from swaps.models.tokens import ApiToken
 __all__ = [
     "ApiToken",
     "AuditEntry",
+    "AuditSeal",
     "Cluster",
     "ClusterOnNode",
     "DrainProof",
@@ -36,4 +37,5 @@ __all__ = [
     "ServedModel",
     "SwapEvent",
     "SwapOperation",
+    "UnsealedEntry",
 ]

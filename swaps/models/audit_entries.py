@@ -1,8 +1,13 @@
-"""The audit log's rows. They are only ever added: triggers refuse the rest."""
+"""The audit log's rows. Entries and seals are only ever added: triggers refuse the rest.
 
+Those triggers are in a migration and not beside the models, as others are: the ones that
+django-pgtrigger makes let through whoever sets the variable `pgtrigger.ignore`, which any role
+may. See swaps/migrations/0006_audit_signed_and_sealed.py.
+"""
+
+import uuid
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models.functions import Now
 
@@ -23,16 +28,46 @@ class AuditEntry(models.Model):
     reason = models.TextField(default="", blank=True)
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
+    # What only Hotswap can have written carries its signature; see swaps.audit.signing.
+    nonce = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
+    key_id = models.CharField(max_length=8, default="", editable=False)
+    signature = models.CharField(max_length=64, default="", editable=False)
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["-at"], name="audit_newest")]
-        triggers: ClassVar = [
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        indexes: ClassVar = [
+            models.Index(fields=["-at"], name="audit_newest"),
+            models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+            models.Index(fields=["object_name", "-id"], name="audit_by_object"),
+            models.Index(
+                fields=["swap", "-id"], name="audit_by_swap", condition=models.Q(swap__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.object_name}"
+
+
+class AuditSeal(models.Model):
+    """One entry's place in the chain: `mac` covers it, its entry's digest, and the seal before."""
+
+    number = models.BigIntegerField(primary_key=True)  # 1, 2, 3 …, without a gap
+    entry_id = models.BigIntegerField(unique=True)  # no reference: it must outlast a removed entry
+    digest = models.CharField(max_length=64)  # "" for an entry that was gone before it was sealed
+    sealed_at = models.DateTimeField()
+    key_id = models.CharField(max_length=8)
+    mac = models.CharField(max_length=64)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+
+
+class UnsealedEntry(models.Model):
+    """The line of entries that wait for their seal. A trigger puts each entry in, in the
+    entry's transaction, so one that commits late is found however many came before it.
+    """
+
+    entry_id = models.BigIntegerField(primary_key=True)
 
 
 class RefusalFlood(models.Model):
