@@ -24,7 +24,7 @@ def duration(value: timedelta | float | None) -> str | SafeString:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.0f} s" if seconds == int(seconds) else f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {seconds:02d} s" if seconds else f"{minutes} min"
@@ -45,11 +45,6 @@ def known(value: float | str | None, unit: str = "") -> str | SafeString:
         return UNKNOWN
     text = f"{value:.1f}" if isinstance(value, float) and value != int(value) else f"{value:.0f}"
     return f"{text}{unit}"
-
-
-@register.filter
-def known_text(value: str | None) -> str | SafeString:
-    return value or UNKNOWN
 
 
 @register.filter

@@ -44,7 +44,7 @@ class OnHost:
     """What happens on one host; `digest` and `size_bytes` as it just said, None if it did not."""
 
     host: str
-    found: str  # ready, available, absent ..., or why nothing is known
+    found: str  # ready, available, absent ..., or unknown
     digest: str | None
     size_bytes: int | None
     then: tuple[str, ...]
@@ -205,7 +205,7 @@ def _hosts(
         hosts.append(
             OnHost(
                 host=host.name,
-                found=said.status.value if said else unreachable.get(host.name, ""),
+                found=said.status.value if said else "unknown",
                 digest=said.digest if said else None,
                 size_bytes=said.size_bytes if said else None,
                 then=tuple(then),

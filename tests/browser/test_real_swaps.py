@@ -1,0 +1,229 @@
+"""An operator at a real Chromium, real swaps of real models: all processes run, under traffic."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
+from tests.browser.conftest import PATIENCE_MS
+from tests.system.fleet import Fleet, eventually, running_fleet
+
+expect.set_options(timeout=PATIENCE_MS)
+
+IN_STEPS = [
+    {"setWeight": 20},
+    {"pause": {"duration": 1.5}},
+    {"setWeight": 60},
+    {"pause": {"duration": 1.5}},
+]
+# Keeps what the page showed, message by message: (state, weight of the old, weight of the new).
+RECORDER = """() => {
+    window.shown = [];
+    const look = () => {
+        const cells = (row) => document.querySelector(`.weights .${row} td`)?.textContent.trim();
+        const state = document.querySelector("#swap-head [aria-current] .state").textContent;
+        const now = [state, cells("old"), cells("new")].join(" | ");
+        if (window.shown.at(-1) !== now) window.shown.push(now);
+    };
+    look();
+    document.addEventListener("htmx:wsAfterMessage", look);
+}"""
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Fleet]:
+    with running_fleet() as running:
+        yield running
+
+
+class People:
+    """Signed in by the login page, each once, each with a browser of their own."""
+
+    def __init__(self, browser: Browser, fleet: Fleet) -> None:
+        self._browser, self.fleet = browser, fleet
+        self._contexts: dict[str, BrowserContext] = {}
+
+    def __call__(self, role: str) -> Page:
+        if role not in self._contexts:
+            context = self._browser.new_context(viewport={"width": 1440, "height": 900})
+            context.set_default_timeout(PATIENCE_MS)
+            self._contexts[role] = context
+            page = context.new_page()
+            page.goto(f"{self.fleet.stack.console_url}/login")
+            page.get_by_label("User name").fill(f"the-{role}")
+            page.get_by_label("Password").fill(f"a password of the {role}")
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url(f"{self.fleet.stack.console_url}/")
+            return page
+        return self._contexts[role].new_page()
+
+    def at(self, role: str, path: str) -> Page:
+        page = self(role)
+        page.goto(f"{self.fleet.stack.console_url}{path}")
+        return page
+
+    def watching(self, role: str, swap_id: str) -> Page:
+        page = self.at(role, f"/swaps/{swap_id}")
+        page.wait_for_selector("body.linked")
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts.values():
+            context.close()
+
+
+@pytest.fixture(scope="module")
+def people(browser: Browser, real: Fleet) -> Iterator[People]:
+    people = People(browser, real)
+    yield people
+    people.close()
+
+
+@contextmanager
+def a_slow_request(fleet: Fleet, model: str) -> Iterator[None]:
+    """One that has been sent by half: it is in flight until this ends, and then is answered."""
+    router = urlsplit(fleet.stack.router_url)
+    assert router.hostname, router
+    assert router.port, router
+    body = json.dumps(SAMPLE_REQUESTS[model]).encode()
+    head = (
+        f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((router.hostname, router.port), timeout=90) as client:
+        client.sendall(head.encode() + body[:10])
+        yield
+        client.sendall(body[10:])
+        assert client.makefile("rb").readline().startswith(b"HTTP/1.1 200")
+
+
+def press(page: Page, button: str, *, reason: str = "", seconds: str = "") -> None:
+    """A command's button, and then the one in its dialog."""
+    page.get_by_role("button", name=f"{button}…").first.click()
+    dialog = page.locator("dialog[open]")
+    if seconds:
+        dialog.get_by_label("More time, in seconds").fill(seconds)
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.locator("button[type=submit]").click()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def now(page: Page) -> str:
+    return page.locator("#swap-head [aria-current] .state").inner_text()
+
+
+def id_of(page: Page) -> str:
+    return page.url.rsplit("/", 1)[1]
+
+
+def test_started_from_the_form_and_watched_to_its_end(real: Fleet, people: People) -> None:
+    old, new = real.serving("iris"), real.other("iris")
+    with real.traffic(60, "iris") as traffic:
+        page = people.at("operator", "/swaps/new?model=iris")
+        page.get_by_label("To", exact=True).fill(new)
+        plan = page.locator("#plan")
+        expect(plan).to_contain_text(f"alpha, beta just said: {new} is here.")
+        page.get_by_text("custom", exact=True).click()
+        page.locator("#steps").fill(json.dumps(IN_STEPS))
+        expect(plan).to_contain_text("60 % for 1.5 s")
+        expect(plan).to_contain_text(f"unloads {old} once it is proven idle")
+        page.get_by_label("Reason").fill("retrained on October data")
+        page.get_by_role("button", name=f"Swap iris {old} → {new}, custom, about").click()
+        page.wait_for_url("**/swaps/*-*")
+        page.wait_for_selector("body.linked")
+        page.evaluate(RECORDER)
+        expect(page.locator("#swap-now")).to_contain_text(f"{new} serves all traffic")
+        shown = page.evaluate("window.shown")
+        report = traffic.report()
+    weights = [line.split(" | ", 1)[1] for line in shown if line.startswith("Transitioning")]
+    steps = [line for line in ("80 % | 20 %", "40 % | 60 %") if line in weights]
+    assert steps == ["80 % | 20 %", "40 % | 60 %"], shown
+    assert weights.index(steps[0]) < weights.index(steps[1])
+    assert shown[-1].startswith("Completed | 0 % | 100 %"), shown
+    assert report["failed"] == 0
+    listed = page.locator("#swap-events li").count()
+    assert listed == len(real.events(id_of(page)))
+    page.reload()
+    assert page.locator("#swap-events li").count() == listed  # the record stays
+
+
+def test_a_drain_held_open_is_extended_and_then_rolled_back(real: Fleet, people: People) -> None:
+    old, new = real.serving("slow"), real.other("slow")
+    with a_slow_request(real, "slow"):
+        page = people.at(
+            "operator", f"/swaps/new?model=slow&to_version={new}&drain_timeout_seconds=2"
+        )
+        page.get_by_role("button", name="Swap slow").click()
+        page.wait_for_url("**/swaps/*-*")
+        page.wait_for_selector("body.linked")
+        expect(page.locator("#swap-now")).to_contain_text(
+            f"Waiting for 1 request on {old} to finish"
+        )
+        expect(page.locator("#swap-now")).to_contain_text("its time is over")
+        press(page, "Extend drain", seconds="600", reason="a long batch")
+        expect(page.locator("#swap-events")).to_contain_text("extend the drain by 600 s")
+        expect(page.locator("#swap-now")).not_to_contain_text("its time is over")
+        assert now(page) == "OldVersionDraining"
+        press(page, "Roll back", reason="errors went up")
+        expect(page.locator("#swap-now")).to_contain_text(f"Rolled back: {old} serves")
+        assert now(page) == "RolledBack"
+    assert real.serving("slow") == old
+    audit = people.at("viewer", "/audit")
+    for action in ("swap", "extend-drain", "rollback"):
+        expect(audit.get_by_role("row").filter(has_text=action).first).to_be_visible()
+    expect(audit.get_by_text("errors went up").first).to_be_visible()
+
+
+def test_paused_and_promoted_by_one_and_seen_by_another(real: Fleet, people: People) -> None:
+    new = real.other("iris")
+    steps = [{"setWeight": 30}, {"pause": {"duration": 600}}, {"setWeight": 70}, {"pause": {}}]
+    swap = real.start_swap("iris", strategy={"steps": steps})
+    acting, other = people.watching("operator", swap["id"]), people.watching("viewer", swap["id"])
+    expect(acting.locator("#swap-now")).to_contain_text("Holding at 30 %")
+    press(acting, "Pause", reason="look at the errors first")
+    expect(other.locator("#swap-events")).to_contain_text("pause: look at the errors first")
+    press(acting, "Resume")
+    expect(other.locator("#swap-events")).to_contain_text("resume")
+    press(acting, "Promote", reason="they are fine")
+    expect(other.locator("#bar-new")).to_have_attribute("width", "700.0")
+    press(acting, "Promote")
+    expect(other.locator("#swap-now")).to_contain_text(f"{new} serves all traffic")
+    assert now(acting) == "Completed"
+    # Who may only look has nothing to press, and is refused when posting by hand.
+    assert other.locator("#swap-commands :is(a, button)").count() == 0
+    token = {c["name"]: c["value"] for c in other.context.cookies()}["csrftoken"]
+    answer = other.request.post(
+        f"{real.stack.console_url}/swaps/{swap['id']}/rollback",
+        form={"csrfmiddlewaretoken": token, "effect": "x"},
+        headers={"origin": real.stack.console_url},
+    )
+    assert answer.status == 403
+    assert "needs the role operator" in answer.text()
+    audit = people.at("viewer", "/audit")
+    for words in ("look at the errors first", "they are fine", "needs the role operator"):
+        expect(audit.get_by_text(words).first).to_be_visible()
+
+
+def test_the_link_is_cut_in_mid_swap_and_the_page_is_right_again(
+    real: Fleet, people: People
+) -> None:
+    new = real.other("iris")
+    swap = real.start_swap("iris", strategy={"steps": [{"setWeight": 40}, {"pause": {}}]})
+    page = people.watching("operator", swap["id"])
+    expect(page.locator("#bar-new")).to_have_attribute("width", "400.0")
+    page.evaluate("window.loadedOnce = true")
+    began = real.stack.supervisor.starts("console")
+    real.stack.supervisor.kill("console")
+    expect(page.locator("#connection")).to_contain_text("since")
+    eventually(lambda: real.stack.supervisor.starts("console") > began, what="a new console")
+    page.wait_for_selector("body.linked")
+    expect(page.locator("#connection")).to_be_hidden()
+    press(page, "Promote", reason="after the outage")
+    expect(page.locator("#swap-now")).to_contain_text(f"{new} serves all traffic")
+    assert page.evaluate("window.loadedOnce"), "the page was reloaded"
+    assert page.locator("#swap-events li").count() == len(real.events(swap["id"]))
