@@ -113,8 +113,9 @@ def press(page: Page, button: str, *, reason: str = "", seconds: str = "") -> No
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
-def now(page: Page) -> str:
-    return page.locator("#swap-head [aria-current] .state").inner_text()
+def expect_state(page: Page, state: str) -> None:
+    """Soon: each page is told by itself, one a little later than the other."""
+    expect(page.locator("#swap-head [aria-current] .state")).to_have_text(state)
 
 
 def id_of(page: Page) -> str:
@@ -146,10 +147,10 @@ def test_started_from_the_form_and_watched_to_its_end(real: Fleet, people: Peopl
     assert weights.index(steps[0]) < weights.index(steps[1])
     assert shown[-1].startswith("Completed | 0 % | 100 %"), shown
     assert report["failed"] == 0
-    listed = page.locator("#swap-events li").count()
-    assert listed == len(real.events(id_of(page)))
+    events = len(real.events(id_of(page)))
+    expect(page.locator("#swap-events li")).to_have_count(events)
     page.reload()
-    assert page.locator("#swap-events li").count() == listed  # the record stays
+    expect(page.locator("#swap-events li")).to_have_count(events)  # the record stays
 
 
 def test_a_drain_held_open_is_extended_and_then_rolled_back(real: Fleet, people: People) -> None:
@@ -168,10 +169,10 @@ def test_a_drain_held_open_is_extended_and_then_rolled_back(real: Fleet, people:
         press(page, "Extend drain", seconds="600", reason="a long batch")
         expect(page.locator("#swap-events")).to_contain_text("extend the drain by 600 s")
         expect(page.locator("#swap-now")).not_to_contain_text("its time is over")
-        assert now(page) == "OldVersionDraining"
+        expect_state(page, "OldVersionDraining")
         press(page, "Roll back", reason="errors went up")
         expect(page.locator("#swap-now")).to_contain_text(f"Rolled back: {old} serves")
-        assert now(page) == "RolledBack"
+        expect_state(page, "RolledBack")
     assert real.serving("slow") == old
     audit = people.at("viewer", "/audit")
     for action in ("swap", "extend-drain", "rollback"):
@@ -193,7 +194,7 @@ def test_paused_and_promoted_by_one_and_seen_by_another(real: Fleet, people: Peo
     expect(other.locator("#bar-new")).to_have_attribute("width", "700.0")
     press(acting, "Promote")
     expect(other.locator("#swap-now")).to_contain_text(f"{new} serves all traffic")
-    assert now(acting) == "Completed"
+    expect_state(acting, "Completed")
     # Who may only look has nothing to press, and is refused when posting by hand.
     assert other.locator("#swap-commands :is(a, button)").count() == 0
     token = {c["name"]: c["value"] for c in other.context.cookies()}["csrftoken"]
@@ -226,4 +227,4 @@ def test_the_link_is_cut_in_mid_swap_and_the_page_is_right_again(
     press(page, "Promote", reason="after the outage")
     expect(page.locator("#swap-now")).to_contain_text(f"{new} serves all traffic")
     assert page.evaluate("window.loadedOnce"), "the page was reloaded"
-    assert page.locator("#swap-events li").count() == len(real.events(swap["id"]))
+    expect(page.locator("#swap-events li")).to_have_count(len(real.events(swap["id"])))
