@@ -9,7 +9,6 @@ compare the placement's fence.
 import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -39,16 +38,10 @@ CALL_LEASE = timedelta(seconds=5)
 WARM_UP_LEASE = timedelta(seconds=15)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What an effect wants of its host, with no database in it."""
-
-    of_host: Callable[[], Any]
-
-
-# Begun, it takes its lease and says what to ask; told the answer, it writes what was seen. It
-# returns False when there was nothing to do: the intent is another by now, or somebody is at it.
-Effect = Generator[Ask, Any, bool]
+# Begun, it takes its lease and yields the call to make, which touches no database; told the
+# answer, it writes what was seen. It returns False when there was nothing to do: the intent is
+# another by now, or somebody is at it.
+Effect = Generator[Callable[[], Any], Any, bool]
 
 # Calls are short or bounded; one that hangs must not keep the others waiting for a thread.
 _MOST_CALLS = 64
@@ -63,9 +56,9 @@ def run(*effects: Effect) -> list[bool]:
     results: dict[Effect, bool] = {}
     asked: dict[Future[Any], Effect] = {}
 
-    def go_on(effect: Effect, resume: Callable[[], Ask]) -> None:
+    def go_on(effect: Effect, resume: Callable[[], Callable[[], Any]]) -> None:
         try:
-            asked[_callers.submit(resume().of_host)] = effect
+            asked[_callers.submit(resume())] = effect
         except StopIteration as end:
             results[effect] = end.value
 
@@ -102,9 +95,8 @@ def _ref(placement: Placement) -> Ref:
 
 def look(placement: Placement) -> Effect:
     """Ask for the status. A late answer never overwrites a newer one."""
-    adapter, ref = adapter_of(placement.host), _ref(placement)
     try:
-        seen = yield Ask(lambda: adapter.status(ref))
+        seen = yield partial(adapter_of(placement.host).status, _ref(placement))
     except AdapterError as error:
         seen = Observation(VersionStatus.UNKNOWN, reason=str(error))
     rows = Placement.objects.filter(pk=placement.pk, fence=placement.fence).filter(
@@ -136,10 +128,12 @@ def load(placement: Placement, *, digest: str) -> Effect:
         )
     if lease is None:
         return False
-    adapter, ref, fence = adapter_of(placement.host), _ref(placement), placement.fence
     try:
-        seen = yield Ask(
-            lambda: adapter.begin_load(ref, fence=fence, expected_digest=digest or None)
+        seen = yield partial(
+            adapter_of(placement.host).begin_load,
+            _ref(placement),
+            fence=placement.fence,
+            expected_digest=digest or None,
         )
     except AdapterError as error:
         seen = _failure(error)
@@ -169,13 +163,15 @@ def answer(placement: Placement, warm: WarmUp) -> Effect:
     lease = _take_lease(placement, Desired.LOADED, WARM_UP_LEASE)
     if lease is None:
         return False
-    adapter, ref = adapter_of(placement.host), _ref(placement)
     try:
-        tried: Warmth = yield Ask(lambda: warm_up(adapter, ref, warm))
+        tried: Warmth = yield partial(warm_up, adapter_of(placement.host), _ref(placement), warm)
     except AdapterError as error:
         changes = _seen(_failure(error))
     else:
         changes = _seen(tried.seen)
+        if tried.latency_ms is None:  # it was not ready, so nothing was asked of it
+            _give_lease_back(placement, lease, **changes)
+            return True
         if tried.answered:
             changes |= {
                 "answered_boot_id": tried.seen.boot_id or "",
@@ -195,9 +191,10 @@ def unload(placement: Placement) -> Effect:
     )
     if lease is None:
         return False
-    adapter, ref, fence = adapter_of(placement.host), _ref(placement), placement.fence
     try:
-        seen = yield Ask(lambda: adapter.begin_unload(ref, fence=fence))
+        seen = yield partial(
+            adapter_of(placement.host).begin_unload, _ref(placement), fence=placement.fence
+        )
     except AdapterError as error:
         # Not known to be unloaded: the cleanup looks again, and again.
         seen = Observation(VersionStatus.UNKNOWN, reason=str(error))

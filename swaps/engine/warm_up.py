@@ -22,7 +22,9 @@ class WarmUp:
 
 @dataclass(frozen=True, slots=True)
 class Warmth:
-    """`answered`: by this very version, in the boot that `seen` names."""
+    """`answered`: by this very version, in the boot that `seen` names. Without a latency it was
+    not asked, since it was not ready.
+    """
 
     seen: Observation
     answered: bool
