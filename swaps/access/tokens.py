@@ -10,9 +10,8 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from swaps.access.roles import Actor, Role, role_of
@@ -65,7 +64,12 @@ def actor_for_token(
     if not plaintext.startswith(PREFIX) or len(plaintext) > LONGEST:
         return None
     # Looked up by digest: how long the index takes tells nothing about the token.
-    token = _valid_tokens().select_related("user").filter(digest=_digest(plaintext)).first()
+    token = (
+        ApiToken.objects.select_related("user")
+        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
+        .filter(user__is_active=True, digest=_digest(plaintext))
+        .first()
+    )
     if token is None:
         return None
     ApiToken.objects.filter(
@@ -81,20 +85,6 @@ def actor_for_token(
         token=token.prefix,
         token_id=token.pk,
         models=None if token.models is None else frozenset(token.models),
-    )
-
-
-def token_still_valid(token_id: int) -> bool:
-    """For what outlives the request that a token opened: a stream ends with its token."""
-    return _valid_tokens().filter(pk=token_id).exists()
-
-
-atoken_still_valid = sync_to_async(token_still_valid)
-
-
-def _valid_tokens() -> QuerySet[ApiToken]:
-    return ApiToken.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None, user__is_active=True
     )
 
 
