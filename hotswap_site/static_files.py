@@ -56,11 +56,12 @@ def _read(found: Any, request: HttpRequest) -> HttpResponse:
         response[name] = value
     if response.status_code == 200 and body:
         patch_vary_headers(response, ["Accept-Encoding"])
-        smaller = _compressed(body)
-        if "gzip" in request.headers.get("Accept-Encoding", "") and len(smaller) < len(body):
-            response.content = smaller
-            response["Content-Encoding"] = "gzip"
-            response["Content-Length"] = str(len(smaller))
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            smaller = _compressed(body)
+            if len(smaller) < len(body):
+                response.content = smaller
+                response["Content-Encoding"] = "gzip"
+                response["Content-Length"] = str(len(smaller))
     return response
 
 
