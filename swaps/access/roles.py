@@ -40,7 +40,7 @@ class Action(StrEnum):
     MANAGE_USERS = "manage-users"
 
 
-# The whole of who may do what. The README shows it; tests hold both, and every door, to it.
+# The whole of who may do what.
 LEAST_ROLE: Mapping[Action, Role] = {
     Action.VIEW: Role.VIEWER,
     Action.SWAP: Role.OPERATOR,
