@@ -14,8 +14,8 @@ from ninja import Header, Query, Router
 from swaps.api.answers import problems
 from swaps.api.bearer import actor_of, token_of
 from swaps.api.following import following
-from swaps.api.found import find_swap
 from swaps.api.looks import WaitingBearer, give_back_thread, look
+from swaps.engine.requests import find_swap
 
 router = Router(tags=["swaps"])
 
@@ -49,7 +49,7 @@ async def stream(
         ),
     ] = None,
 ) -> StreamingHttpResponse:
-    await look(find_swap, swap_id, actor_of(request))
+    await look(find_swap, swap_id, seen_by=actor_of(request))
     give_back_thread()
     place = last_event_id if last_event_id is not None else after
     messages = follow(swap_id, token_of(request), after=-1 if place is None else place)

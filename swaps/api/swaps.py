@@ -13,7 +13,6 @@ from pydantic import StringConstraints
 from swaps.access.roles import Action, Actor
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of, token_of
-from swaps.api.found import find_swap
 from swaps.api.looks import WaitingBearer, look
 from swaps.api.schemas import (
     CommandBody,
@@ -28,6 +27,7 @@ from swaps.api.stream import wait_for_end
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.commands import apply_command, request_swap
+from swaps.engine.requests import find_swap
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
 from swaps.readings.swaps import SwapReading, read_swap, read_swaps
@@ -97,11 +97,11 @@ async def show_swap(
     actor = actor_of(request)
 
     def read() -> SwapReading:
-        return read_swap(find_swap(swap_id, actor), scope=actor.models)
+        return read_swap(find_swap(swap_id, seen_by=actor), scope=actor.models)
 
     if not wait_seconds:
         return answer(await sync_to_async(read)())
-    await look(find_swap, swap_id, actor)
+    await look(find_swap, swap_id, seen_by=actor)
     if not await wait_for_end(swap_id, token_of(request), wait_seconds):
         raise AuthenticationError
     return answer(await look(read))
@@ -115,7 +115,7 @@ async def show_swap(
 )
 def list_events(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     # Bounded by nature: a swap has some dozens, and all of them make one story.
-    events = read_events(find_swap(swap_id, actor_of(request)))
+    events = read_events(find_swap(swap_id, seen_by=actor_of(request)))
     return answer({"items": [event.as_json() for event in events], "next": None})
 
 
@@ -178,7 +178,7 @@ def _carry_out(
 
 def _accepted(swap: SwapOperation, actor: Actor) -> HttpResponse:
     # Read again: what a command changed may be an expression that only the database knows.
-    swap = find_swap(swap.pk, actor)
+    swap = find_swap(swap.pk, seen_by=actor)
     return answer(
         read_swap(swap, scope=actor.models),
         status=202,

@@ -13,8 +13,8 @@ from swaps.domain.activity import active_versions
 from swaps.domain.commands import Command
 from swaps.domain.states import END_STATES
 from swaps.engine import commands, drainage
-from swaps.engine.errors import DrainTimeout, SwapNotFound
-from swaps.engine.requests import find_model
+from swaps.engine.errors import DrainTimeout
+from swaps.engine.requests import find_model, find_swap
 from swaps.models import Placement, Route, SwapOperation
 from swaps.models.swap_operations import undecided
 
@@ -47,10 +47,7 @@ class ModelHotSwapper:
     def get_swap_status(self, operation_id: uuid.UUID) -> SwapOperation:
         """The swap as it is now. Raises SwapNotFound."""
         self._actor.require(Action.VIEW)
-        swap = SwapOperation.objects.select_related("model").filter(pk=operation_id).first()
-        if swap is None or not self._actor.sees(swap.model.name):
-            raise SwapNotFound(f"no swap has the id {operation_id}")
-        return swap
+        return find_swap(operation_id, seen_by=self._actor)
 
     def wait_for_drainage(self, model_name: str, version: str, timeout: timedelta) -> None:
         """Return once every node has shown this version idle, twice, since this call.

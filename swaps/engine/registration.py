@@ -1,12 +1,8 @@
 """Registering hosts and models."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from psycopg.errors import ForeignKeyViolation
+from django.db import transaction
 
 from swaps.access.roles import Action, Actor
 from swaps.adapters.errors import AdapterError
@@ -18,6 +14,7 @@ from swaps.engine.hosts import adapter_of
 from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
 from swaps.engine.strategies import set_default_strategy
+from swaps.engine.validity import named_once, require_valid
 from swaps.models import ModelHost, Route, ServedModel
 
 
@@ -44,12 +41,12 @@ def register_host(
             control_token=control_token,
             max_concurrent_loads=max_concurrent_loads,
         )
-        _validate(host, "host", name)
+        require_valid(host, "host", name)
         try:
             adapter_of(host)
         except AdapterError as error:
             raise InvalidRequest("url", str(error)) from error
-        with _named_once("host", name), transaction.atomic():
+        with named_once("host", name), transaction.atomic():
             host.save(force_insert=True)
             record(
                 actor=actor,
@@ -80,8 +77,8 @@ def register_model(
             strategy = set_default_strategy(model, default_strategy)
         except StrategyInvalid as problem:
             raise InvalidRequest("default_strategy", str(problem)) from problem
-        _validate(model, "model", name)
-        with _named_once("model", name), transaction.atomic():
+        require_valid(model, "model", name)
+        with named_once("model", name), transaction.atomic():
             model.save(force_insert=True)
             Route.objects.create(model=model)
             record(
@@ -92,24 +89,3 @@ def register_model(
                 after={"default_strategy": strategy.name} | defaults,
             )
         return model
-
-
-def _validate(row: ModelHost | ServedModel, kind: str, name: str) -> None:
-    try:
-        row.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise InvalidRequest(field, f"{kind} {name}: {' '.join(messages)}") from error
-
-
-@contextmanager
-def _named_once(kind: str, name: str) -> Iterator[None]:
-    """Of two registrations at the same moment the database keeps one; the other is told."""
-    try:
-        yield
-    except IntegrityError as error:
-        if isinstance(error.__cause__, ForeignKeyViolation):
-            raise InvalidRequest(
-                "default_strategy", "that strategy was deleted meanwhile: choose another"
-            ) from error
-        raise InvalidRequest("name", f"{kind} {name} exists already") from error

@@ -1,5 +1,6 @@
 """Asking for a swap: its fields checked, its versions asked for, its inputs frozen."""
 
+import uuid
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from swaps.engine.errors import (
     ModelNotFound,
     QueueHeld,
     SwapInProgress,
+    SwapNotFound,
     VersionNotActive,
 )
 from swaps.engine.presence import Presence, require_version
@@ -102,6 +104,14 @@ def find_model(name: str, *, seen_by: Actor | None = None) -> ServedModel:
     if model is None or (seen_by is not None and not seen_by.sees(name)):
         raise ModelNotFound(f"no model {name!r} is registered")
     return model
+
+
+def find_swap(swap_id: uuid.UUID, *, seen_by: Actor) -> SwapOperation:
+    """With its model. Raises SwapNotFound, also for a swap that this actor's token does not see."""
+    swap = SwapOperation.objects.select_related("model").filter(pk=swap_id).first()
+    if swap is None or not seen_by.sees(swap.model.name):
+        raise SwapNotFound(f"no swap has the id {swap_id}")
+    return swap
 
 
 def check_fields(request: SwapRequest) -> Strategy | None:
@@ -236,7 +246,7 @@ def choose_hosts(
     return source, target
 
 
-def _default_policy(model: ServedModel, actor: Actor) -> str:
+def default_policy(model: ServedModel, actor: Actor) -> str:
     """A default is no way around a role: the swap of one who may not force waits instead."""
     default = DrainTimeoutPolicy(model.on_drain_timeout)
     if default is DrainTimeoutPolicy.FORCE and not actor.may(Action.FORCE_UNLOAD, model.name):
@@ -288,7 +298,7 @@ def _create(
                 ),
                 swap_timeout_seconds=timeout,
                 swap_deadline=Now() + timedelta(seconds=timeout) if timeout else None,
-                on_drain_timeout=request.on_drain_timeout or _default_policy(model, actor),
+                on_drain_timeout=request.on_drain_timeout or default_policy(model, actor),
                 keep_warm_seconds=or_default(request.keep_warm_seconds, model.keep_warm_seconds),
                 reason=request.reason,
                 requested_by=actor.name,

@@ -6,8 +6,7 @@ A name is resolved once, when a swap is made: the swap keeps the steps themselve
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
@@ -15,6 +14,7 @@ from swaps.domain.names import name_problem
 from swaps.domain.strategies import READY_MADE, Strategy, StrategyInvalid, parse_strategy
 from swaps.engine.errors import InUse, InvalidRequest, StrategyNotFound
 from swaps.engine.refusals import audited
+from swaps.engine.validity import named_once, require_valid
 from swaps.models import NamedStrategy, ServedModel
 
 
@@ -92,12 +92,9 @@ def create_strategy(
             name=name, steps=steps, sticky_header=sticky_header, description=description
         )
         _validate(named)
-        try:
-            with transaction.atomic():
-                named.save(force_insert=True)
-                _record(actor, named.name, after=_shown(named))
-        except IntegrityError as error:
-            raise InvalidRequest("name", f"strategy {name} exists already") from error
+        with named_once("strategy", name), transaction.atomic():
+            named.save(force_insert=True)
+            _record(actor, named.name, after=_shown(named))
         return named
 
 
@@ -151,11 +148,7 @@ def _validate(named: NamedStrategy) -> None:
         field = "sticky_header" if "stickyHeader" in str(problem) else "steps"
         raise InvalidRequest(field, f"strategy {named.name}: {problem}") from problem
     named.steps, named.sticky_header = strategy.as_json()["steps"], strategy.sticky_header
-    try:
-        named.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise InvalidRequest(field, f"strategy {named.name}: {' '.join(messages)}") from error
+    require_valid(named, "strategy", named.name)
 
 
 def _shown(named: NamedStrategy) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from swaps.engine.requests import (
     SwapRequest,
     check_fields,
     choose_hosts,
+    default_policy,
     find_model,
     require_turn,
 )
@@ -27,8 +28,6 @@ from swaps.models.served_models import DrainTimeoutPolicy
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.swap_parts import timings_of
 from swaps.readings.traffic import pinned_requests
-
-APPLY_TIMEOUT = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,9 @@ def plan_swap(request: SwapRequest, actor: Actor) -> SwapPlan:
     rows = read_fleet([model.pk])[model.pk]
     checks: list[Check] = []
     strategy = _strategy(model, request, checks)
-    _tried(checks, "", lambda: check_fields(replace(request, strategy=None)))
+    _tried(checks, lambda: check_fields(replace(request, strategy=None)))
     if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
-        _tried(checks, "", lambda: actor.require(Action.FORCE_UNLOAD, model.name))
+        _tried(checks, lambda: actor.require(Action.FORCE_UNLOAD, model.name))
     _check_turn(checks, model, request)
     hosts: list[OnHost] = []
     try:
@@ -133,20 +132,16 @@ def plan_swap(request: SwapRequest, actor: Actor) -> SwapPlan:
         lasts=lasts,
         longest=longest,
         drain_timeout=_seconds(request.drain_timeout_seconds, model.drain_timeout_seconds),
-        on_drain_timeout=request.on_drain_timeout or model.on_drain_timeout,
+        on_drain_timeout=request.on_drain_timeout or default_policy(model, actor),
         keep_warm=_seconds(request.keep_warm_seconds, model.keep_warm_seconds),
     )
 
 
-def _tried(checks: list[Check], good: str, guard: Callable[[], object]) -> bool:
+def _tried(checks: list[Check], guard: Callable[[], object]) -> None:
     try:
         guard()
     except (SwapRefused, NotAllowed) as refused:
         checks.append(Check(False, _sentence(refused)))
-        return False
-    if good:
-        checks.append(Check(True, good))
-    return True
 
 
 def _strategy(model: ServedModel, request: SwapRequest, checks: list[Check]) -> Strategy | None:
@@ -271,7 +266,7 @@ def _durations(
     longest = (
         _seconds(request.load_timeout_seconds, model.load_timeout_seconds)
         + holds
-        + moves * APPLY_TIMEOUT
+        + moves * timedelta(seconds=SwapOperation._meta.get_field("apply_timeout_seconds").default)
         + _seconds(request.drain_timeout_seconds, model.drain_timeout_seconds)
         + bake
     )
