@@ -15,6 +15,8 @@ export UV_NO_PROGRESS := 1
 
 ARGS ?=
 PYTEST := $(PY) -m pytest
+# Each test file stays in one worker: fixtures of a module start whole processes.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
         bench bench-websockets lint format lock browser clean
@@ -65,13 +67,15 @@ demo: setup ## Swap a real model under live traffic before your eyes (ARGS=--onc
 ## -- test --
 
 test: setup ## All tests: unit, integration, system, browser
-	@$(PYTEST) tests/unit tests/integration tests/system tests/browser $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/integration $(ARGS)
+	@# One after the other: each of these loads every core by itself.
+	@$(PYTEST) tests/system tests/browser $(ARGS)
 
 test-unit: setup ## Pure decisions, in seconds
 	@$(PYTEST) tests/unit $(ARGS)
 
 test-integration: setup ## Each part against the real thing beside it
-	@$(PYTEST) tests/integration $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/integration $(ARGS)
 
 test-system: setup ## All processes together, under traffic
 	@$(PYTEST) tests/system $(ARGS)

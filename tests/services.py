@@ -1,7 +1,7 @@
 """Real Postgres and Valkey for the tests, started before Django's settings are read.
 
 Loaded with `-p tests.services`. Only the controlling process starts them; xdist's workers
-inherit its environment. Whoever has servers of their own sets DATABASE_URL and VALKEY_URL.
+inherit where they are. Whoever has servers of their own sets DATABASE_URL and VALKEY_URL.
 """
 
 import os
@@ -40,6 +40,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def _start(services: ExitStack) -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        _stand_apart(worker, services)
+        return
     wanted = {"DATABASE_URL", "VALKEY_URL"} - os.environ.keys()
     if "HOTSWAP_HOME" not in os.environ or wanted:
         folder = services.enter_context(tempfile.TemporaryDirectory(prefix="hotswap-tests-"))
@@ -55,6 +59,16 @@ def _start(services: ExitStack) -> None:
     if "VALKEY_URL" in wanted:
         start_valkey(supervisor, home)
         os.environ["VALKEY_URL"] = default_valkey_url(home)
+
+
+def _stand_apart(worker: str, services: ExitStack) -> None:
+    """The servers are shared; what is kept in them, and in the home, is each worker's own.
+
+    Its database is pytest-django's doing.
+    """
+    folder = tempfile.TemporaryDirectory(prefix=f"hotswap-tests-{worker}-")
+    os.environ["HOTSWAP_HOME"] = services.enter_context(folder)
+    os.environ["HOTSWAP_VALKEY_PREFIX"] = f"hotswap-{worker}"
 
 
 def _let_tests_empty_the_tables(sender: AppConfig, using: str, **_: Any) -> None:
