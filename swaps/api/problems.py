@@ -30,6 +30,7 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "strategy-not-found": HTTPStatus.NOT_FOUND,
     "node-not-found": HTTPStatus.NOT_FOUND,
     "token-not-found": HTTPStatus.NOT_FOUND,
+    "user-not-found": HTTPStatus.NOT_FOUND,
     "version-not-found": HTTPStatus.UNPROCESSABLE_ENTITY,
     "version-not-active": HTTPStatus.CONFLICT,
     "already-active": HTTPStatus.CONFLICT,
@@ -37,6 +38,8 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "queue-held": HTTPStatus.CONFLICT,
     "not-possible-now": HTTPStatus.CONFLICT,
     "in-use": HTTPStatus.CONFLICT,
+    "last-administrator": HTTPStatus.CONFLICT,
+    "stale": HTTPStatus.PRECONDITION_FAILED,
     "host-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_SOON_SECONDS = 1

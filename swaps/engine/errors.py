@@ -43,6 +43,28 @@ class InUse(SwapRefused):
     code = "in-use"
 
 
+class Stale(SwapRefused):
+    """It was changed since whoever asks looked at it; `changed` names the fields, if known."""
+
+    code = "stale"
+
+    def __init__(self, message: str, changed: list[str]) -> None:
+        super().__init__(message)
+        self.changed = changed
+
+
+class UserNotFound(SwapRefused):
+    """Nobody has that user name."""
+
+    code = "user-not-found"
+
+
+class LastAdministrator(SwapRefused):
+    """Without this one nobody could administrate."""
+
+    code = "last-administrator"
+
+
 class SwapNotFound(SwapRefused):
     """No swap has that id."""
 

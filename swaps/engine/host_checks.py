@@ -2,7 +2,7 @@
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
-from swaps.engine.errors import HostNotFound
+from swaps.engine.host_edits import find_host
 from swaps.engine.reconcile import check_host
 from swaps.engine.refusals import audited
 from swaps.models import ModelHost
@@ -12,9 +12,7 @@ def check_again(*, actor: Actor, name: str) -> ModelHost:
     """The host's row, with what it just answered. Raises HostNotFound, NotAllowed."""
     with audited(actor, Action.MANAGE_HOSTS, "host", name):
         actor.require(Action.MANAGE_HOSTS)
-        host = ModelHost.objects.filter(name=name).first()
-        if host is None:
-            raise HostNotFound(f"no host {name!r} is registered")
+        host = find_host(name)
     check_host(host)
     host.refresh_from_db()
     record(

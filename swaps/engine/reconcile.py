@@ -3,6 +3,7 @@ unloaded, and what nobody asked for is left alone (it shows as drift).
 """
 
 import structlog
+from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -28,17 +29,21 @@ def reconcile() -> None:
 
 def check_host(host: ModelHost) -> bool:
     """Ask the host who it is; its health goes into its row. Returns whether it answered."""
+    # Its row may have got another address meanwhile, and the answer is not about that one.
+    asked = ModelHost.objects.filter(pk=host.pk, kind=host.kind, url=host.url)
     try:
         info = adapter_of(host).probe()
     except AdapterError as error:
-        ModelHost.objects.filter(pk=host.pk).update(
-            health=HostHealth.UNREACHABLE, health_reason=str(error)[:2000]
-        )
+        asked.update(health=HostHealth.UNREACHABLE, health_reason=str(error)[:2000])
         return False
-    ModelHost.objects.filter(pk=host.pk).update(
-        health=HostHealth.HEALTHY, health_reason="", boot_id=info.boot_id or "", last_seen_at=Now()
+    return bool(
+        asked.update(
+            health=HostHealth.HEALTHY,
+            health_reason="",
+            boot_id=info.boot_id or "",
+            last_seen_at=Now(),
+        )
     )
-    return True
 
 
 def learn_versions(host: ModelHost) -> None:
@@ -71,9 +76,15 @@ def learn_versions(host: ModelHost) -> None:
         (row.model_id, row.version): row
         for row in Placement.objects.filter(host=host).select_related("model")
     }
-    Placement.objects.bulk_create(
-        [row for row in rows if (row.model_id, row.version) not in known], ignore_conflicts=True
-    )
+    try:
+        Placement.objects.bulk_create(
+            [row for row in rows if (row.model_id, row.version) not in known],
+            ignore_conflicts=True,
+        )
+    except IntegrityError as error:
+        # The host, or one of the models, was deleted while the host was asked.
+        log.info("versions not learnt", host=host.name, reason=str(error).strip())
+        return
     there = {(row.model_id, row.version): row for row in rows}
     for key, row in known.items():
         if row.desired == Desired.ABSENT and not row.unload_owed:

@@ -5,16 +5,15 @@ from typing import Any
 from django.db import transaction
 
 from swaps.access.roles import Action, Actor
-from swaps.adapters.errors import AdapterError
-from swaps.adapters.registry import KINDS
 from swaps.audit.record import record
 from swaps.domain.strategies import StrategyInvalid
 from swaps.engine.errors import InvalidRequest
-from swaps.engine.hosts import adapter_of
+from swaps.engine.host_edits import require_valid_host
+from swaps.engine.model_edits import require_valid_model
 from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
 from swaps.engine.strategies import set_default_strategy
-from swaps.engine.validity import named_once, require_valid
+from swaps.engine.validity import named_once
 from swaps.models import ModelHost, Route, ServedModel
 
 
@@ -32,20 +31,14 @@ def register_host(
     """
     with audited(actor, Action.MANAGE_HOSTS, "host", name):
         actor.require(Action.MANAGE_HOSTS)
-        if kind not in KINDS:
-            raise InvalidRequest("kind", f"{kind!r} is none of {', '.join(KINDS)}")
         host = ModelHost(
             name=name,
             kind=kind,
-            url=url.rstrip("/"),
+            url=url,
             control_token=control_token,
             max_concurrent_loads=max_concurrent_loads,
         )
-        require_valid(host, "host", name)
-        try:
-            adapter_of(host)
-        except AdapterError as error:
-            raise InvalidRequest("url", str(error)) from error
+        require_valid_host(host)
         with named_once("host", name), transaction.atomic():
             host.save(force_insert=True)
             record(
@@ -77,7 +70,7 @@ def register_model(
             strategy = set_default_strategy(model, default_strategy)
         except StrategyInvalid as problem:
             raise InvalidRequest("default_strategy", str(problem)) from problem
-        require_valid(model, "model", name)
+        require_valid_model(model)
         with named_once("model", name), transaction.atomic():
             model.save(force_insert=True)
             Route.objects.create(model=model)

@@ -1,6 +1,7 @@
 """Asking for a swap: its fields checked, its versions asked for, its inputs frozen."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
@@ -246,6 +247,20 @@ def choose_hosts(
     return source, target
 
 
+def _hold(hosts: Iterable[ModelHost]) -> None:
+    """From here to the commit they stay as they were when they were asked for the version: who
+    deletes or re-addresses one looks for swaps that name it. Raises InvalidRequest.
+    """
+    asked = {host.pk: host for host in hosts}
+    rows = ModelHost.objects.select_for_update(no_key=True).filter(pk__in=asked).order_by("pk")
+    there = {row.pk: (row.kind, row.url) for row in rows}
+    for host in asked.values():
+        if there.get(host.pk) != (host.kind, host.url):
+            raise InvalidRequest(
+                "target_hosts", f"host {host.name} was just deleted or re-addressed: ask again"
+            )
+
+
 def default_policy(model: ServedModel, actor: Actor) -> str:
     """A default is no way around a role: the swap of one who may not force waits instead."""
     default = DrainTimeoutPolicy(model.on_drain_timeout)
@@ -271,7 +286,11 @@ def _create(
     try:
         with transaction.atomic():
             # One at a time a model: the turn is decided under its row's lock.
-            locked = ServedModel.objects.select_for_update(no_key=True).get(pk=model.pk)
+            rows = ServedModel.objects.select_for_update(no_key=True).filter(pk=model.pk)
+            locked = rows.first()
+            if locked is None:
+                raise ModelNotFound(f"model {model.name!r} was just deleted")
+            _hold([*source, *target])
             # The same request may have come twice at once; its twin is committed by now.
             earlier = _made_before(request, actor)
             if earlier is not None:

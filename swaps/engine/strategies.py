@@ -14,6 +14,7 @@ from swaps.domain.names import name_problem
 from swaps.domain.strategies import READY_MADE, Strategy, StrategyInvalid, parse_strategy
 from swaps.engine.errors import InUse, InvalidRequest, StrategyNotFound
 from swaps.engine.refusals import audited
+from swaps.engine.revisions import require_unchanged
 from swaps.engine.validity import named_once, require_valid
 from swaps.models import NamedStrategy, ServedModel
 
@@ -94,14 +95,17 @@ def create_strategy(
         _validate(named)
         with named_once("strategy", name), transaction.atomic():
             named.save(force_insert=True)
-            _record(actor, named.name, after=_shown(named))
+            _record(actor, named.name, after=contents_of(named))
         return named
 
 
-def update_strategy(*, actor: Actor, name: str, **changes: Any) -> NamedStrategy:
+def update_strategy(
+    *, actor: Actor, name: str, if_match: str | None = None, **changes: Any
+) -> NamedStrategy:
     """`changes`: steps, sticky_header, description. Swaps that were made keep what they have.
+    `if_match`: the revision (`revision_of(contents_of(named))`) that the change was decided upon.
 
-    Raises StrategyNotFound, InvalidRequest, NotAllowed.
+    Raises StrategyNotFound, Stale, InvalidRequest, NotAllowed.
     """
     with audited(actor, Action.MANAGE_STRATEGIES, "strategy", name):
         actor.require(Action.MANAGE_STRATEGIES)
@@ -109,22 +113,24 @@ def update_strategy(*, actor: Actor, name: str, **changes: Any) -> NamedStrategy
             raise InvalidRequest(field, f"strategy {name}: {field} cannot be changed")
         with transaction.atomic():
             named = find_strategy(name, lock=True)
-            before = _shown(named)
+            before = contents_of(named)
+            require_unchanged("strategy", name, before, if_match)
             for field, value in changes.items():
                 setattr(named, field, value)
             _validate(named)
-            if _shown(named) != before:
+            if contents_of(named) != before:
                 named.save()
-                _record(actor, name, before=before, after=_shown(named))
+                _record(actor, name, before=before, after=contents_of(named))
         return named
 
 
-def delete_strategy(*, actor: Actor, name: str) -> None:
-    """Raises StrategyNotFound, InUse while a model has it as its default, NotAllowed."""
+def delete_strategy(*, actor: Actor, name: str, if_match: str | None = None) -> None:
+    """Raises StrategyNotFound, Stale, InUse while a model has it as its default, NotAllowed."""
     with audited(actor, Action.MANAGE_STRATEGIES, "strategy", name):
         actor.require(Action.MANAGE_STRATEGIES)
         with transaction.atomic():
             named = find_strategy(name, lock=True)
+            require_unchanged("strategy", name, contents_of(named), if_match)
             users = list(named.default_of.values_list("name", flat=True)[:10])
             if users:
                 raise InUse(
@@ -132,7 +138,7 @@ def delete_strategy(*, actor: Actor, name: str) -> None:
                     "give them another one first"
                 )
             named.delete()
-            _record(actor, name, before=_shown(named))
+            _record(actor, name, before=contents_of(named))
 
 
 def _validate(named: NamedStrategy) -> None:
@@ -151,7 +157,8 @@ def _validate(named: NamedStrategy) -> None:
     require_valid(named, "strategy", named.name)
 
 
-def _shown(named: NamedStrategy) -> dict[str, Any]:
+def contents_of(named: NamedStrategy) -> dict[str, Any]:
+    """What people may change of it."""
     return {
         "steps": named.steps,
         "sticky_header": named.sticky_header,
