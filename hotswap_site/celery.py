@@ -28,6 +28,11 @@ app.conf.beat_schedule = {
         "schedule": settings.RECONCILE_SECONDS,
         "options": {"expires": 10},
     },
+    "forget-old-answers": {
+        "task": "swaps.forget_old_answers",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "seal-audit": {
         "task": "swaps.seal_audit",
         "schedule": settings.SEAL_SECONDS,

@@ -22,10 +22,13 @@ def answer(
     status: int = HTTPStatus.OK,
     location: str | None = None,
 ) -> HttpResponse:
+    """What may be edited has an `etag`, which is the header as well."""
     body = reading.as_json() if isinstance(reading, Reading) else reading
     headers = {"Cache-Control": "no-store"}
     if location is not None:
         headers["Location"] = location
+    if isinstance(etag := body.get("etag"), str):
+        headers["ETag"] = f'"{etag}"'
     return JsonResponse(body, status=status, headers=headers)
 
 

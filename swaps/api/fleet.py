@@ -9,6 +9,7 @@ from ninja import Router
 from swaps.access.roles import Action
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
+from swaps.api.repeatable import repeatable
 from swaps.api.schemas import CommandBody, Listing, PageQuery, Query
 from swaps.engine.nodes import retire_node
 from swaps.readings.audit import AuditReading, read_audit
@@ -48,8 +49,11 @@ def show_router(request: HttpRequest) -> HttpResponse:
     "/router/nodes/{nonce}/retire",
     auth=Bearer(Action.RETIRE_NODE),
     response={200: RouterReading, **problems(400, 404, 409, 422)},
-    summary="Vouch that a node which is away has ended, so that no drain waits for it",
+    summary="Vouch that a node has ended",
+    description="Of one that is away, so that no drain waits for it. `nonce` is that of its "
+    "incarnation, from `GET router`.",
 )
+@repeatable()
 def retire(request: HttpRequest, nonce: str, body: CommandBody | None = None) -> HttpResponse:
     reason = (body or CommandBody()).reason
     retire_node(actor=actor_of(request), nonce=nonce, reason=reason)

@@ -1,35 +1,90 @@
 """Model hosts."""
 
+from typing import Annotated, Literal
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Query, Router
+from ninja import Query as QueryOf
+from ninja import Router
+from pydantic import AfterValidator, Field, StringConstraints
 
 from swaps.access.roles import Action
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
-from swaps.api.schemas import Listing, NewHost, PageQuery
-from swaps.domain.names import name_problem
-from swaps.engine.errors import HostNotFound
+from swaps.api.edits import IfMatch, revision_in
+from swaps.api.repeatable import repeatable
+from swaps.api.schemas import Body, Listing, Name, NamedQuery, storable
 from swaps.engine.host_checks import check_again
+from swaps.engine.host_edits import MOST_LOADS_AT_ONCE, delete_host, find_host, update_host
 from swaps.engine.registration import register_host
-from swaps.models import ModelHost
 from swaps.readings.hosts import ModelHostReading, read_host, read_hosts
 
 router = Router(tags=["hosts"])
 
+Url = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(storable),
+    Field(description="base address", examples=["http://gpu-7.example.org:8001"]),
+]
+ControlToken = Annotated[
+    str,
+    StringConstraints(max_length=1000),
+    AfterValidator(storable),
+    Field(description="sent to the host with load and unload; never shown again"),
+]
+Kind = Annotated[Name, Field(description="which protocol it speaks", examples=["bundled"])]
+LoadsAtOnce = Annotated[
+    int, Field(ge=1, le=MOST_LOADS_AT_ONCE, description="so many loads may run there at once")
+]
 
-@router.get("/hosts", auth=Bearer(), response={200: Listing[ModelHostReading], **problems(422)})
-def list_hosts(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
-    page = read_hosts(scope=actor_of(request).models, cursor=query.cursor, limit=query.limit)
-    return answer_page(request, page)
+
+class NewHost(Body):
+    name: Annotated[Name, Field(examples=["gpu-7"])]
+    kind: Kind
+    url: Url
+    control_token: ControlToken = ""
+    max_concurrent_loads: LoadsAtOnce = 1
+
+
+class HostEdit(Body):
+    """What is left out stays as it is."""
+
+    kind: Kind | None = None
+    url: Url | None = None
+    control_token: ControlToken | None = None
+    max_concurrent_loads: LoadsAtOnce | None = None
+
+
+class HostQuery(NamedQuery):
+    kind: Name | None = None
+    health: Literal["unknown", "healthy", "unreachable"] | None = None
+    model: Annotated[
+        Name | None, Field(description="only hosts that have a version of it, loaded or not")
+    ] = None
+
+
+@router.get(
+    "/hosts",
+    auth=Bearer(),
+    response={200: Listing[ModelHostReading], **problems(422)},
+    summary="Hosts, by name",
+    description="Each with its health, what it can do, and the versions seen on it.",
+)
+def list_hosts(request: HttpRequest, query: QueryOf[HostQuery]) -> HttpResponse:
+    wanted = query.dict(include={"kind", "health", "model"})
+    return answer_page(request, read_hosts(**wanted, **query.page, scope=actor_of(request).models))
 
 
 @router.post(
     "/hosts",
     auth=Bearer(Action.MANAGE_HOSTS),
-    response={201: ModelHostReading, **problems(400, 422)},
-    summary="Register a host; it is asked once who it is",
+    response={201: ModelHostReading, **problems(400, 409, 422)},
+    summary="Register a host",
+    description="It is asked once who it is. One that is away is registered all the same, as "
+    "unreachable.",
 )
+@repeatable()
 def add_host(request: HttpRequest, body: NewHost) -> HttpResponse:
     host = register_host(actor=actor_of(request), **body.dict())
     return answer(
@@ -41,27 +96,54 @@ def add_host(request: HttpRequest, body: NewHost) -> HttpResponse:
     "/hosts/{name}",
     auth=Bearer(),
     response={200: ModelHostReading, **problems(404)},
+    summary="One host",
+    description="Its `ETag` is of what can be edited, not of what is observed.",
     url_name="host",
 )
 def show_host(request: HttpRequest, name: str) -> HttpResponse:
-    return answer(_find(request, name))
+    return answer(_read(request, name))
+
+
+@router.patch(
+    "/hosts/{name}",
+    auth=Bearer(Action.MANAGE_HOSTS),
+    response={200: ModelHostReading, **problems(400, 404, 409, 412, 422)},
+    summary="Change a host",
+    description="What is in use keeps its kind and address. A host that gets another address or "
+    "credential is asked at once who it is.",
+)
+def edit_host(
+    request: HttpRequest, name: str, body: HostEdit, if_match: IfMatch = None
+) -> HttpResponse:
+    given = {field: value for field, value in body.dict().items() if value is not None}
+    update_host(actor=actor_of(request), name=name, if_match=revision_in(if_match), **given)
+    return answer(_read(request, name))
+
+
+@router.delete(
+    "/hosts/{name}",
+    auth=Bearer(Action.MANAGE_HOSTS),
+    response={204: None, **problems(404, 409, 412, 422)},
+    summary="Delete a host",
+    description="Only one that nothing uses. What is on that machine stays there.",
+)
+def remove_host(request: HttpRequest, name: str, if_match: IfMatch = None) -> HttpResponse:
+    delete_host(actor=actor_of(request), name=name, if_match=revision_in(if_match))
+    return HttpResponse(status=204)
 
 
 @router.post(
     "/hosts/{name}/check",
     auth=Bearer(Action.MANAGE_HOSTS),
-    response={200: ModelHostReading, **problems(404)},
-    summary="Ask a host who it is, now; its health says what it answered",
+    response={200: ModelHostReading, **problems(404, 409, 422)},
+    summary="Ask a host who it is, now",
+    description="Its `health` says what it answered.",
 )
+@repeatable()
 def check_host(request: HttpRequest, name: str) -> HttpResponse:
-    check_again(actor=actor_of(request), name=_find(request, name).name)
-    return answer(_find(request, name))
+    check_again(actor=actor_of(request), name=name)
+    return answer(_read(request, name))
 
 
-def _find(request: HttpRequest, name: str) -> ModelHostReading:
-    if name_problem(name, of="host") is None:
-        try:
-            return read_host(name, scope=actor_of(request).models)
-        except ModelHost.DoesNotExist:
-            pass
-    raise HostNotFound(f"no host {name!r} is registered")
+def _read(request: HttpRequest, name: str) -> ModelHostReading:
+    return read_host(find_host(name).name, scope=actor_of(request).models)

@@ -1,17 +1,36 @@
-"""Models and their versions."""
+"""Models, their versions, their line of swaps."""
+
+from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Query, Router
+from ninja import Query as QueryOf
+from ninja import Router
+from pydantic import Field
 
 from swaps.access.roles import Action
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
+from swaps.api.edits import IfMatch, revision_in
 from swaps.api.problems import NotFound
-from swaps.api.schemas import Activation, CommandBody, Listing, NewModel, PageQuery
+from swaps.api.repeatable import repeatable
+from swaps.api.schemas import (
+    Body,
+    CommandBody,
+    Duration,
+    Listing,
+    Name,
+    NamedQuery,
+    Policy,
+    Reason,
+    SampleRequest,
+    Strategy,
+    Timeout,
+)
 from swaps.domain.names import name_problem
 from swaps.engine.commands import release_queue, request_activation
 from swaps.engine.errors import ModelNotFound, VersionNotFound
+from swaps.engine.model_edits import delete_model, update_model
 from swaps.engine.presence import hosts_with
 from swaps.engine.registration import register_model
 from swaps.models import ModelHost, ServedModel
@@ -27,18 +46,66 @@ from swaps.readings.swaps import SwapReading, read_swap
 router = Router(tags=["models"])
 
 
-@router.get("/models", auth=Bearer(), response={200: Listing[ModelReading], **problems(422)})
-def list_models(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
-    page = read_models(scope=actor_of(request).models, cursor=query.cursor, limit=query.limit)
-    return answer_page(request, page)
+class ModelEdit(Body):
+    """What is left out stays as it is; a `sample_request` of null is made from the host's
+    metadata, a `default_strategy` of null is all at once.
+    """
+
+    sample_request: SampleRequest | None = None
+    default_strategy: Strategy | None = None
+    drain_timeout_seconds: Duration | None = None
+    load_timeout_seconds: Timeout | None = None
+    on_drain_timeout: Policy | None = None
+    keep_warm_seconds: Duration | None = None
+
+
+class NewModel(ModelEdit):
+    """What is left out stands at its default."""
+
+    name: Annotated[Name, Field(description="what clients call", examples=["iris"])]
+
+
+class Activation(Body):
+    target_hosts: Annotated[
+        list[Name] | None,
+        Field(min_length=1, max_length=1000, description="where to load it; by default everywhere"),
+    ] = None
+    reason: Reason = ""
+
+
+class ModelQuery(NamedQuery):
+    name_contains: Name | None = None
+    host: Annotated[
+        Name | None, Field(description="only models of which a version is to be loaded there")
+    ] = None
+    swapping: Annotated[
+        bool | None, Field(description="only those with an open swap, or without one")
+    ] = None
+
+
+NULLABLE = {"sample_request", "default_strategy"}
+
+
+@router.get(
+    "/models",
+    auth=Bearer(),
+    response={200: Listing[ModelReading], **problems(422)},
+    summary="Models, by name",
+    description="Each with its versions, its route, its open swap and its line.",
+)
+def list_models(request: HttpRequest, query: QueryOf[ModelQuery]) -> HttpResponse:
+    wanted = query.dict(include={"name_contains", "host", "swapping"})
+    return answer_page(request, read_models(**wanted, **query.page, scope=actor_of(request).models))
 
 
 @router.post(
     "/models",
     auth=Bearer(Action.MANAGE_MODELS),
-    response={201: ModelReading, **problems(400, 422)},
+    response={201: ModelReading, **problems(400, 409, 422)},
     summary="Register a model",
+    description="Nothing is loaded: activate a version next.",
 )
+@repeatable()
 def add_model(request: HttpRequest, body: NewModel) -> HttpResponse:
     given = {field: value for field, value in body.dict().items() if value is not None}
     model = register_model(actor=actor_of(request), **given)
@@ -53,16 +120,52 @@ def add_model(request: HttpRequest, body: NewModel) -> HttpResponse:
     "/models/{model}",
     auth=Bearer(),
     response={200: ModelReading, **problems(404)},
+    summary="One model",
+    description="Its `ETag` is of what can be edited, not of what serves.",
     url_name="model",
 )
 def show_model(request: HttpRequest, model: str) -> HttpResponse:
     return answer(_find(request, model))
 
 
+@router.patch(
+    "/models/{model}",
+    auth=Bearer(Action.MANAGE_MODELS),
+    response={200: ModelReading, **problems(400, 404, 409, 412, 422)},
+    summary="Change a model",
+    description="For swaps to come: those that were made keep what they have.",
+)
+def edit_model(
+    request: HttpRequest, model: str, body: ModelEdit, if_match: IfMatch = None
+) -> HttpResponse:
+    given = {
+        field: value
+        for field, value in body.dict(exclude_unset=True).items()
+        if value is not None or field in NULLABLE
+    }
+    update_model(actor=actor_of(request), name=model, if_match=revision_in(if_match), **given)
+    return answer(_find(request, model))
+
+
+@router.delete(
+    "/models/{model}",
+    auth=Bearer(Action.MANAGE_MODELS),
+    response={204: None, **problems(404, 409, 412, 422)},
+    summary="Delete a model",
+    description="Only one that serves nobody and has no open swap. The history of its swaps goes "
+    "with it; the audit log stays.",
+)
+def remove_model(request: HttpRequest, model: str, if_match: IfMatch = None) -> HttpResponse:
+    delete_model(actor=actor_of(request), name=model, if_match=revision_in(if_match))
+    return HttpResponse(status=204)
+
+
 @router.get(
     "/models/{model}/versions/{version}",
     auth=Bearer(),
     response={200: VersionReading, **problems(404, 503)},
+    summary="One version of a model",
+    description="One that no row knows of is asked of the hosts, 2 s at most.",
 )
 def show_version(request: HttpRequest, model: str, version: str) -> HttpResponse:
     return answer(_find_version(_find(request, model), version))
@@ -73,7 +176,10 @@ def show_version(request: HttpRequest, model: str, version: str) -> HttpResponse
     auth=Bearer(Action.ACTIVATE),
     response={202: SwapReading, 200: VersionReading, **problems(400, 404, 409, 422, 503)},
     summary="Put a model's first version in place",
+    description="A swap from nothing, without a load where it is loaded already. 200 when it "
+    "serves all traffic already.",
 )
+@repeatable()
 def activate(
     request: HttpRequest, model: str, version: str, body: Activation | None = None
 ) -> HttpResponse:
@@ -125,8 +231,10 @@ def _find_version(model: ModelReading, version: str) -> VersionReading:
     "/models/{model}/queue/release",
     auth=Bearer(Action.RELEASE_QUEUE),
     response={200: ModelReading, **problems(400, 404, 409, 422)},
-    summary="Let a line go on that was held after a swap which did not complete",
+    summary="Let a held line go on",
+    description="After a swap that did not complete, what waits behind it is held.",
 )
+@repeatable()
 def release(request: HttpRequest, model: str, body: CommandBody | None = None) -> HttpResponse:
     reason = (body or CommandBody()).reason
     release_queue(actor=actor_of(request), model_name=model, reason=reason)

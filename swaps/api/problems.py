@@ -14,7 +14,14 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from swaps.access.roles import NotAllowed
 from swaps.access.throttles import TooOften
-from swaps.engine.errors import InvalidRequest, NotPossibleNow, SwapInProgress, SwapRefused
+from swaps.engine.errors import (
+    InvalidRequest,
+    NotPossibleNow,
+    Stale,
+    StillRunning,
+    SwapInProgress,
+    SwapRefused,
+)
 from swaps.readings.pages import CursorInvalid
 
 log = logging.getLogger(__name__)
@@ -39,6 +46,7 @@ STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
     "not-possible-now": HTTPStatus.CONFLICT,
     "in-use": HTTPStatus.CONFLICT,
     "last-administrator": HTTPStatus.CONFLICT,
+    "still-running": HTTPStatus.CONFLICT,
     "stale": HTTPStatus.PRECONDITION_FAILED,
     "host-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -61,6 +69,8 @@ class Problem(Schema):
     detail: str
     swap_id: uuid.UUID | None = None
     errors: list[FieldProblem] | None = None
+    changed: list[str] | None = None
+    unanswered: list[str] | None = None
 
 
 class NotFound(Exception):
@@ -182,7 +192,11 @@ def _refused(request: HttpRequest, error: SwapRefused) -> HttpResponse:
     status = STATUS_OF_REFUSAL[error.code]
     more: dict[str, Any] = {}
     headers: dict[str, str] = {}
-    if isinstance(error, SwapInProgress):
+    if isinstance(error, Stale):
+        more["changed"] = error.changed
+    elif isinstance(error, StillRunning):
+        headers["Retry-After"] = str(RETRY_SOON_SECONDS)
+    elif isinstance(error, SwapInProgress):
         more["swap_id"] = str(error.swap_id)
         headers["Retry-After"] = str(RETRY_LATER_SECONDS)
     elif isinstance(error, NotPossibleNow) and error.retry:

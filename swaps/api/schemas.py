@@ -1,11 +1,20 @@
-"""What bodies and queries may hold. A field that nobody knows is refused: a misspelt limit
-that is silently ignored would be found out in an outage.
+"""What bodies and queries have in common. Those of one call stand beside it.
+
+A field or parameter that nobody knows is refused: a misspelt limit that is silently ignored
+would be found out in an outage.
 """
 
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
 
 from swaps.domain.names import MAX_NAME_LENGTH
 from swaps.engine.requests import LONGEST_SECONDS
@@ -21,17 +30,37 @@ def storable(text: str) -> str:
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(storable)
 ]
-Reason = Annotated[str, StringConstraints(max_length=2000), AfterValidator(storable)]
+Reason = Annotated[
+    str,
+    StringConstraints(max_length=2000),
+    AfterValidator(storable),
+    Field(description="for whoever reads the timeline and the audit log", examples=["ticket 481"]),
+]
 Query = Annotated[str, StringConstraints(max_length=500), AfterValidator(storable)]
 Timeout = Annotated[int, Field(ge=1, le=LONGEST_SECONDS)]
 Duration = Annotated[int, Field(ge=0, le=LONGEST_SECONDS)]
-Policy = Literal["wait", "rollback", "force"]
+Policy = Annotated[
+    Literal["wait", "rollback", "force"],
+    Field(
+        description="when the old version is not idle by the drain deadline: ask the operator, go "
+        "back, or unload it anyway (administrators only)"
+    ),
+]
+Role = Literal["viewer", "operator", "administrator"]
 Strategy = Annotated[
     str | dict[str, Any],
     Field(
-        description="a ready-made name (all-at-once, canary, linear), or "
+        description="a name (all-at-once, canary, linear, or one that an administrator gave), or "
         '{"name", "steps": [{"setWeight": 5}, {"pause": {"duration": 60}}, {"pause": {}}], '
-        '"stickyHeader"}'
+        '"stickyHeader"}',
+        examples=["canary", {"steps": [{"setWeight": 10}, {"pause": {}}]}],
+    ),
+]
+SampleRequest = Annotated[
+    dict[str, Any],
+    Field(
+        description="an infer body that the model answers: warm-up sends it",
+        examples=[{"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.0]}]}],
     ),
 ]
 
@@ -40,55 +69,8 @@ class Body(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class NewSwap(Body):
-    model_name: Name
-    from_version: Name
-    to_version: Name
-    strategy: Strategy | None = None
-    target_hosts: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
-    drain_timeout_seconds: Duration | None = None
-    load_timeout_seconds: Timeout | None = None
-    swap_timeout_seconds: Timeout | None = None
-    on_drain_timeout: Policy | None = None
-    keep_warm_seconds: Duration | None = None
-    min_ready_hosts: Annotated[int, Field(ge=1, le=1000)] | None = None
-    when_busy: Literal["reject", "queue"] = "reject"
-    reason: Reason = ""
-
-
-class Activation(Body):
-    target_hosts: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
-    reason: Reason = ""
-
-
 class CommandBody(Body):
     reason: Reason = ""
-
-
-class PromoteBody(CommandBody):
-    full: bool = False
-
-
-class ExtendDrainBody(CommandBody):
-    seconds: Timeout | None = None
-
-
-class NewHost(Body):
-    name: Name
-    kind: Name
-    url: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
-    control_token: Annotated[str, StringConstraints(max_length=1000), AfterValidator(storable)] = ""
-    max_concurrent_loads: Annotated[int, Field(ge=1, le=100)] = 1
-
-
-class NewModel(Body):
-    name: Name
-    sample_request: dict[str, Any] | None = None
-    default_strategy: Strategy | None = None
-    drain_timeout_seconds: Duration | None = None
-    load_timeout_seconds: Timeout | None = None
-    on_drain_timeout: Policy | None = None
-    keep_warm_seconds: Duration | None = None
 
 
 class Listing[T](Schema):
@@ -99,5 +81,30 @@ class Listing[T](Schema):
 
 
 class PageQuery(Schema):
-    cursor: Query | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    cursor: Annotated[
+        Query | None, Field(description="where the page begins: `next` of the page before has it")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="items on a page")] = DEFAULT_LIMIT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_else(cls, data: Any, info: ValidationInfo) -> Any:
+        """A filter that is misspelt must not give everything."""
+        asked = info.context["request"].GET if info.context else {}
+        for name in sorted(set(asked) - set(cls.model_fields)):
+            raise ValueError(
+                f"no parameter {name[:100]!r}; there are {', '.join(cls.model_fields)}"
+            )
+        return data
+
+
+class NamedQuery(PageQuery):
+    sort: Annotated[Literal["name", "-name"], Field(description="- is descending")] = "name"
+
+    @property
+    def page(self) -> dict[str, Any]:
+        return {
+            "descending": self.sort.startswith("-"),
+            "cursor": self.cursor,
+            "limit": self.limit,
+        }

@@ -1,31 +1,36 @@
 """Swaps: begin one, follow it, command it."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Header, Query, Router
+from ninja import Query, Router
 from ninja.errors import AuthenticationError
-from pydantic import StringConstraints
+from pydantic import AwareDatetime, Field
 
 from swaps.access.roles import Action, Actor
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of, token_of
 from swaps.api.looks import WaitingBearer, look
+from swaps.api.repeatable import repeatable
 from swaps.api.schemas import (
+    Body,
     CommandBody,
-    ExtendDrainBody,
+    Duration,
     Listing,
     Name,
-    NewSwap,
     PageQuery,
-    PromoteBody,
+    Policy,
+    Reason,
+    Strategy,
+    Timeout,
 )
+from swaps.api.schemas import Query as Text
 from swaps.api.stream import wait_for_end
 from swaps.domain.commands import Command
-from swaps.domain.states import SwapState
+from swaps.domain.states import Phase, SwapState
 from swaps.engine.commands import apply_command, request_swap
 from swaps.engine.requests import find_swap
 from swaps.models import SwapOperation
@@ -36,14 +41,55 @@ router = Router(tags=["swaps"])
 
 LONGEST_WAIT_SECONDS = 600
 
-IdempotencyKey = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
-]
+
+class NewSwap(Body):
+    """What is left out stands at the model's default."""
+
+    model_name: Annotated[Name, Field(examples=["iris"])]
+    from_version: Annotated[
+        Name, Field(description="the version that holds all traffic", examples=["1.0"])
+    ]
+    to_version: Annotated[Name, Field(description="the version to put in place", examples=["1.1"])]
+    strategy: Strategy | None = None
+    target_hosts: Annotated[
+        list[Name] | None,
+        Field(min_length=1, max_length=1000, description="by default those of the old version"),
+    ] = None
+    drain_timeout_seconds: Duration | None = None
+    load_timeout_seconds: Timeout | None = None
+    swap_timeout_seconds: Timeout | None = None
+    on_drain_timeout: Policy | None = None
+    keep_warm_seconds: Annotated[
+        Duration | None, Field(description="the old version stays loaded for so long")
+    ] = None
+    min_ready_hosts: Annotated[
+        int | None,
+        Field(ge=1, le=1000, description="go on when so many are ready; by default all must be"),
+    ] = None
+    when_busy: Annotated[
+        Literal["reject", "queue"], Field(description="when the model has an open swap")
+    ] = "reject"
+    reason: Reason = ""
+
+
+class PromoteBody(CommandBody):
+    full: Annotated[bool, Field(description="pass all steps, not this one alone")] = False
+
+
+class ExtendDrainBody(CommandBody):
+    seconds: Annotated[Timeout | None, Field(description="30 when left out")] = None
 
 
 class SwapQuery(PageQuery):
     model: Name | None = None
     state: SwapState | None = None
+    phase: Phase | None = None
+    requested_by: Annotated[Text | None, Field(description="a user's name")] = None
+    since: Annotated[AwareDatetime | None, Field(description="asked for then or later")] = None
+    until: Annotated[AwareDatetime | None, Field(description="asked for before then")] = None
+    sort: Annotated[Literal["-start_time", "start_time"], Field(description="- is descending")] = (
+        "-start_time"
+    )
 
 
 @router.post(
@@ -51,15 +97,13 @@ class SwapQuery(PageQuery):
     auth=Bearer(Action.SWAP),
     response={202: SwapReading, **problems(400, 404, 409, 422, 503)},
     summary="Begin a swap",
+    description="Answers once it is committed; follow it by `GET swaps/{swap_id}` or its stream. "
+    'One open swap a model: another is 409, or waits in line with `when_busy` "queue".',
 )
-def begin_swap(
-    request: HttpRequest,
-    body: NewSwap,
-    idempotency_key: Annotated[IdempotencyKey | None, Header(alias="Idempotency-Key")] = None,
-) -> HttpResponse:
+@repeatable()
+def begin_swap(request: HttpRequest, body: NewSwap) -> HttpResponse:
     actor = actor_of(request)
-    swap = request_swap(actor=actor, idempotency_key=idempotency_key or "", **body.dict())
-    return _accepted(swap, actor)
+    return _accepted(request_swap(actor=actor, **body.dict()), actor)
 
 
 @router.get(
@@ -67,15 +111,12 @@ def begin_swap(
     auth=Bearer(),
     response={200: Listing[SwapReading], **problems(422)},
     summary="Swaps, the newest first",
+    description="Open ones, those in line and those that are over.",
 )
 def list_swaps(request: HttpRequest, query: Query[SwapQuery]) -> HttpResponse:
-    page = read_swaps(
-        query.model,
-        query.state,
-        scope=actor_of(request).models,
-        cursor=query.cursor,
-        limit=query.limit,
-    )
+    wanted = query.dict(exclude={"sort"})
+    descending = query.sort.startswith("-")
+    page = read_swaps(**wanted, descending=descending, scope=actor_of(request).models)
     return answer_page(request, page)
 
 
@@ -84,6 +125,7 @@ def list_swaps(request: HttpRequest, query: Query[SwapQuery]) -> HttpResponse:
     auth=WaitingBearer(waits_by="wait_seconds"),
     response={200: SwapReading, **problems(404, 422)},
     summary="A swap as it is now, or once it is over",
+    description="With `wait_seconds` the answer comes when the swap is over, or after that time.",
     url_name="swap",
 )
 async def show_swap(
@@ -112,6 +154,7 @@ async def show_swap(
     auth=Bearer(),
     response={200: Listing[EventReading], **problems(404)},
     summary="A swap's timeline, the oldest first",
+    description="All of it: `next` is always null.",
 )
 def list_events(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     # Bounded by nature: a swap has some dozens, and all of them make one story.
@@ -120,6 +163,15 @@ def list_events(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
 
 
 COMMAND_ANSWERS: dict[int, Any] = {202: SwapReading, **problems(400, 404, 409, 422)}
+COMMAND_WORDS = {
+    Command.CANCEL: "Before traffic moved: what was loaded is unloaded.",
+    Command.ROLLBACK: "Back to the old version. Of a completed swap it is a new swap, reversed.",
+    Command.PAUSE: "Keep the weights as they are, until it is resumed or promoted.",
+    Command.RESUME: "Go on with the steps.",
+    Command.FORCE_UNLOAD: "Unload the old version though requests run on it: they fail. It never "
+    "covers a node that is away. Administrators only.",
+    Command.ROLL_FORWARD: "Of a swap that rolls back: the new version stays after all.",
+}
 _WITH_FIELDS = {Command.PROMOTE, Command.EXTEND_DRAIN}
 
 
@@ -130,7 +182,9 @@ def _add_command(command: Command) -> None:
         response=COMMAND_ANSWERS,
         operation_id=f"swap_{command.replace('-', '_')}",
         summary=f"{command.replace('-', ' ').capitalize()} a swap",
+        description=COMMAND_WORDS[command],
     )
+    @repeatable()
     def run(
         request: HttpRequest, swap_id: uuid.UUID, body: CommandBody | None = None
     ) -> HttpResponse:
@@ -146,8 +200,10 @@ for _command in Command:
     "/swaps/{uuid:swap_id}/promote",
     auth=Bearer(Action.PROMOTE),
     response=COMMAND_ANSWERS,
-    summary="Pass this step, or with `full` all of them",
+    summary="Promote a swap",
+    description="Pass this step, or with `full` all of them; end the bake time while it drains.",
 )
+@repeatable()
 def promote(
     request: HttpRequest, swap_id: uuid.UUID, body: PromoteBody | None = None
 ) -> HttpResponse:
@@ -159,8 +215,10 @@ def promote(
     "/swaps/{uuid:swap_id}/extend-drain",
     auth=Bearer(Action.EXTEND_DRAIN),
     response=COMMAND_ANSWERS,
-    summary="Give the old version longer to finish",
+    summary="Extend the drain of a swap",
+    description="Give the old version longer to finish what it has.",
 )
+@repeatable()
 def extend_drain(
     request: HttpRequest, swap_id: uuid.UUID, body: ExtendDrainBody | None = None
 ) -> HttpResponse:

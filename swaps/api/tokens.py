@@ -12,7 +12,9 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from swaps.access.roles import Action, Role
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
+from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, PageQuery, Query, storable
+from swaps.api.schemas import Role as RoleName
 from swaps.engine.errors import TokenNotFound
 from swaps.engine.tokens import issue_token, revoke_token
 from swaps.models import ApiToken
@@ -26,8 +28,8 @@ LARGEST_ID = 2**63 - 1
 
 
 class NewToken(Body):
-    name: Label
-    role: Literal["viewer", "operator", "administrator"]
+    name: Annotated[Label, Field(description="what it is for", examples=["deploy pipeline"])]
+    role: RoleName
     user: Annotated[
         Username | None, Field(description="whom it speaks for; by default whoever asks")
     ] = None
@@ -40,7 +42,12 @@ class NewToken(Body):
 
 
 class TokenQuery(PageQuery):
-    user: Query | None = None
+    user: Annotated[Query | None, Field(description="whom it speaks for")] = None
+    role: RoleName | None = None
+    live: Annotated[bool | None, Field(description="neither revoked nor over, or either")] = None
+    sort: Annotated[Literal["-created_at", "created_at"], Field(description="- is descending")] = (
+        "-created_at"
+    )
 
 
 class Me(Schema):
@@ -53,7 +60,13 @@ class Me(Schema):
     models: list[str] | None
 
 
-@router.get("/me", auth=Bearer(), response={200: Me, **problems()}, summary="Who this token is")
+@router.get(
+    "/me",
+    auth=Bearer(),
+    response={200: Me, **problems()},
+    summary="Who this token is",
+    description="The role is the lower of the token's and its user's.",
+)
 def show_me(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     return answer(
@@ -72,18 +85,22 @@ def show_me(request: HttpRequest) -> HttpResponse:
     auth=Bearer(Action.MANAGE_TOKENS),
     response={200: Listing[TokenReading], **problems(422)},
     summary="Tokens, the newest first",
+    description="Without what would let anybody in.",
 )
 def list_tokens(request: HttpRequest, query: QueryOf[TokenQuery]) -> HttpResponse:
-    page = read_tokens(user=query.user, cursor=query.cursor, limit=query.limit)
-    return answer_page(request, page)
+    descending = query.sort.startswith("-")
+    return answer_page(request, read_tokens(**query.dict(exclude={"sort"}), descending=descending))
 
 
 @router.post(
     "/tokens",
     auth=Bearer(Action.MANAGE_TOKENS),
-    response={201: IssuedToken, **problems(400, 422)},
-    summary="Make a token; its plain text is in this answer and nowhere else",
+    response={201: IssuedToken, **problems(400, 409, 422)},
+    summary="Make a token",
+    description="Its plain text is in this answer and nowhere else. It is never stronger than its "
+    "user.",
 )
+@repeatable(hiding="token")
 def add_token(request: HttpRequest, body: NewToken) -> HttpResponse:
     row, plaintext = issue_token(
         actor=actor_of(request),
@@ -104,6 +121,8 @@ def add_token(request: HttpRequest, body: NewToken) -> HttpResponse:
     "/tokens/{int:token_id}",
     auth=Bearer(Action.MANAGE_TOKENS),
     response={200: TokenReading, **problems(404)},
+    summary="One token",
+    description="Revoked ones, too.",
     url_name="token",
 )
 def show_token(request: HttpRequest, token_id: int) -> HttpResponse:
@@ -114,7 +133,8 @@ def show_token(request: HttpRequest, token_id: int) -> HttpResponse:
     "/tokens/{int:token_id}",
     auth=Bearer(Action.MANAGE_TOKENS),
     response={200: TokenReading, **problems(404)},
-    summary="Revoke a token: it is nobody from now on, and the streams it opened end",
+    summary="Revoke a token",
+    description="It is nobody from now on, and the streams it opened end.",
 )
 def remove_token(request: HttpRequest, token_id: int) -> HttpResponse:
     revoke_token(actor=actor_of(request), token_id=_find(token_id).id)

@@ -53,6 +53,12 @@ class Stale(SwapRefused):
         self.changed = changed
 
 
+class StillRunning(SwapRefused):
+    """The request that is repeated has no answer yet."""
+
+    code = "still-running"
+
+
 class UserNotFound(SwapRefused):
     """Nobody has that user name."""
 

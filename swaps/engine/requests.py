@@ -101,7 +101,9 @@ def _made_before(request: SwapRequest, actor: Actor) -> SwapOperation | None:
 
 def find_model(name: str, *, seen_by: Actor | None = None) -> ServedModel:
     """Raises ModelNotFound, also for a model that this actor's token does not see."""
-    model = ServedModel.objects.filter(name=name).first()
+    # What cannot be a name may be nothing that the database could look for.
+    known = name_problem(name, of="model") is None
+    model = ServedModel.objects.filter(name=name).first() if known else None
     if model is None or (seen_by is not None and not seen_by.sees(name)):
         raise ModelNotFound(f"no model {name!r} is registered")
     return model

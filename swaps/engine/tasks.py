@@ -6,7 +6,7 @@ from celery import shared_task
 
 from swaps.engine import advance as turn
 from swaps.engine import reconcile as reconciliation
-from swaps.engine import store
+from swaps.engine import repeats, store
 
 
 @shared_task(name="swaps.advance")
@@ -25,3 +25,8 @@ def sweep() -> None:
 @shared_task(name="swaps.reconcile")
 def reconcile() -> None:
     reconciliation.reconcile()
+
+
+@shared_task(name="swaps.forget_old_answers")
+def forget_old_answers() -> None:
+    repeats.forget_old_answers()

@@ -3,6 +3,7 @@
 from swaps.models.audit_entries import AuditEntry, AuditSeal, RefusalFlood, UnsealedEntry
 from swaps.models.hosts import ModelHost, Placement
 from swaps.models.idempotency import IdempotencyKey
+from swaps.models.kept_answers import KeptAnswer
 from swaps.models.nodes import (
     ClusterOnNode,
     DrainProof,
@@ -26,6 +27,7 @@ __all__ = [
     "DrainProof",
     "DrainWatch",
     "IdempotencyKey",
+    "KeptAnswer",
     "ModelHost",
     "NamedStrategy",
     "NodeIncarnation",

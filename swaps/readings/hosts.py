@@ -9,9 +9,12 @@ from swaps.access.roles import Scope
 from swaps.adapters.contract import HostAddress
 from swaps.adapters.errors import Unsupported
 from swaps.adapters.registry import adapter_for
+from swaps.engine.host_edits import contents_of
+from swaps.engine.revisions import revision_of
 from swaps.models import ModelHost, Placement
+from swaps.models.hosts import Observed
 from swaps.readings.json_form import Reading
-from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
+from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class ModelHostReading(Reading):
     max_concurrent_loads: int
     capabilities: dict[str, Any] | None  # null: no adapter of that kind
     versions: list[PlacementReading]
+    etag: str  # of what can be edited: give it as If-Match
 
 
 def read_host(name: str, *, scope: Scope = None) -> ModelHostReading:
@@ -49,12 +53,26 @@ def read_host(name: str, *, scope: Scope = None) -> ModelHostReading:
 
 
 def read_hosts(
-    *, scope: Scope = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    *,
+    kind: str | None = None,
+    health: str | None = None,
+    model: str | None = None,
+    scope: Scope = None,
+    descending: bool = False,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
 ) -> Page[ModelHostReading]:
-    """By name. `scope` narrows what is shown on them. Raises CursorInvalid."""
-    found = ModelHost.objects.order_by("name")
-    if cursor is not None:
-        found = found.filter(name__gt=from_cursor(cursor, str)[0])
+    """By name. `model`: only those that have a version of it, loaded or not. `scope` narrows
+    what is shown on them. Raises CursorInvalid.
+    """
+    wanted = {"kind": kind, "health": health}
+    found = ModelHost.objects.filter(**{name: one for name, one in wanted.items() if one})
+    if model is not None:
+        there = Placement.objects.filter(model__name=model).exclude(observed=Observed.ABSENT)
+        if scope is not None:
+            there = there.filter(model__name__in=scope)
+        found = found.filter(pk__in=there.values("host"))
+    found = from_name(found, cursor, descending=descending)
     rows = list(found[: limit + 1])
     return cut(rows, limit, lambda host: [host.name], _read_each(rows[:limit], scope))
 
@@ -92,6 +110,7 @@ def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
             )
             for row in placements
         ],
+        etag=revision_of(contents_of(host)),
     )
 
 

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from swaps.access.roles import Scope
+from swaps.domain.states import END_STATES
+from swaps.engine.model_edits import contents_of
+from swaps.engine.revisions import revision_of
 from swaps.engine.strategies import default_strategy
-from swaps.models import ServedModel
+from swaps.models import Placement, ServedModel, SwapOperation
+from swaps.models.hosts import Desired
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
-from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
+from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
 from swaps.readings.traffic import Traffic, in_flight, traffic_of
 
 
@@ -66,6 +70,7 @@ class ModelReading(Reading):
     load_timeout_seconds: int
     on_drain_timeout: str
     keep_warm_seconds: int
+    etag: str  # of what can be edited: give it as If-Match
 
 
 def read_model(name: str, *, scope: Scope = None) -> ModelReading:
@@ -74,12 +79,29 @@ def read_model(name: str, *, scope: Scope = None) -> ModelReading:
 
 
 def read_models(
-    *, scope: Scope = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    *,
+    name_contains: str | None = None,
+    host: str | None = None,
+    swapping: bool | None = None,
+    scope: Scope = None,
+    descending: bool = False,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
 ) -> Page[ModelReading]:
-    """By name. Raises CursorInvalid."""
-    found = _within(scope).order_by("name")
-    if cursor is not None:
-        found = found.filter(name__gt=from_cursor(cursor, str)[0])
+    """By name. `host`: only those of which a version shall be loaded there; `swapping`: only
+    those that have an open swap, or have none. Raises CursorInvalid.
+    """
+    found = _within(scope)
+    if name_contains is not None:
+        found = found.filter(name__contains=name_contains)
+    if host is not None:
+        loaded = Placement.objects.filter(host__name=host, desired=Desired.LOADED)
+        found = found.filter(pk__in=loaded.values("model"))
+    if swapping is not None:
+        open_swaps = SwapOperation.objects.filter(queued=False).exclude(state__in=END_STATES)
+        having = Q(pk__in=open_swaps.values("model"))
+        found = found.filter(having if swapping else ~having)
+    found = from_name(found, cursor, descending=descending)
     rows = list(found.values_list("pk", "name")[: limit + 1])
     return cut(rows, limit, lambda row: [row[1]], _read_each([pk for pk, _ in rows[:limit]]))
 
@@ -119,6 +141,7 @@ def _reading(rows: ModelRows) -> ModelReading:
         load_timeout_seconds=model.load_timeout_seconds,
         on_drain_timeout=model.on_drain_timeout,
         keep_warm_seconds=model.keep_warm_seconds,
+        etag=revision_of(contents_of(model)),
     )
 
 

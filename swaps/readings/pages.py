@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Model, QuerySet
+
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
@@ -18,6 +20,19 @@ class CursorInvalid(ValueError):
 class Page[T]:
     items: list[T]
     cursor: str | None  # where the next page begins; None: this is the last
+
+
+def from_name[M: Model](
+    found: QuerySet[M], cursor: str | None, *, descending: bool, column: str = "name"
+) -> QuerySet[M]:
+    """In the order of this column, which tells the rows apart, from the cursor on.
+
+    Raises CursorInvalid.
+    """
+    if cursor is not None:
+        beyond = "lt" if descending else "gt"
+        found = found.filter(**{f"{column}__{beyond}": from_cursor(cursor, str)[0]})
+    return found.order_by(f"-{column}" if descending else column)
 
 
 def cut[Row, T](
@@ -37,8 +52,11 @@ def from_cursor(cursor: str, *kinds: type) -> list[str | int]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise CursorInvalid("the cursor is not one that a list gave") from error
     if not isinstance(key, list) or [type(value) for value in key] != list(kinds):
         raise CursorInvalid("the cursor is of another list")
+    # What the database could not even look for: a NUL, half of a surrogate pair.
+    if any(isinstance(text, str) and not text.isprintable() for text in key):
+        raise CursorInvalid("the cursor is not one that a list gave")
     return key

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from swaps.access.roles import Scope
-from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.states import END_STATES, SwapState, phase_of
 from swaps.models import SwapOperation
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
@@ -103,18 +103,33 @@ def read_swaps(
     model: str | None = None,
     state: str | None = None,
     *,
+    phase: str | None = None,
+    requested_by: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     scope: Scope = None,
+    descending: bool = True,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[SwapReading]:
-    """Newest first. `state` is a state's name. Raises CursorInvalid."""
-    found = SwapOperation.objects.order_by("-start_time", "-pk")
-    if model is not None:
-        found = found.filter(model__name=model)
-    if state is not None:
-        found = found.filter(state=state)
-    if scope is not None:
-        found = found.filter(model__name__in=scope)
+    """By the time they were asked for, the newest first unless told otherwise. `state` and
+    `phase` are names; `since` (inclusive) and `until` (exclusive) are about that time, too.
+    Raises CursorInvalid.
+    """
+    way = "-" if descending else ""
+    found = SwapOperation.objects.order_by(f"{way}start_time", f"{way}pk")
+    wanted = {
+        "model__name": model,
+        "state": state,
+        "state__in": None
+        if phase is None
+        else [one for one in SwapState if phase_of(one) == phase],
+        "requested_by": requested_by,
+        "start_time__gte": since,
+        "start_time__lt": until,
+        "model__name__in": scope,
+    }
+    found = found.filter(**{field: value for field, value in wanted.items() if value is not None})
     if cursor is not None:
         began, last = from_cursor(cursor, str, str)
         try:
@@ -123,7 +138,9 @@ def read_swaps(
             raise CursorInvalid("the cursor is of another list") from error
         if start.tzinfo is None:
             raise CursorInvalid("the cursor is of another list")
-        found = found.filter(Q(start_time__lt=start) | Q(start_time=start, pk__lt=pk))
+        beyond = "lt" if descending else "gt"
+        later = Q(**{f"start_time__{beyond}": start})
+        found = found.filter(later | Q(start_time=start, **{f"pk__{beyond}": pk}))
     rows = list(found[: limit + 1])
     return cut(
         rows,

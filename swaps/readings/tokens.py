@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Q
+from django.db.models.functions import Now
+
 from swaps.models import ApiToken
 from swaps.readings.json_form import Reading
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
@@ -25,9 +28,11 @@ class TokenReading(Reading):
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken(TokenReading):
-    """With its plain text: this answer is the only one that ever has it."""
+    """With its plain text: this answer is the only one that ever has it. Null where the answer
+    is given again: whoever lost it makes another token.
+    """
 
-    token: str = field(repr=False)
+    token: str | None = field(repr=False)
 
 
 def read_token(pk: int) -> TokenReading:
@@ -36,14 +41,28 @@ def read_token(pk: int) -> TokenReading:
 
 
 def read_tokens(
-    *, user: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    *,
+    user: str | None = None,
+    role: str | None = None,
+    live: bool | None = None,
+    descending: bool = True,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
 ) -> Page[TokenReading]:
-    """The newest first. `user`: only those that speak for this one. Raises CursorInvalid."""
-    found = ApiToken.objects.select_related("user", "made_by").order_by("-pk")
-    if user is not None:
-        found = found.filter(user__username=user)
+    """In the order they were made. `user`: only those that speak for this one; `live`: only
+    those that are neither revoked nor over, or only those that are. Raises CursorInvalid.
+    """
+    found = ApiToken.objects.select_related("user", "made_by").order_by(
+        "-pk" if descending else "pk"
+    )
+    wanted = {"user__username": user, "role": role}
+    found = found.filter(**{field: value for field, value in wanted.items() if value is not None})
+    if live is not None:
+        lives = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=Now()))
+        found = found.filter(lives if live else ~lives)
     if cursor is not None:
-        found = found.filter(pk__lt=from_cursor(cursor, int)[0])
+        last = from_cursor(cursor, int)[0]
+        found = found.filter(pk__lt=last) if descending else found.filter(pk__gt=last)
     rows = list(found[: limit + 1])
     return cut(rows, limit, lambda row: [row.pk], [_reading(row) for row in rows[:limit]])
 
