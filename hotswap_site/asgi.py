@@ -12,6 +12,7 @@ from django.core.asgi import get_asgi_application
 # First of all: it loads the apps, which the imports below need.
 http = get_asgi_application()
 
+from hotswap_site.readers_pace import AtTheReadersPace  # noqa: E402 - the apps come first
 from hotswap_site.trusted_proxies import BelieveTrustedProxies  # noqa: E402 - needs the settings
 from swaps.console.urls import websocket_urlpatterns  # noqa: E402 - the apps come first
 from swaps.live.wake import open_the_way  # noqa: E402
@@ -21,7 +22,7 @@ open_the_way()
 application = BelieveTrustedProxies(
     ProtocolTypeRouter(
         {
-            "http": http,
+            "http": AtTheReadersPace(http),
             # A browser sends the cookie with a websocket that any other site opens: only pages
             # of our own hosts may.
             "websocket": AllowedHostsOriginValidator(

@@ -207,6 +207,7 @@ X_FRAME_OPTIONS = "DENY"
 FAILED_LOGINS_PER_MINUTE = int(os.environ.get("HOTSWAP_FAILED_LOGINS_PER_MINUTE", "10"))
 WRONG_TOKENS_PER_MINUTE = int(os.environ.get("HOTSWAP_WRONG_TOKENS_PER_MINUTE", "60"))
 REQUESTS_PER_MINUTE = int(os.environ.get("HOTSWAP_REQUESTS_PER_MINUTE", "6000"))
+EXPORTS_PER_MINUTE = int(os.environ.get("HOTSWAP_EXPORTS_PER_MINUTE", "10"))
 # Model names and traffic are nobody else's business where others can reach this port.
 OPEN_METRICS = _flag("HOTSWAP_OPEN_METRICS", default=not _HTTPS)
 

@@ -1,4 +1,5 @@
-"""How often somebody may try, within a minute: logins, wrong tokens, requests of one token.
+"""How often somebody may try, within a minute: logins, wrong tokens, requests of one
+token, exports of the audit log.
 
 Counted in Valkey, so that all processes count together. Without it each process counts for
 itself what keeps strangers out, and lets those who are known go on: a cache that is away
@@ -76,9 +77,17 @@ def try_request(token_id: int) -> Tried:
     return _count(f"request:{token_id}", settings.REQUESTS_PER_MINUTE, remember=False)
 
 
+def try_export(user: str) -> Tried:
+    return _count(f"export:{_digest(user)}", settings.EXPORTS_PER_MINUTE, remember=False)
+
+
 def _login_key(username: str) -> str:
-    # Whatever was typed: of any length, with any characters.
-    return f"login:{hashlib.sha256(username.casefold().encode()).hexdigest()[:32]}"
+    return f"login:{_digest(username.casefold())}"
+
+
+def _digest(name: str) -> str:
+    """Whatever was typed: of any length, with any characters."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _count(key: str, limit: int, *, remember: bool) -> Tried:

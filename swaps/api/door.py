@@ -12,7 +12,18 @@ from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from swaps.api import drainage, fleet, hosts, models, strategies, stream, swaps, tokens, users
+from swaps.api import (
+    audit,
+    drainage,
+    fleet,
+    hosts,
+    models,
+    strategies,
+    stream,
+    swaps,
+    tokens,
+    users,
+)
 from swaps.api.problems import CONTENT_TYPE, answer_problems, method_not_allowed, no_such_path
 
 DOCUMENT = "openapi-json"
@@ -42,7 +53,7 @@ api = Api(
     docs_url=None,
 )
 answer_problems(api)
-for calls in (swaps, stream, models, drainage, hosts, strategies, fleet, tokens, users):
+for calls in (swaps, stream, models, drainage, hosts, strategies, fleet, audit, tokens, users):
     api.add_router("", calls.router)
 
 

@@ -1,38 +1,17 @@
-"""The router's nodes, and the audit log."""
-
-import uuid
+"""The router's nodes."""
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query as QueryOf
 from ninja import Router
 
 from swaps.access.roles import Action
-from swaps.api.answers import answer, answer_page, problems
+from swaps.api.answers import answer, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.repeatable import repeatable
-from swaps.api.schemas import CommandBody, Listing, PageQuery, Query
+from swaps.api.schemas import CommandBody
 from swaps.engine.nodes import retire_node
-from swaps.readings.audit import AuditReading, read_audit
 from swaps.readings.router import RouterReading, read_router
 
 router = Router(tags=["fleet"])
-
-
-class AuditQuery(PageQuery):
-    actor: Query | None = None
-    action: Query | None = None
-    object_name: Query | None = None
-    swap: uuid.UUID | None = None
-
-
-@router.get(
-    "/audit",
-    auth=Bearer(),
-    response={200: Listing[AuditReading], **problems(422)},
-    summary="Who did what, or was refused, the newest first",
-)
-def list_audit(request: HttpRequest, query: QueryOf[AuditQuery]) -> HttpResponse:
-    return answer_page(request, read_audit(**query.dict()))
 
 
 @router.get(

@@ -22,11 +22,11 @@ from django.db import Error as DatabaseError
 
 from swaps.access.roles import Action, Actor
 from swaps.access.tokens import actor_for_token
-from swaps.api.looks import look
 from swaps.domain.states import END_STATES
 from swaps.live.broadcast import FLEET_GROUP, TOKENS_GROUP
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
+from swaps.readings.looks import look
 from swaps.readings.progress import progress_of
 from swaps.readings.swaps import SwapReading, read_each
 

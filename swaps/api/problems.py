@@ -14,6 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from swaps.access.roles import NotAllowed
 from swaps.access.throttles import TooOften
+from swaps.audit.filters import FilterInvalid
 from swaps.engine.errors import (
     InvalidRequest,
     NotPossibleNow,
@@ -111,6 +112,7 @@ def answer_problems(api: NinjaAPI) -> None:
         TooOften: too_often,
         ValidationError: _invalid_fields,
         InvalidRequest: _invalid_request,
+        FilterInvalid: _invalid_filter,
         CursorInvalid: _invalid_cursor,
         SwapRefused: _refused,
         NotFound: _not_found,
@@ -182,6 +184,11 @@ def _invalid_request(request: HttpRequest, error: InvalidRequest) -> HttpRespons
         f"{error.field}: {error}",
         errors=[{"field": error.field, "message": str(error)}],
     )
+
+
+def _invalid_filter(request: HttpRequest, error: FilterInvalid) -> HttpResponse:
+    errors = [{"field": field, "message": words} for field, words in error.errors.items()]
+    return problem(422, InvalidRequest.code, str(error), errors=errors)
 
 
 def _invalid_cursor(request: HttpRequest, error: CursorInvalid) -> HttpResponse:

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 from swaps.access.roles import Action, Actor
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of, token_of
-from swaps.api.looks import WaitingBearer, look
+from swaps.api.looks import WaitingBearer
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import (
     Body,
@@ -35,6 +35,7 @@ from swaps.engine.commands import apply_command, request_swap
 from swaps.engine.requests import find_swap
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
+from swaps.readings.looks import look
 from swaps.readings.swaps import SwapReading, read_swap, read_swaps
 
 router = Router(tags=["swaps"])

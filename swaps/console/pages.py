@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import role_of
+from swaps.audit.filters import AuditFilter
 from swaps.console.live_swap import look_at_swap, swap_context
 from swaps.console.visitors import context_of, page
 from swaps.models import ServedModel
@@ -64,14 +65,10 @@ def swap(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
 @page
 def audit(request: HttpRequest) -> HttpResponse:
     """Who did what, newest first."""
-    filters = {key: request.GET.get(key) or None for key in ("actor", "action", "object_name")}
+    filters = {key: request.GET.get(key) or "" for key in ("actor", "action", "object_name")}
     try:
         entries = read_audit(
-            actor=filters["actor"],
-            action=filters["action"],
-            object_name=filters["object_name"],
-            cursor=request.GET.get("cursor"),
-            limit=AUDIT_SHOWN,
+            AuditFilter.of(filters), cursor=request.GET.get("cursor"), limit=AUDIT_SHOWN
         )
     except CursorInvalid as problem:
         raise Http404(str(problem)) from problem

@@ -42,6 +42,27 @@ class AuditEntry(models.Model):
             models.Index(
                 fields=["swap", "-id"], name="audit_by_swap", condition=models.Q(swap__isnull=False)
             ),
+            models.Index(fields=["role", "-id"], name="audit_by_role"),
+            models.Index(fields=["source", "-id"], name="audit_by_source"),
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
+            models.Index(fields=["object_kind", "-id"], name="audit_by_kind"),
+            models.Index(
+                fields=["token", "-id"], name="audit_by_token", condition=~models.Q(token="")
+            ),
+            models.Index(
+                fields=["request_id", "-id"],
+                name="audit_by_request",
+                condition=~models.Q(request_id=""),
+            ),
+            models.Index(
+                fields=["address", "-id"],
+                name="audit_by_address",
+                condition=models.Q(address__isnull=False),
+            ),
+            models.Index(
+                fields=["-id"], name="audit_refused", condition=models.Q(outcome="refused")
+            ),
+            # One more finds parts of reasons: see swaps/migrations, since it needs an extension.
         ]
 
     def __str__(self) -> str:

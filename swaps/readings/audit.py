@@ -1,13 +1,18 @@
 """The audit log, newest first."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from swaps.access.roles import Scope
+from swaps.audit.filters import AuditFilter, matching
+from swaps.audit.proof import Proof, proof_of
 from swaps.models import AuditEntry
 from swaps.readings.json_form import Reading
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
+
+EVERYTHING = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,7 @@ class AuditReading(Reading):
     actor: str
     role: str | None
     source: str
+    token: str | None  # its shown prefix
     address: str | None
     request_id: str | None
     action: str
@@ -29,23 +35,49 @@ class AuditReading(Reading):
     after: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class ProvenEntry(AuditReading):
+    proof: Proof
+
+
 def read_audit(
+    wanted: AuditFilter = EVERYTHING,
     *,
-    actor: str | None = None,
-    action: str | None = None,
-    object_name: str | None = None,
-    swap: uuid.UUID | None = None,
+    scope: Scope = None,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[AuditReading]:
-    """Raises CursorInvalid."""
-    found = AuditEntry.objects.order_by("-pk")
-    wanted = {"actor": actor, "action": action, "object_name": object_name, "swap": swap}
-    found = found.filter(**{field: value for field, value in wanted.items() if value is not None})
+    """A page stays what it was however many entries come meanwhile. Raises CursorInvalid."""
+    found = matching(wanted, scope=scope).order_by("-pk")
     if cursor is not None:
         found = found.filter(pk__lt=from_cursor(cursor, int)[0])
     rows = list(found[: limit + 1])
     return cut(rows, limit, lambda row: [row.pk], [_reading(row) for row in rows[:limit]])
+
+
+def read_entry(pk: int, *, scope: Scope = None) -> ProvenEntry:
+    """Raises AuditEntry.DoesNotExist."""
+    row = matching(EVERYTHING, scope=scope).get(pk=pk)
+    return ProvenEntry(**asdict(_reading(row)), proof=proof_of(row))
+
+
+def count_newer(wanted: AuditFilter, *, than: int, at_most: int) -> int:
+    """How many matching entries have a higher id; `at_most` also where there are more."""
+    newer = matching(wanted).filter(pk__gt=than).order_by("pk")
+    return len(newer.values_list("pk", flat=True)[:at_most])
+
+
+def newest_id() -> int:
+    """Of all entries; 0 where there is none."""
+    return AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def read_forward(
+    wanted: AuditFilter, *, scope: Scope, after: int, until: int, limit: int
+) -> list[AuditReading]:
+    """The oldest first: at most `limit` of those with `after` < id <= `until`."""
+    found = matching(wanted, scope=scope).filter(pk__gt=after, pk__lte=until).order_by("pk")
+    return [_reading(row) for row in found[:limit]]
 
 
 def _reading(row: AuditEntry) -> AuditReading:
@@ -55,6 +87,7 @@ def _reading(row: AuditEntry) -> AuditReading:
         actor=row.actor,
         role=row.role or None,
         source=row.source,
+        token=row.token or None,
         address=row.address,
         request_id=row.request_id or None,
         action=row.action,

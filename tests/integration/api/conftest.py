@@ -9,7 +9,7 @@ from django.db import connections
 
 from swaps.access.roles import Role
 from swaps.adapters.registry import close_connections
-from swaps.api import looks
+from swaps.readings import audit_stream, looks
 from tests.integration.api.caller import Caller
 from tests.integration.bundled_host.conftest import demo_models as demo_models
 from tests.integration.bundled_host.running import RunningHost, running_host
@@ -50,4 +50,5 @@ async def closed_connections() -> AsyncIterator[None]:
     """Async tests query from a thread of their own; what it leaves open outlives the test."""
     yield
     await sync_to_async(connections.close_all)()
-    looks.thread.submit(connections.close_all).result()
+    for thread in (looks.thread, audit_stream.thread):
+        thread.submit(connections.close_all).result()

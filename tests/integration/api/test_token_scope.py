@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connections
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from pytest_django import Settings
 
 from swaps.access.roles import Role
-from swaps.api import looks
 from swaps.models import ServedModel, SwapEvent, SwapOperation
+from swaps.readings import audit_stream, looks
 from tests.integration.api.caller import Caller, problem_of
 from tests.integration.readings.rows import (
     a_cluster,
@@ -90,9 +92,20 @@ def test_no_reading_shows_another_model(hidden: SwapOperation, scoped: Caller) -
             assert wide.get(call).status_code != 404, f"{path} would be 404 for anybody"
         else:
             answer = scoped.get(call)
-            assert answer.status_code == 200, (path, answer.content)
-            assert HIDDEN not in answer.content.decode(), path
-    looks.thread.submit(connections.close_all).result()
+            assert answer.status_code == 200, path
+            assert HIDDEN not in whole(answer), path
+    for thread in (looks.thread, audit_stream.thread):
+        thread.submit(connections.close_all).result()
+
+
+def whole(answer: HttpResponse | StreamingHttpResponse) -> str:
+    if not isinstance(answer, StreamingHttpResponse):
+        return answer.content.decode()
+
+    async def read() -> bytes:
+        return b"".join([part async for part in answer])
+
+    return async_to_sync(read)().decode()
 
 
 def test_its_own_model_is_all_there(hidden: SwapOperation, scoped: Caller) -> None:

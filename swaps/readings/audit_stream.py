@@ -1,0 +1,54 @@
+"""The audit log as a stream: the oldest entry first, chunk by chunk, in constant memory.
+
+Between two chunks it holds neither a thread nor a database connection, and it reads no faster
+than it is taken. Entries that come while it runs are not in it.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+
+from swaps.access.roles import Scope
+from swaps.audit.export import Form, csv_text, jsonl_text
+from swaps.audit.filters import AuditFilter
+from swaps.readings.audit import AuditReading, read_forward
+from swaps.readings.looks import work_in
+
+COLUMNS = tuple(field.name for field in fields(AuditReading))
+CHUNK = 1000
+
+# One for all exports of this process: they take turns, and swaps have the processor between.
+thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
+
+
+class NoLongerAllowed(Exception):
+    """Whoever asked for it was signed out, or lost the token or the role, in the middle."""
+
+
+async def stream_audit(
+    wanted: AuditFilter,
+    form: Form,
+    *,
+    scope: Scope,
+    until: int,
+    still_allowed: Callable[[], bool],
+) -> AsyncIterator[str]:
+    """Entries up to the id `until`. Raises NoLongerAllowed."""
+    if form == "csv":
+        yield ",".join(COLUMNS) + "\r\n"
+    after: int | None = 0
+
+    def chunk(after: int) -> tuple[str, int | None]:
+        """The text, and the id of its last entry; None when it is the last chunk."""
+        if not still_allowed():
+            raise NoLongerAllowed
+        found = read_forward(wanted, scope=scope, after=after, until=until, limit=CHUNK)
+        entries = [entry.as_json() for entry in found]
+        text = csv_text(COLUMNS, entries) if form == "csv" else jsonl_text(entries)
+        return text, found[-1].id if len(found) == CHUNK else None
+
+    while after is not None:
+        began_after = after
+        text, after = await work_in(thread, lambda: chunk(began_after))  # noqa: B023 - awaited here
+        if text:
+            yield text
