@@ -100,6 +100,7 @@ class Actor:
     token: str = ""  # the shown prefix of the token that was presented
     token_id: int | None = None
     models: Scope = None  # what that token is for
+    token_known_to: frozenset[int] = frozenset()  # the users who made it, and may hold it
 
     def may(self, action: Action, model: str | None = None) -> bool:
         return not self._why_not(action, model)
@@ -112,6 +113,12 @@ class Actor:
         why_not = self._why_not(action, model)
         if why_not:
             raise NotAllowed(why_not)
+
+    @property
+    def people(self) -> frozenset[int]:
+        """The ids of all users who may be acting here; empty: no person is known."""
+        mine = frozenset() if self.user_id is None else frozenset({self.user_id})
+        return mine | self.token_known_to
 
     def sees(self, model: str) -> bool:
         """Whatever is of another model does not exist for this actor."""

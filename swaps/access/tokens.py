@@ -32,12 +32,12 @@ def create_token(
     role: Role,
     models: Iterable[str] | None = None,
     expires_at: datetime | None = None,
-    made_by: int | None = None,
+    made_by: Actor | None = None,
 ) -> tuple[ApiToken, str]:
     """The token's row, and its plain text, which nothing can show again.
 
-    `models`: the names of the only ones it is for; None for every model. `made_by`: the id
-    of the user who makes it, where a person does.
+    `models`: the names of the only ones it is for; None for every model. `made_by`: who makes
+    it, and thereby knows it.
     """
     plaintext = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
@@ -48,7 +48,8 @@ def create_token(
         role=role,
         models=None if models is None else sorted(set(models)),
         expires_at=expires_at,
-        made_by_id=made_by,
+        made_by_id=made_by.user_id if made_by else None,
+        known_to=sorted(made_by.people) if made_by else [],
     )
     return token, plaintext
 
@@ -85,6 +86,7 @@ def actor_for_token(
         token=token.prefix,
         token_id=token.pk,
         models=None if token.models is None else frozenset(token.models),
+        token_known_to=frozenset(token.known_to),
     )
 
 

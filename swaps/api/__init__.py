@@ -6,6 +6,6 @@ problems.py   every error as RFC 9457 problem+json
 schemas.py    what bodies and queries have in common
 repeatable.py edits.py    a POST that may be repeated, an edit of what was seen
 swaps.py  stream.py  models.py  drainage.py  hosts.py  strategies.py  fleet.py  audit.py
-tokens.py  users.py      the calls, and what their bodies hold
+tokens.py  users.py  approvals.py      the calls, and what their bodies hold
 probes.py  metrics.py   /healthz, /readyz, /metrics: no prefix, no token
 """

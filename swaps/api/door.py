@@ -13,6 +13,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from swaps.api import (
+    approvals,
     audit,
     drainage,
     fleet,
@@ -53,7 +54,19 @@ api = Api(
     docs_url=None,
 )
 answer_problems(api)
-for calls in (swaps, stream, models, drainage, hosts, strategies, fleet, audit, tokens, users):
+for calls in (
+    swaps,
+    approvals,
+    stream,
+    models,
+    drainage,
+    hosts,
+    strategies,
+    fleet,
+    audit,
+    tokens,
+    users,
+):
     api.add_router("", calls.router)
 
 

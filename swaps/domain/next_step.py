@@ -65,6 +65,8 @@ def _start(s: Snapshot) -> Step:
         return Wait(s.queued_behind)
     if s.swap_deadline and s.now > s.swap_deadline:
         return MoveTo(_S.FAILED, "time is up", failure="the swap's time was over before its turn")
+    if s.unapproved:
+        return Wait(s.unapproved, s.swap_deadline, asks_operator=True)
     if s.from_version is None and s.weights:
         held = ", ".join(sorted(s.weights))
         return MoveTo(_S.FAILED, "a version serves", failure=f"{held} serves already: swap it")

@@ -82,6 +82,7 @@ class Snapshot:
 
     # What people asked for.
     queued_behind: str = ""  # why it is not its turn
+    unapproved: str = ""  # why nobody's approval counts; "" where none is needed, too
     abort: str = ""  # "", "cancel" or "rollback"
     paused: bool = False
     promoted_steps: int = 0

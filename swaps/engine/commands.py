@@ -21,12 +21,20 @@ from swaps.engine.errors import (
     SwapNotFound,
 )
 from swaps.engine.refusals import audited
-from swaps.engine.requests import LONGEST_SECONDS, SwapRequest, find_model, make_swap
+from swaps.engine.requests import (
+    LONGEST_SECONDS,
+    SwapRequest,
+    find_model,
+    find_swap,
+    make_swap,
+)
 from swaps.live.wake import wake_swap
 from swaps.models import Route, ServedModel, SwapOperation
 from swaps.models.swap_operations import EventKind
 
 DEFAULT_EXTENSION_SECONDS = 30
+# In line a swap is over with these, and whoever is behind it moves up.
+_MAY_END = frozenset({Command.CANCEL, Command.ROLLBACK})
 
 
 def request_swap(
@@ -83,6 +91,8 @@ def apply_command(
             raise InvalidRequest("seconds", f"{seconds} is not between 1 and {LONGEST_SECONDS}")
         try:
             with transaction.atomic():
+                if command in _MAY_END:
+                    queue.lock_line(find_swap(swap_id, seen_by=actor).model_id)
                 # A command waits for the engine's write, and the engine's next write for it.
                 swap = (
                     SwapOperation.objects.select_for_update(of=("self",))
@@ -112,7 +122,7 @@ def apply_command(
                         )
                     case NewSwap():
                         pass
-        except SwapOperation.DoesNotExist:
+        except (SwapOperation.DoesNotExist, ServedModel.DoesNotExist):
             raise SwapNotFound(f"no swap has the id {swap_id}") from None
     return _reverse(swap, actor, reason)
 
@@ -127,7 +137,7 @@ def _accept(
 ) -> None:
     changes, words = _changes(swap, command, actor, seconds, full)
     # A swap that waits in line ends at once: it has no turn in which the engine could end it.
-    over = swap.queued and command in {Command.CANCEL, Command.ROLLBACK}
+    over = swap.queued and command in _MAY_END
     if over:
         changes |= {"queued": False, "end_time": Now(), "waiting_for": ""}
     store.write(
@@ -141,6 +151,8 @@ def _accept(
         **changes,
     )
     _audit(swap, command, actor, reason, words)
+    if over:
+        queue.give_turn(swap.model_id)
     transaction.on_commit(lambda: wake_swap(swap.pk))
 
 

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import parse_strategy
+from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
 from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
@@ -112,6 +113,7 @@ def observe(swap_id: uuid.UUID) -> Sighting:
         swap_deadline=swap.swap_deadline,
         keep_warm=timedelta(seconds=swap.keep_warm_seconds),
         queued_behind="waits in the model's line for its turn" if swap.queued else "",
+        unapproved=lacks_approval(swap) if state is SwapState.NOT_STARTED else "",
         abort=swap.abort_requested,
         paused=swap.paused,
         promoted_steps=swap.promoted_steps,

@@ -1,24 +1,35 @@
-"""Swaps in line: one open swap a model, the others wait their turn."""
+"""Swaps in line: one open swap a model; the others wait their turn, or for an approval."""
 
 import uuid
 
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from swaps.access.roles import ENGINE
 from swaps.domain.states import END_STATES, SwapState
+from swaps.engine.frozen_inputs import lacks_approval
+from swaps.live.wake import wake_swap
 from swaps.models import ServedModel, SwapEvent, SwapOperation
 from swaps.models.swap_operations import EventKind
 
 
-def after(swap: SwapOperation) -> uuid.UUID | None:
+def lock_line(model_id: int) -> ServedModel:
+    """Until the transaction ends nobody joins this model's line, leaves it or gets a turn.
+
+    Without it, a swap that joins just as the one ahead ends would see an open swap, be seen by
+    no one, and wait for ever. To be taken before any swap's row, or two would wait for each
+    other. Raises ServedModel.DoesNotExist.
+    """
+    return ServedModel.objects.select_for_update(no_key=True).get(pk=model_id)
+
+
+def after(swap: SwapOperation, model: ServedModel) -> uuid.UUID | None:
     """What the end of `swap` means to the line: the next one's turn, or a held line.
 
-    To be called in the transaction that ends the swap. Returns the swap whose turn it is.
+    To be called in the transaction that ends the swap, with its locked `model`. Returns the
+    swap whose turn it is.
     """
-    # Who joins the line holds this lock. Without it, a swap that joins just as the one ahead
-    # ends would see an open swap, be seen by no one, and wait for ever.
-    model = ServedModel.objects.select_for_update(no_key=True).get(pk=swap.model_id)
     line = SwapOperation.objects.filter(
         model=swap.model_id, queued=True, state=SwapState.NOT_STARTED
     )
@@ -35,18 +46,32 @@ def after(swap: SwapOperation) -> uuid.UUID | None:
     return release_next(swap.model_id)
 
 
+def give_turn(model_id: int) -> None:
+    """After one in line got its approval, or left: whoever is first now may go, unless the line
+    is held. To be called in a transaction that holds the line's lock.
+    """
+    if ServedModel.objects.filter(pk=model_id, queue_held_reason="").exists():
+        following = release_next(model_id)
+        if following is not None:
+            transaction.on_commit(lambda: wake_swap(following))
+
+
 def release_next(model_id: int) -> uuid.UUID | None:
-    """Give the first in line its turn. To be called in a transaction that holds the line's lock."""
+    """Give the first in line its turn, once it has the approval that it needs.
+
+    To be called in a transaction that holds the line's lock.
+    """
     open_swaps = SwapOperation.objects.filter(model=model_id, queued=False)
     if open_swaps.exclude(state__in=END_STATES).exists():
         return None  # a rollback went ahead; its end gives the turn
     following = (
-        SwapOperation.objects.select_for_update()
+        SwapOperation.objects.select_for_update(of=("self",))
+        .select_related("model")
         .filter(model=model_id, queued=True, state=SwapState.NOT_STARTED)
         .order_by("start_time")
         .first()
     )
-    if following is None:
+    if following is None or lacks_approval(following):
         return None
     SwapOperation.objects.filter(pk=following.pk).update(
         queued=False, generation=F("generation") + 1, state_entered_at=Now(), next_check_at=Now()

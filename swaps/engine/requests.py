@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
+from swaps.domain.approval import asks_approval
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import Strategy, StrategyInvalid
@@ -271,6 +272,13 @@ def default_policy(model: ServedModel, actor: Actor) -> str:
     return default.value
 
 
+def is_way_back(reverses: SwapOperation | None) -> bool:
+    """A swap that takes another one back needs no approval. What takes that back in turn leads
+    forward again, and does.
+    """
+    return reverses is not None and reverses.reverses_id is None
+
+
 def _create(
     model: ServedModel,
     request: SwapRequest,
@@ -297,8 +305,14 @@ def _create(
             earlier = _made_before(request, actor)
             if earlier is not None:
                 return earlier
-            queued = require_turn(model, request)
-            if locked.queue_held_reason and not queued and not request.reverses:
+            waits = require_turn(model, request)
+            needs_approval = locked.protected and not is_way_back(request.reverses)
+            # In line, so that it lets a rollback go ahead however long nobody approves it.
+            queued = waits or needs_approval
+            waiting_for = "waits in the model's line for its turn" if waits else ""
+            if needs_approval:
+                waiting_for = asks_approval(actor.name)
+            if locked.queue_held_reason and not waits and not request.reverses:
                 # Nobody is left in the held line: who begins anew is not held by it.
                 ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")
             swap = SwapOperation.objects.create(
@@ -323,9 +337,11 @@ def _create(
                 keep_warm_seconds=or_default(request.keep_warm_seconds, model.keep_warm_seconds),
                 reason=request.reason,
                 requested_by=actor.name,
+                requesters=sorted(actor.people),
+                needs_approval=needs_approval,
                 reverses=request.reverses,
                 queued=queued,
-                waiting_for="waits in the model's line for its turn" if queued else "",
+                waiting_for=waiting_for,
             )
             if request.idempotency_key:
                 idempotency.remember(actor, request.idempotency_key, request.asked(), swap)

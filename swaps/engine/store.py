@@ -142,6 +142,7 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
             changes |= {"end_time": Now(), "next_check_at": None, "attended_until": None}
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
     with transaction.atomic():
+        model = queue.lock_line(swap.model_id) if step.state in END_STATES else None
         changes |= _carry_out(swap, step.route, step.want) | counted
         if step.step_index is not None:
             changes["step_index"] = step.step_index
@@ -155,8 +156,8 @@ def move(swap: SwapOperation, step: MoveTo) -> None:
             data=data | _route_data(step.route, changes),
             **changes,
         )
-        if step.state in END_STATES:
-            following = queue.after(swap)
+        if model is not None:
+            following = queue.after(swap, model)
             if following is not None:
                 transaction.on_commit(lambda: wake_swap(following))
 

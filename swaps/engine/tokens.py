@@ -43,7 +43,7 @@ def issue_token(
                 role=Role(role),
                 models=scope,
                 expires_at=expires_at,
-                made_by=actor.user_id,
+                made_by=actor,
             )
             record(
                 actor=actor,

@@ -42,7 +42,8 @@ def uses_of_model(model: ServedModel) -> list[str]:
         Q(desired=Desired.LOADED) | Q(unload_owed=True) | Q(lease_until__gt=Now()), model=model
     ).select_related("model", "host")
     on_hosts = _some(f"{_of_placement(row)} ({row.host.name})" for row in placed)
-    return [*_swaps(Q(model=model)), *_some(serving), *on_hosts]
+    protected = ["it is protected: unprotect it first, which takes two"] if model.protected else []
+    return [*_swaps(Q(model=model)), *_some(serving), *on_hosts, *protected]
 
 
 def _swaps(which: Q) -> list[str]:

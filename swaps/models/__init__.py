@@ -1,5 +1,6 @@
 """The rows. Postgres holds what should be, and what was last seen."""
 
+from swaps.models.approvals import SwapApproval, UnprotectRequest
 from swaps.models.audit_entries import AuditEntry, AuditSeal, RefusalFlood, UnsealedEntry
 from swaps.models.hosts import ModelHost, Placement
 from swaps.models.idempotency import IdempotencyKey
@@ -37,7 +38,9 @@ __all__ = [
     "RouteOnNode",
     "RouterProcess",
     "ServedModel",
+    "SwapApproval",
     "SwapEvent",
     "SwapOperation",
+    "UnprotectRequest",
     "UnsealedEntry",
 ]

@@ -37,6 +37,9 @@ class ServedModel(models.Model):
         max_length=10, choices=DrainTimeoutPolicy, default=DrainTimeoutPolicy.WAIT
     )
     keep_warm_seconds = models.PositiveIntegerField(default=0)
+    protected = models.BooleanField(
+        default=False, help_text="a swap waits for the approval of a second person"
+    )
     # After a Failed or RolledBack swap the queue waits until an operator releases it,
     # so that a chain 1.0→1.1→1.2 does not go on from a version that never served.
     queue_held_reason = models.TextField(default="", blank=True)

@@ -48,6 +48,10 @@ class SwapOperation(models.Model):
     keep_warm_seconds = models.PositiveIntegerField(default=0)
     reason = models.TextField(default="", blank=True)
     requested_by = models.CharField(max_length=150)
+    # The ids of all users who may be behind the request: see swaps.access.roles.Actor.people.
+    requesters = models.JSONField(default=list)
+    # Its model was protected before it began, and it is no way back.
+    needs_approval = models.BooleanField(default=False)
     # A rollback of a completed swap is a new swap that names it.
     reverses = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT)
 

@@ -14,6 +14,8 @@ class ApiToken(models.Model):
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    # The ids of whoever may know it besides: those behind the token it was made with.
+    known_to = models.JSONField(default=list)
     prefix = models.CharField(max_length=16, help_text="the first characters, to tell tokens apart")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     role = models.CharField(max_length=16)

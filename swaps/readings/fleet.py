@@ -90,7 +90,7 @@ def read_fleet(
     ids = set(model_ids)
     models = list(
         ServedModel.objects.filter(pk__in=ids)
-        .select_related("route", "named_strategy")
+        .select_related("route", "named_strategy", "unprotect_request")
         .annotate(read_at=ExpressionWrapper(Now(), output_field=DateTimeField()))
     )
     incarnations = list(required_nodes())

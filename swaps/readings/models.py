@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -12,7 +13,7 @@ from swaps.domain.states import END_STATES
 from swaps.engine.model_edits import contents_of
 from swaps.engine.revisions import revision_of
 from swaps.engine.strategies import default_strategy
-from swaps.models import Placement, ServedModel, SwapOperation
+from swaps.models import Placement, ServedModel, SwapOperation, UnprotectRequest
 from swaps.models.hosts import Desired
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
@@ -56,6 +57,15 @@ class QueuedSwap:
 
 
 @dataclass(frozen=True, slots=True)
+class UnprotectReading:
+    """An administrator asked to give up the model's protection; another one may agree."""
+
+    asked_by: str
+    time: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReading(Reading):
     name: str
     hosts: list[str]
@@ -65,6 +75,8 @@ class ModelReading(Reading):
     open_swap: uuid.UUID | None
     queue: list[QueuedSwap]
     queue_held_reason: str | None
+    protected: bool  # its swaps wait for the approval of a second person
+    unprotect_request: UnprotectReading | None  # waits for a second administrator
     default_strategy: Any
     drain_timeout_seconds: int
     load_timeout_seconds: int
@@ -136,6 +148,8 @@ def _reading(rows: ModelRows) -> ModelReading:
             for swap in rows.queue
         ],
         queue_held_reason=model.queue_held_reason or None,
+        protected=model.protected,
+        unprotect_request=_unprotect_request(model),
         default_strategy=default_strategy(model).as_json(),
         drain_timeout_seconds=model.drain_timeout_seconds,
         load_timeout_seconds=model.load_timeout_seconds,
@@ -143,6 +157,11 @@ def _reading(rows: ModelRows) -> ModelReading:
         keep_warm_seconds=model.keep_warm_seconds,
         etag=revision_of(contents_of(model)),
     )
+
+
+def _unprotect_request(model: ServedModel) -> UnprotectReading | None:
+    asked: UnprotectRequest | None = getattr(model, "unprotect_request", None)
+    return UnprotectReading(asked.requested_by, asked.requested_at, asked.reason) if asked else None
 
 
 def _version(rows: ModelRows, version: str) -> VersionReading:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from swaps.domain.states import END_STATES, SwapState
+from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import SwapOperation
 from swaps.readings.fleet import ModelRows
 from swaps.readings.swap_parts import StepReading
@@ -50,6 +51,9 @@ def waiting_for(
 
 
 def _in_line(swap: SwapOperation, rows: ModelRows) -> str:
+    lacking = lacks_approval(swap)
+    if lacking:
+        return _sentence(lacking[0].upper() + lacking[1:])
     if rows.model.queue_held_reason:
         return f"The queue is held: {rows.model.queue_held_reason}."
     ahead = next((i for i, other in enumerate(rows.queue) if other.pk == swap.pk), 0)

@@ -115,6 +115,9 @@ def plan_swap(request: SwapRequest, actor: Actor) -> SwapPlan:
         checks.append(Check(False, _sentence(refused)))
     else:
         hosts = _hosts(checks, model, request, source, target)
+    if model.protected:
+        words = f"{model.name} is protected: the swap waits until a second person approves it."
+        checks.append(Check(None, words))
     _check_nodes(checks, rows)
     if model.sample_request is None:
         words = "No sample request is registered: warm-up makes one from the host's metadata."

@@ -10,6 +10,7 @@ from django.db.models import Q
 from swaps.access.roles import Scope
 from swaps.domain.states import END_STATES, SwapState, phase_of
 from swaps.models import SwapOperation
+from swaps.readings.approvals import ApprovalReading, look_up_approvals, read_approval
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
 from swaps.readings.pages import DEFAULT_LIMIT, CursorInvalid, Page, cut, from_cursor
@@ -76,6 +77,7 @@ class SwapReading(Reading):
     drained_at: datetime | None
     forced_by: str
     reverses: uuid.UUID | None
+    approval: ApprovalReading | None  # null: none is needed
     drain_timeout_seconds: int
     load_timeout_seconds: int
     swap_timeout_seconds: int | None
@@ -96,6 +98,7 @@ def read_each(swaps: Sequence[SwapOperation], *, scope: Scope = None) -> list[Sw
         watches={swap.drain_watch_id for swap in swaps},
         scope=scope,
     )
+    look_up_approvals(swaps)
     return [_reading(swap, fleet[swap.model_id]) for swap in swaps]
 
 
@@ -222,6 +225,7 @@ def _reading(swap: SwapOperation, rows: ModelRows) -> SwapReading:
         drained_at=swap.drained_at,
         forced_by=swap.forced_by,
         reverses=swap.reverses_id,
+        approval=read_approval(swap),
         drain_timeout_seconds=swap.drain_timeout_seconds,
         load_timeout_seconds=swap.load_timeout_seconds,
         swap_timeout_seconds=swap.swap_timeout_seconds,

@@ -49,6 +49,18 @@ def test_waits_in_the_queue_and_says_behind_whom() -> None:
     )
 
 
+def test_at_its_turn_an_unapproved_swap_asks_for_a_second_person() -> None:
+    step = next_step(a_snapshot(state=NOT_STARTED, unapproved="waits for approval"))
+    assert step == Wait("waits for approval", asks_operator=True)
+
+
+@pytest.mark.parametrize("abort", ["cancel", "rollback"])
+def test_taken_back_while_nobody_approves_it_is_cancelled(abort: str) -> None:
+    step = next_step(a_snapshot(state=NOT_STARTED, unapproved="waits for approval", abort=abort))
+    assert isinstance(step, MoveTo)
+    assert step.state is SwapState.CANCELLED
+
+
 @pytest.mark.parametrize("abort", ["cancel", "rollback"])
 def test_taken_back_in_the_queue_it_is_cancelled(abort: str) -> None:
     step = next_step(a_snapshot(state=NOT_STARTED, queued_behind="another", abort=abort))

@@ -53,6 +53,7 @@ def worlds(draw: st.DrawFn) -> World:
         keep_warm=timedelta(seconds=draw(st.sampled_from([0, 0, 20]))),
         swap_deadline=draw(st.sampled_from([None, None, NOW + timedelta(seconds=300)])),
         queued_behind=draw(st.sampled_from(["", "", "", "behind another swap"])),
+        unapproved=draw(st.sampled_from(["", "", "", "waits for approval"])),
     )
     placements = {(old, host): seen for host in source} if old else {}
     placements = {key: Placement(**vars(row)) for key, row in placements.items()}
@@ -102,6 +103,7 @@ ENGINE: dict[str, Callable[[World], object]] = {
     "reconciler looks": World.reconcile,
     "a node joins": World.node_joins,
     "its turn comes": World.release_from_queue,
+    "somebody approves": World.approve,
 }
 FAST_FORWARD = ("all goes well for a while",)
 
@@ -231,6 +233,7 @@ def reach(world: World, state: SwapState, hitch: str) -> None:
     """All goes well until the swap is there, but for one hitch."""
     if state is not SwapState.NOT_STARTED:
         world.release_from_queue()
+        world.approve()
     for _ in range(200):
         if world.rows.swap.state in {state, SwapState.COMPLETED}:
             return

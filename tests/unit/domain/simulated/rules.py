@@ -1,7 +1,7 @@
 """What must hold at every step of every history."""
 
 from swaps.domain.snapshot import HostView, Snapshot
-from swaps.domain.states import SwapState
+from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Step, Wait, Want
 from tests.unit.domain.simulated.rows import Rows
 
@@ -13,6 +13,8 @@ def check_decision(s: Snapshot, step: Step) -> None:
     assert step.reason, "every step carries a sentence"
     if isinstance(step, Wait):
         assert step.until is None or step.until >= s.now, f"a busy loop: {step}"
+    if s.state is _S.NOT_STARTED and s.unapproved:
+        assert isinstance(step, Wait) or step.state in END_STATES, "begun without an approval"
     if isinstance(step, MoveTo) and step.state in _ONWARD and not s.past_return:
         assert _applied(s) or step.route, "all traffic is on new, but not everywhere"
     if isinstance(step, MoveTo | Advance):

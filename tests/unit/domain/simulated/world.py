@@ -43,7 +43,8 @@ class World:
             f"<{swap.from_version} {self.rows.source_hosts} → {self.rows.target_hosts}, "
             f"{len(self.rows.nodes)} nodes, {swap.steps}, min ready {swap.min_ready_hosts}, "
             f"on drain timeout {swap.on_drain_timeout}, keep warm {swap.keep_warm}, "
-            f"deadline {swap.swap_deadline}, queued {swap.queued_behind!r}>"
+            f"deadline {swap.swap_deadline}, queued {swap.queued_behind!r}, "
+            f"unapproved {swap.unapproved!r}>"
         )
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
@@ -194,6 +195,9 @@ class World:
 
     def release_from_queue(self) -> None:
         self.rows.write(self.rows.generation, queued_behind="")
+
+    def approve(self) -> None:
+        self.rows.write(self.rows.generation, unapproved="")
 
     # Nodes
 
