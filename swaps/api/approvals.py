@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from swaps.access.roles import Action
 from swaps.api.answers import answer, problems
 from swaps.api.bearer import Bearer, actor_of
+from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, CommandBody, Reason
 from swaps.engine.approvals import approve_swap, reject_swap
 from swaps.engine.protection import protect_model, unprotect_model
@@ -39,8 +40,11 @@ class RejectBody(Body):
     "/swaps/{uuid:swap_id}/approve",
     auth=Bearer(Action.APPROVE),
     response={202: SwapReading, **problems(400, 404, 409, 412, 422)},
-    summary="Approve a protected model's swap, as a second person; 412 when it is another by now",
+    summary="Approve a protected model's swap",
+    description="As a second person: not whoever asked for it, nor by a token that they made. "
+    "412 when the swap would do something else than was looked at.",
 )
+@repeatable()
 def approve(request: HttpRequest, swap_id: uuid.UUID, body: ApproveBody) -> HttpResponse:
     approve_swap(
         swap_id,
@@ -55,8 +59,10 @@ def approve(request: HttpRequest, swap_id: uuid.UUID, body: ApproveBody) -> Http
     "/swaps/{uuid:swap_id}/reject",
     auth=Bearer(Action.APPROVE),
     response={202: SwapReading, **problems(400, 404, 409, 422)},
-    summary="Reject a protected model's swap, as a second person: it ends as Cancelled",
+    summary="Reject a protected model's swap",
+    description="As a second person. The swap ends as Cancelled, and its events say why.",
 )
+@repeatable()
 def reject(request: HttpRequest, swap_id: uuid.UUID, body: RejectBody) -> HttpResponse:
     reject_swap(swap_id, actor=actor_of(request), reason=body.reason)
     return _decided(request, swap_id)
@@ -74,9 +80,12 @@ def _decided(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
 @router.post(
     "/models/{model}/protect",
     auth=Bearer(Action.PROTECT),
-    response={200: ModelReading, **problems(400, 404, 422)},
-    summary="Protect a model: its swaps wait for a second person; takes back what unprotect asked",
+    response={200: ModelReading, **problems(400, 404, 409, 422)},
+    summary="Protect a model",
+    description="Its swaps wait for the approval of a second person, those too that have not "
+    "begun; rollbacks do not. Takes a request to give the protection up back.",
 )
+@repeatable()
 def protect(request: HttpRequest, model: str, body: CommandBody | None = None) -> HttpResponse:
     reason = (body or CommandBody()).reason
     row = protect_model(actor=actor_of(request), model_name=model, reason=reason)
@@ -87,8 +96,11 @@ def protect(request: HttpRequest, model: str, body: CommandBody | None = None) -
     "/models/{model}/unprotect",
     auth=Bearer(Action.PROTECT),
     response={200: ModelReading, 202: ModelReading, **problems(400, 404, 409, 422)},
-    summary="Give a protection up: 202 asks, and 200 is another administrator's agreement",
+    summary="Give a model's protection up",
+    description="Takes two administrators: the first one's call is a request (202), which "
+    "`unprotect_request` of the model shows and `protect` takes back; another one's agrees (200).",
 )
+@repeatable()
 def unprotect(request: HttpRequest, model: str, body: CommandBody | None = None) -> HttpResponse:
     reason = (body or CommandBody()).reason
     row = unprotect_model(actor=actor_of(request), model_name=model, reason=reason)

@@ -25,6 +25,7 @@ from swaps.models import (
     SwapOperation,
 )
 from swaps.models.swap_operations import undecided
+from swaps.readings.approvals import look_up_approvals
 from swaps.readings.traffic import remember
 
 
@@ -141,7 +142,9 @@ def _add_route_acks(rows: dict[int, ModelRows], node_ids: list[int]) -> None:
 
 def _add_open_swaps(rows: dict[int, ModelRows]) -> None:
     unended = SwapOperation.objects.filter(~Q(state__in=END_STATES), model__in=rows)
-    for swap in unended.order_by("start_time", "pk"):
+    swaps = list(unended.order_by("start_time", "pk"))
+    look_up_approvals(swaps)
+    for swap in swaps:
         if swap.queued:
             rows[swap.model_id].queue.append(swap)
         else:

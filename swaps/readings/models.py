@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from swaps.access.roles import Scope
+from swaps.engine.frozen_inputs import lacks_approval
 from swaps.domain.states import END_STATES
 from swaps.engine.model_edits import contents_of
 from swaps.engine.revisions import revision_of
@@ -54,6 +55,7 @@ class QueuedSwap:
     from_version: str | None
     to_version: str
     requested_by: str
+    waits_for_approval: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,13 @@ def _reading(rows: ModelRows) -> ModelReading:
         ),
         open_swap=rows.open_swap.pk if rows.open_swap else None,
         queue=[
-            QueuedSwap(swap.pk, swap.from_version, swap.to_version, swap.requested_by)
+            QueuedSwap(
+                swap.pk,
+                swap.from_version,
+                swap.to_version,
+                swap.requested_by,
+                bool(lacks_approval(swap)),
+            )
             for swap in rows.queue
         ],
         queue_held_reason=model.queue_held_reason or None,
