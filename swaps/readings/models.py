@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from swaps.access.roles import Scope
-from swaps.engine.frozen_inputs import lacks_approval
 from swaps.domain.states import END_STATES
+from swaps.engine.frozen_inputs import lacks_approval
 from swaps.engine.model_edits import contents_of
 from swaps.engine.revisions import revision_of
 from swaps.engine.strategies import default_strategy
