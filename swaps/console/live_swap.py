@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.template.loader import render_to_string
 
-from swaps.access.roles import Role
+from swaps.access.roles import Action, Actor, Role
 from swaps.console.buttons import buttons
 from swaps.console.charts import InFlightChart, Sample, TrafficBar, in_flight_chart, traffic_bar
 from swaps.console.in_flight_history import keep_sample, samples_of
@@ -27,7 +27,7 @@ from swaps.readings.events import EventReading, read_events
 from swaps.readings.swaps import SwapReading, read_swap
 
 # Those that are the same for whoever looks; the commands depend on the reader's role.
-SHARED_FRAGMENTS = ("head", "now", "flight", "fleet", "timeline", "clock")
+SHARED_FRAGMENTS = ("head", "now", "approval", "flight", "fleet", "timeline", "clock")
 COMMANDS_FRAGMENT = "commands"
 
 
@@ -185,6 +185,7 @@ def swap_context(live: LiveSwap, role: Role | None) -> dict[str, object]:
         "strip": live.strip,
         "generation": live.reading.generation,
         "buttons": _buttons(live, role),
+        "approve_buttons": _may_decide(live, role),
     }
 
 
@@ -200,9 +201,17 @@ def _render(
         context |= {"strip": live.strip, "generation": live.reading.generation}
     if name == COMMANDS_FRAGMENT:
         context["buttons"] = _buttons(live, role)
+        context["approve_buttons"] = _may_decide(live, role)
     return render_to_string(f"console/swap/{name}.html", context)
 
 
 def _buttons(live: LiveSwap, role: Role | None) -> list[object]:
     reading = live.reading
     return [*buttons(role, live.state, reading.commands, paused=reading.paused)]
+
+
+def _may_decide(live: LiveSwap, role: Role | None) -> bool:
+    """Whether it waits for a word that this role may give; the dialog says to whom it may not."""
+    approval = live.reading.approval
+    waiting = approval is not None and approval.status == "waiting"
+    return waiting and Actor("", role, "console").may(Action.APPROVE)

@@ -27,12 +27,20 @@ def overview(request: HttpRequest) -> HttpResponse:
     """All models: what serves, what is being swapped, what waits for a person."""
     models = read_models(limit=MODELS_SHOWN).items
     running: dict[str, SwapReading] = {}
-    for swap in open_swaps():
+    unended = open_swaps()
+    for swap in unended:
         if not swap.queued:
             running[swap.model_name] = swap
     rows = [(model, running.get(model.name)) for model in models]
     history = read_swaps(limit=HISTORY_SHOWN).items
-    context = {"rows": rows, "running": list(running.values()), "history": history}
+    context = {
+        "rows": rows,
+        "running": list(running.values()),
+        "waits_for_approval": [
+            one for one in unended if one.approval and one.approval.status == "waiting"
+        ],
+        "history": history,
+    }
     return render(request, "console/overview.html", context_of(request, "overview") | context)
 
 

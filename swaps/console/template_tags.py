@@ -7,6 +7,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from swaps.console.frozen import shown_inputs
 from swaps.console.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
 
@@ -30,6 +31,9 @@ def duration(value: timedelta | float | None) -> str | SafeString:
         return f"{minutes} min {seconds:02d} s" if seconds else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
+
+
+register.filter("shown_inputs", shown_inputs)
 
 
 @register.filter

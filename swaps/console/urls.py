@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from swaps.console import command_dialog, pages, signing_in, start_swap
+from swaps.console import approving, command_dialog, pages, signing_in, start_swap
 from swaps.console.consumers import LivePage
 from swaps.console.live_swap import SwapSubject
 
@@ -15,6 +15,10 @@ urlpatterns = [
     path("swaps/new", start_swap.start_swap, name="start-swap"),
     path("swaps/new/plan", start_swap.plan, name="swap-plan"),
     path("swaps/<uuid:swap_id>", pages.swap, name="swap"),
+    *(
+        path(f"swaps/<uuid:swap_id>/{verdict}", approving.decide, {"verdict": verdict}, "decide")
+        for verdict in (approving.APPROVE, approving.REJECT)
+    ),
     path("swaps/<uuid:swap_id>/<str:command>", command_dialog.command, name="swap-command"),
 ]
 

@@ -97,11 +97,12 @@ def _second_person_at(swap_id: uuid.UUID, actor: Actor) -> Iterator[SwapOperatio
             if not lacks_approval(swap):
                 why = "was approved" if swap.needs_approval else "needs no approval"
                 raise NotPossibleNow(f"{swap} {why}; whoever does not want it can cancel it")
-            _require_second(actor, swap)
+            require_second_person(actor, swap)
             yield swap
 
 
-def _require_second(actor: Actor, swap: SwapOperation) -> None:
+def require_second_person(actor: Actor, swap: SwapOperation) -> None:
+    """Raises NotAllowed."""
     if actor.user_id is None:
         raise NotAllowed("an approval is a person's: sign in, or use a token of yours")
     requesters = frozenset(swap.requesters)

@@ -1,5 +1,8 @@
 """Who may do what: the one table, and the scope of tokens beside it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from swaps.access.roles import FLEET_WIDE, LEAST_ROLE, Action, Actor, NotAllowed, Role
@@ -36,3 +39,15 @@ def test_what_an_actor_sees() -> None:
     scoped = an_actor(Role.VIEWER, models=frozenset({"iris"}))
     assert (scoped.sees("iris"), scoped.sees("wine")) == (True, False)
     assert not an_actor(Role.VIEWER, models=frozenset()).sees("iris")
+
+
+def test_the_readme_has_this_table() -> None:
+    """Whoever changes who may do what tells it there."""
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    shown = re.findall(r"^\| `([a-z-]+)` \| (yes|–) \| (yes|–) \| (yes|–) \|$", readme, re.M)
+    roles = list(Role)
+    table = [
+        (str(action), *("yes" if an_actor(role).may(action) else "–" for role in roles))
+        for action in Action
+    ]
+    assert shown == table

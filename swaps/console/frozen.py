@@ -1,0 +1,18 @@
+"""What a swap froze, as people read it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def shown_inputs(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each input by its name in words, and its value as text."""
+    return [(name.replace("_", " "), _text(value)) for name, value in inputs.items()]
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
