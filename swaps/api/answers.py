@@ -2,18 +2,36 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from pydantic import Field
 
+from swaps.api.codes import CODES, OF_ANY_BODY, OF_ANY_CALL
 from swaps.api.problems import Problem
 from swaps.readings.json_form import Reading
 from swaps.readings.pages import Page
 
+PROBLEM_CODES = "x-codes"
 
-def problems(*statuses: int) -> dict[int, type[Problem]]:
-    """For the OpenAPI document: which errors a call answers; 401, 403 and 429 are any call's."""
-    return dict.fromkeys((401, 403, 429, *statuses), Problem)
+type ProblemCode = str | tuple[int, str]
+
+
+def problems(*codes: ProblemCode, body: bool = False) -> dict[int, Any]:
+    """For the OpenAPI document: which problems a call may answer, beside those of any call.
+
+    `body`: also what any call may answer that takes one. A code has its status from
+    `swaps.api.codes`, unless it is given with another.
+    """
+    by_status: dict[int, list[str]] = {}
+    for one in (*OF_ANY_CALL, *(OF_ANY_BODY if body else ()), *codes):
+        status, code = one if isinstance(one, tuple) else (CODES[one].status, one)
+        by_status.setdefault(int(status), []).append(code)
+    return {
+        # The document makes examples of them, see swaps.api.document.
+        status: Annotated[Problem, Field(json_schema_extra={PROBLEM_CODES: [*found]})]
+        for status, found in sorted(by_status.items())
+    }
 
 
 def answer(

@@ -41,8 +41,9 @@ class ExportQuery(AuditFilter):
 @router.get(
     "/audit",
     auth=Bearer(),
-    response={200: Listing[AuditReading], **problems(422)},
-    summary="Who did what, or was refused, the newest first",
+    response={200: Listing[AuditReading], **problems("invalid-request")},
+    summary="Who did what, or was refused",
+    description="The newest first; a page stays what it was however many entries come meanwhile.",
 )
 def list_audit(request: HttpRequest, query: QueryOf[AuditQuery]) -> HttpResponse:
     page = read_audit(query, scope=actor_of(request).models, cursor=query.cursor, limit=query.limit)
@@ -52,9 +53,9 @@ def list_audit(request: HttpRequest, query: QueryOf[AuditQuery]) -> HttpResponse
 @router.get(
     "/audit/export",
     auth=WaitingBearer(),
-    response={200: str, **problems(422)},
-    summary="All entries that match, the oldest first, as a file",
-    description="Streamed: as long as it takes, whatever its size. What breaks off in the "
+    response={200: str, **problems("invalid-request")},
+    summary="All entries that match, as a file",
+    description="The oldest first, streamed: as long as it takes, whatever its size. What breaks off in the "
     "middle was not complete. The export itself is in the audit log.",
     openapi_extra={
         "responses": {
@@ -95,8 +96,9 @@ async def export_audit(request: HttpRequest, query: QueryOf[ExportQuery]) -> Str
 @router.get(
     "/audit/{int:entry_id}",
     auth=Bearer(),
-    response={200: ProvenEntry, **problems(404)},
+    response={200: ProvenEntry, **problems("audit-entry-not-found", "not-found")},
     summary="One entry, with what proves it",
+    description="Its signature, and its place in the sealed chain.",
 )
 def show_entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     try:

@@ -4,11 +4,11 @@ import re
 import uuid
 from typing import cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja.security import HttpBearer
 
 from swaps.access.roles import Action, Actor, NotAllowed
-from swaps.access.throttles import TooOften, try_request, try_wrong_token
+from swaps.access.throttles import WINDOW_SECONDS, TooOften, Tried, try_request, try_wrong_token
 from swaps.access.tokens import actor_for_token
 from swaps.audit.refusals import record_refusal
 
@@ -43,7 +43,7 @@ class Bearer(HttpBearer):
         if actor is None:
             _count_wrong_token(stranger, request.path)
             return None
-        _count_request(actor)
+        _count_request(request, actor)
         try:
             actor.require(self.action)
         except NotAllowed as refusal:
@@ -81,10 +81,11 @@ def _count_wrong_token(stranger: Actor, path: str) -> None:
         )
 
 
-def _count_request(actor: Actor) -> None:
+def _count_request(request: HttpRequest, actor: Actor) -> None:
     """Raises TooOften."""
     assert actor.token_id is not None, "who came by a token has one"
     tried = try_request(actor.token_id)
+    request.rate = tried  # type: ignore[attr-defined]
     if tried.too_many:
         words = f"this token may make {tried.limit} requests a minute"
         record_refusal(
@@ -96,6 +97,19 @@ def _count_request(actor: Actor) -> None:
             code=TooOften.code,
         )
         raise TooOften(words, tried.retry_after_seconds)
+
+
+def say_rate(request: HttpRequest, response: HttpResponse) -> None:
+    """How many requests are left to this token, so that a client can slow down in time.
+
+    After https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/.
+    """
+    rate: Tried | None = getattr(request, "rate", None)
+    if rate is None or not rate.number:  # nobody's token, or nobody could count
+        return
+    response["RateLimit-Policy"] = f'"token";q={rate.limit};w={WINDOW_SECONDS}'
+    wait = f";t={rate.retry_after_seconds}" if rate.too_many else ""
+    response["RateLimit"] = f'"token";r={max(0, rate.limit - rate.number)}{wait}'
 
 
 def actor_of(request: HttpRequest) -> Actor:

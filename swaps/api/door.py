@@ -11,7 +11,9 @@ from django.urls.resolvers import URLResolver
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
+from swaps.access.roles import LEAST_ROLE
 from swaps.api import (
     approvals,
     audit,
@@ -25,32 +27,42 @@ from swaps.api import (
     tokens,
     users,
 )
-from swaps.api.problems import CONTENT_TYPE, answer_problems, method_not_allowed, no_such_path
+from swaps.api.bearer import Bearer, say_rate
+from swaps.api.document import INFO, complete
+from swaps.api.problems import answer_problems, method_not_allowed, no_such_path
 
 DOCUMENT = "openapi-json"
 
 
 class Api(NinjaAPI):
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return str(operation.view_func.__name__)
+
     def get_openapi_schema(self, **where: Any) -> OpenAPISchema:
-        """Errors have a media type of their own, which the framework cannot say."""
         schema = super().get_openapi_schema(**where)
-        for calls in schema["paths"].values():
-            for call in calls.values():
-                for status, response in call["responses"].items():
-                    content = response.get("content", {})
-                    if int(status) >= 400 and "application/json" in content:
-                        content[CONTENT_TYPE] = content.pop("application/json")
+        complete(schema, self._least_roles())
         return schema
+
+    def _least_roles(self) -> dict[str, str]:
+        """Whom each call's Bearer lets in, by operation id."""
+        return {
+            operation.operation_id or self.get_openapi_operation_id(operation): LEAST_ROLE[
+                bearer.action
+            ]
+            for router in self._get_bound_routers()
+            for path in router.path_operations.values()
+            for operation in path.operations
+            for bearer in operation.auth_callbacks
+            if isinstance(bearer, Bearer)
+        }
 
 
 api = Api(
-    title="Hotswap",
+    title=INFO["title"],
     version="1",
     urls_namespace="api",
-    description="Put a new version of a model in front of live traffic without dropping one "
-    "request. Times are RFC 3339 UTC, durations seconds, weights integer percent; a number "
-    "that is not known is null, never 0. 202 means committed: the next GET shows it.",
-    # Its page loads scripts from elsewhere; the document itself is what tools need.
+    description=INFO["description"],
+    # The framework's page loads scripts from elsewhere; ours is swaps.api.docs.
     docs_url=None,
 )
 answer_problems(api)
@@ -74,6 +86,7 @@ def _answering_problems(view: Callable[..., Any]) -> Callable[..., Any]:
     """The framework refuses a wrong method, and its own root, in its words: say it in ours."""
 
     def checked(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        say_rate(request, response)
         if response.status_code == 405:
             return method_not_allowed(request, response.headers.get("Allow", ""))
         return response

@@ -33,8 +33,15 @@ class Drained(Schema):
 @router.get(
     "/models/{model}/versions/{version}/drainage",
     auth=WaitingBearer(),
-    response={200: Drained, **problems(404, 422, 504)},
-    summary="Wait until every node has seen this version idle, whatever its weight",
+    response={
+        200: Drained,
+        **problems(
+            "model-not-found", (404, "version-not-found"), "invalid-request", "drain-timeout"
+        ),
+    },
+    summary="Wait until a version is idle",
+    description="Until every node has seen no request on it, whatever its weight, in two looks "
+    "that began after the call.",
 )
 async def wait_for_drainage(
     request: HttpRequest,

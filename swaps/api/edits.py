@@ -6,10 +6,11 @@ from ninja import Header
 
 from swaps.engine.errors import InvalidRequest
 
+IF_MATCH = "If-Match"
 IfMatch = Annotated[
     str | None,
     Header(
-        alias="If-Match",
+        alias=IF_MATCH,
         max_length=500,
         description="the `ETag` that a GET of it gave: refused with 412 when somebody changed it "
         "since. Without it the edit is made upon whatever is there",
@@ -24,5 +25,5 @@ def revision_in(if_match: str | None) -> str | None:
     tag = if_match.strip()
     inner = tag[1:-1]
     if len(tag) < 3 or tag[0] != '"' or tag[-1] != '"' or '"' in inner:
-        raise InvalidRequest("If-Match", 'give one ETag as a GET gave it, such as "1f0c2a9b", or *')
+        raise InvalidRequest(IF_MATCH, 'give one ETag as a GET gave it, such as "1f0c2a9b", or *')
     return inner

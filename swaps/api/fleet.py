@@ -18,7 +18,9 @@ router = Router(tags=["fleet"])
     "/router",
     auth=Bearer(),
     response={200: RouterReading, **problems()},
-    summary="Nodes, their incarnations, and what each has applied",
+    summary="The router's nodes, and what each has applied",
+    description="An incarnation is one process of a node; one that is away blocks drains until "
+    "it is back, was seen to end, or is retired.",
 )
 def show_router(request: HttpRequest) -> HttpResponse:
     return answer(read_router(scope=actor_of(request).models))
@@ -27,7 +29,10 @@ def show_router(request: HttpRequest) -> HttpResponse:
 @router.post(
     "/router/nodes/{nonce}/retire",
     auth=Bearer(Action.RETIRE_NODE),
-    response={200: RouterReading, **problems(400, 404, 409, 422)},
+    response={
+        200: RouterReading,
+        **problems("node-not-found", "not-possible-now", "still-running", body=True),
+    },
     summary="Vouch that a node has ended",
     description="Of one that is away, so that no drain waits for it. `nonce` is that of its "
     "incarnation, from `GET router`.",

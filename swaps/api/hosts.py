@@ -67,7 +67,7 @@ class HostQuery(NamedQuery):
 @router.get(
     "/hosts",
     auth=Bearer(),
-    response={200: Listing[ModelHostReading], **problems(422)},
+    response={200: Listing[ModelHostReading], **problems("invalid-request")},
     summary="Hosts, by name",
     description="Each with its health, what it can do, and the versions seen on it.",
 )
@@ -79,7 +79,7 @@ def list_hosts(request: HttpRequest, query: QueryOf[HostQuery]) -> HttpResponse:
 @router.post(
     "/hosts",
     auth=Bearer(Action.MANAGE_HOSTS),
-    response={201: ModelHostReading, **problems(400, 409, 422)},
+    response={201: ModelHostReading, **problems("still-running", body=True)},
     summary="Register a host",
     description="It is asked once who it is. One that is away is registered all the same, as "
     "unreachable.",
@@ -95,7 +95,7 @@ def add_host(request: HttpRequest, body: NewHost) -> HttpResponse:
 @router.get(
     "/hosts/{name}",
     auth=Bearer(),
-    response={200: ModelHostReading, **problems(404)},
+    response={200: ModelHostReading, **problems("host-not-found")},
     summary="One host",
     description="Its `ETag` is of what can be edited, not of what is observed.",
     url_name="host",
@@ -107,7 +107,7 @@ def show_host(request: HttpRequest, name: str) -> HttpResponse:
 @router.patch(
     "/hosts/{name}",
     auth=Bearer(Action.MANAGE_HOSTS),
-    response={200: ModelHostReading, **problems(400, 404, 409, 412, 422)},
+    response={200: ModelHostReading, **problems("host-not-found", "in-use", "stale", body=True)},
     summary="Change a host",
     description="What is in use keeps its kind and address. A host that gets another address or "
     "credential is asked at once who it is.",
@@ -123,7 +123,7 @@ def edit_host(
 @router.delete(
     "/hosts/{name}",
     auth=Bearer(Action.MANAGE_HOSTS),
-    response={204: None, **problems(404, 409, 412, 422)},
+    response={204: None, **problems("host-not-found", "in-use", "stale", "invalid-request")},
     summary="Delete a host",
     description="Only one that nothing uses. What is on that machine stays there.",
 )
@@ -135,7 +135,10 @@ def remove_host(request: HttpRequest, name: str, if_match: IfMatch = None) -> Ht
 @router.post(
     "/hosts/{name}/check",
     auth=Bearer(Action.MANAGE_HOSTS),
-    response={200: ModelHostReading, **problems(404, 409, 422)},
+    response={
+        200: ModelHostReading,
+        **problems("host-not-found", "still-running", "invalid-request"),
+    },
     summary="Ask a host who it is, now",
     description="Its `health` says what it answered.",
 )

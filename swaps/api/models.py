@@ -89,7 +89,7 @@ NULLABLE = {"sample_request", "default_strategy"}
 @router.get(
     "/models",
     auth=Bearer(),
-    response={200: Listing[ModelReading], **problems(422)},
+    response={200: Listing[ModelReading], **problems("invalid-request")},
     summary="Models, by name",
     description="Each with its versions, its route, its open swap and its line.",
 )
@@ -101,7 +101,7 @@ def list_models(request: HttpRequest, query: QueryOf[ModelQuery]) -> HttpRespons
 @router.post(
     "/models",
     auth=Bearer(Action.MANAGE_MODELS),
-    response={201: ModelReading, **problems(400, 409, 422)},
+    response={201: ModelReading, **problems("still-running", body=True)},
     summary="Register a model",
     description="Nothing is loaded: activate a version next.",
 )
@@ -119,7 +119,7 @@ def add_model(request: HttpRequest, body: NewModel) -> HttpResponse:
 @router.get(
     "/models/{model}",
     auth=Bearer(),
-    response={200: ModelReading, **problems(404)},
+    response={200: ModelReading, **problems("model-not-found")},
     summary="One model",
     description="Its `ETag` is of what can be edited, not of what serves.",
     url_name="model",
@@ -131,7 +131,7 @@ def show_model(request: HttpRequest, model: str) -> HttpResponse:
 @router.patch(
     "/models/{model}",
     auth=Bearer(Action.MANAGE_MODELS),
-    response={200: ModelReading, **problems(400, 404, 409, 412, 422)},
+    response={200: ModelReading, **problems("model-not-found", "stale", body=True)},
     summary="Change a model",
     description="For swaps to come: those that were made keep what they have.",
 )
@@ -150,7 +150,7 @@ def edit_model(
 @router.delete(
     "/models/{model}",
     auth=Bearer(Action.MANAGE_MODELS),
-    response={204: None, **problems(404, 409, 412, 422)},
+    response={204: None, **problems("model-not-found", "in-use", "stale", "invalid-request")},
     summary="Delete a model",
     description="Only one that serves nobody and has no open swap. The history of its swaps goes "
     "with it; the audit log stays.",
@@ -163,7 +163,10 @@ def remove_model(request: HttpRequest, model: str, if_match: IfMatch = None) -> 
 @router.get(
     "/models/{model}/versions/{version}",
     auth=Bearer(),
-    response={200: VersionReading, **problems(404, 503)},
+    response={
+        200: VersionReading,
+        **problems("model-not-found", (404, "version-not-found"), "host-unreachable"),
+    },
     summary="One version of a model",
     description="One that no row knows of is asked of the hosts, 2 s at most.",
 )
@@ -174,7 +177,20 @@ def show_version(request: HttpRequest, model: str, version: str) -> HttpResponse
 @router.post(
     "/models/{model}/versions/{version}/activate",
     auth=Bearer(Action.ACTIVATE),
-    response={202: SwapReading, 200: VersionReading, **problems(400, 404, 409, 422, 503)},
+    response={
+        202: SwapReading,
+        200: VersionReading,
+        **problems(
+            "model-not-found",
+            (404, "version-not-found"),
+            "version-not-found",
+            "already-active",
+            "swap-in-progress",
+            "still-running",
+            "host-unreachable",
+            body=True,
+        ),
+    },
     summary="Put a model's first version in place",
     description="A swap from nothing, without a load where it is loaded already. 200 when it "
     "serves all traffic already.",
@@ -230,7 +246,10 @@ def _find_version(model: ModelReading, version: str) -> VersionReading:
 @router.post(
     "/models/{model}/queue/release",
     auth=Bearer(Action.RELEASE_QUEUE),
-    response={200: ModelReading, **problems(400, 404, 409, 422)},
+    response={
+        200: ModelReading,
+        **problems("model-not-found", "not-possible-now", "still-running", body=True),
+    },
     summary="Let a held line go on",
     description="After a swap that did not complete, what waits behind it is held.",
 )

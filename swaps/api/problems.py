@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from swaps.access.roles import NotAllowed
 from swaps.access.throttles import TooOften
+from swaps.api.codes import CODES
 from swaps.audit.filters import FilterInvalid
 from swaps.engine.errors import (
     InvalidRequest,
@@ -29,28 +30,6 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
-# 422 is about what was sent, 409 about the present state of things.
-STATUS_OF_REFUSAL: Mapping[str, HTTPStatus] = {
-    "invalid-request": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "model-not-found": HTTPStatus.NOT_FOUND,
-    "host-not-found": HTTPStatus.NOT_FOUND,
-    "swap-not-found": HTTPStatus.NOT_FOUND,
-    "strategy-not-found": HTTPStatus.NOT_FOUND,
-    "node-not-found": HTTPStatus.NOT_FOUND,
-    "token-not-found": HTTPStatus.NOT_FOUND,
-    "user-not-found": HTTPStatus.NOT_FOUND,
-    "version-not-found": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "version-not-active": HTTPStatus.CONFLICT,
-    "already-active": HTTPStatus.CONFLICT,
-    "swap-in-progress": HTTPStatus.CONFLICT,
-    "queue-held": HTTPStatus.CONFLICT,
-    "not-possible-now": HTTPStatus.CONFLICT,
-    "in-use": HTTPStatus.CONFLICT,
-    "last-administrator": HTTPStatus.CONFLICT,
-    "still-running": HTTPStatus.CONFLICT,
-    "stale": HTTPStatus.PRECONDITION_FAILED,
-    "host-unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
-}
 RETRY_SOON_SECONDS = 1
 RETRY_LATER_SECONDS = 5
 
@@ -120,6 +99,8 @@ def answer_problems(api: NinjaAPI) -> None:
         Http404: _http_404,
         RequestDataTooBig: _too_big,
         DataError: _not_storable,
+        OperationalError: _unavailable,
+        InterfaceError: _unavailable,
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():
@@ -196,7 +177,7 @@ def _invalid_cursor(request: HttpRequest, error: CursorInvalid) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, error: SwapRefused) -> HttpResponse:
-    status = STATUS_OF_REFUSAL[error.code]
+    status = CODES[error.code].status
     more: dict[str, Any] = {}
     headers: dict[str, str] = {}
     if isinstance(error, Stale):
@@ -235,6 +216,17 @@ def _not_storable(request: HttpRequest, error: DataError) -> HttpResponse:
     log.info("a request holds what the database cannot store: %s", error)
     return problem(
         422, InvalidRequest.code, "a value cannot be stored: a NUL character, or no finite number"
+    )
+
+
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error("%s %s without the database: %s", request.method, request.path, error)
+    return problem(
+        503,
+        "unavailable",
+        "the database does not answer: what was asked is not known to be done; look, then try "
+        "again, with the same Idempotency-Key where it had one",
+        headers={"Retry-After": str(RETRY_LATER_SECONDS)},
     )
 
 

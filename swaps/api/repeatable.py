@@ -17,6 +17,7 @@ from pydantic import StringConstraints
 from swaps.api.bearer import actor_of
 from swaps.engine.repeats import Answer, once
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 REPEATED = "Idempotency-Replayed"
 
 Key = Annotated[
@@ -57,7 +58,7 @@ def repeatable(*, hiding: str = "") -> Callable[[Call], Call]:
             checked,
             "idempotency_key",
             Key,  # type: ignore[arg-type]  # it takes any annotation
-            Header(None, alias="Idempotency-Key", description=DESCRIPTION),
+            Header(None, alias=IDEMPOTENCY_KEY, description=DESCRIPTION),
         )
         return checked
 

@@ -57,7 +57,7 @@ class NewStrategy(Body):
 @router.get(
     "/strategies",
     auth=Bearer(),
-    response={200: Listing[StrategyReading], **problems(422)},
+    response={200: Listing[StrategyReading], **problems("invalid-request")},
     summary="Strategies, by name",
     description="The ready-made ones and those that administrators named.",
 )
@@ -68,7 +68,7 @@ def list_strategies(request: HttpRequest, query: QueryOf[NamedQuery]) -> HttpRes
 @router.post(
     "/strategies",
     auth=Bearer(Action.MANAGE_STRATEGIES),
-    response={201: StrategyReading, **problems(400, 409, 422)},
+    response={201: StrategyReading, **problems("still-running", body=True)},
     summary="Give steps a name",
     description="A swap that names it keeps the steps it stood for when it was made.",
 )
@@ -85,7 +85,7 @@ def add_strategy(request: HttpRequest, body: NewStrategy) -> HttpResponse:
 @router.get(
     "/strategies/{name}",
     auth=Bearer(),
-    response={200: StrategyReading, **problems(404)},
+    response={200: StrategyReading, **problems("strategy-not-found")},
     summary="One strategy",
     description="With the models that follow it.",
     url_name="strategy",
@@ -97,7 +97,7 @@ def show_strategy(request: HttpRequest, name: str) -> HttpResponse:
 @router.patch(
     "/strategies/{name}",
     auth=Bearer(Action.MANAGE_STRATEGIES),
-    response={200: StrategyReading, **problems(400, 404, 412, 422)},
+    response={200: StrategyReading, **problems("strategy-not-found", "stale", body=True)},
     summary="Change a strategy",
     description="For swaps to come, of the models whose default it is as well. Ready-made ones "
     "cannot be changed.",
@@ -113,7 +113,7 @@ def edit_strategy(
 @router.delete(
     "/strategies/{name}",
     auth=Bearer(Action.MANAGE_STRATEGIES),
-    response={204: None, **problems(404, 409, 412, 422)},
+    response={204: None, **problems("strategy-not-found", "in-use", "stale", "invalid-request")},
     summary="Delete a strategy",
     description="Only one that is no model's default.",
 )

@@ -30,8 +30,10 @@ MAX_GENERATION = 2**63 - 1
 @router.get(
     "/swaps/{uuid:swap_id}/stream",
     auth=WaitingBearer(),
-    response={200: str, **problems(404, 422)},
-    summary="Follow a swap: its events in order, and its progress, until it is over",
+    response={200: str, **problems("swap-not-found", "not-found", "invalid-request")},
+    summary="Follow a swap until it is over",
+    description="Server-sent events: each of its events in order, progress in between, the end at "
+    "last. Who comes back with `Last-Event-ID` misses nothing.",
 )
 async def stream(
     request: HttpRequest,

@@ -96,7 +96,19 @@ class SwapQuery(PageQuery):
 @router.post(
     "/swaps",
     auth=Bearer(Action.SWAP),
-    response={202: SwapReading, **problems(400, 404, 409, 422, 503)},
+    response={
+        202: SwapReading,
+        **problems(
+            "model-not-found",
+            "swap-in-progress",
+            "queue-held",
+            "version-not-found",
+            "version-not-active",
+            "host-unreachable",
+            "still-running",
+            body=True,
+        ),
+    },
     summary="Begin a swap",
     description="Answers once it is committed; follow it by `GET swaps/{swap_id}` or its stream. "
     'One open swap a model: another is 409, or waits in line with `when_busy` "queue".',
@@ -110,7 +122,7 @@ def begin_swap(request: HttpRequest, body: NewSwap) -> HttpResponse:
 @router.get(
     "/swaps",
     auth=Bearer(),
-    response={200: Listing[SwapReading], **problems(422)},
+    response={200: Listing[SwapReading], **problems("invalid-request")},
     summary="Swaps, the newest first",
     description="Open ones, those in line and those that are over.",
 )
@@ -124,7 +136,7 @@ def list_swaps(request: HttpRequest, query: Query[SwapQuery]) -> HttpResponse:
 @router.get(
     "/swaps/{uuid:swap_id}",
     auth=WaitingBearer(waits_by="wait_seconds"),
-    response={200: SwapReading, **problems(404, 422)},
+    response={200: SwapReading, **problems("swap-not-found", "not-found", "invalid-request")},
     summary="A swap as it is now, or once it is over",
     description="With `wait_seconds` the answer comes when the swap is over, or after that time.",
     url_name="swap",
@@ -153,7 +165,7 @@ async def show_swap(
 @router.get(
     "/swaps/{uuid:swap_id}/events",
     auth=Bearer(),
-    response={200: Listing[EventReading], **problems(404)},
+    response={200: Listing[EventReading], **problems("swap-not-found", "not-found")},
     summary="A swap's timeline, the oldest first",
     description="All of it: `next` is always null.",
 )
@@ -163,7 +175,14 @@ def list_events(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     return answer({"items": [event.as_json() for event in events], "next": None})
 
 
-COMMAND_ANSWERS: dict[int, Any] = {202: SwapReading, **problems(400, 404, 409, 422)}
+_COMMANDED = ("swap-not-found", "not-found", "not-possible-now", "still-running")
+# Rolling back a swap that is over begins another.
+_REVERSED = ("swap-in-progress", "version-not-found", "version-not-active", "host-unreachable")
+COMMAND_ANSWERS: dict[int, Any] = {202: SwapReading, **problems(*_COMMANDED, body=True)}
+ROLLBACK_ANSWERS: dict[int, Any] = {
+    202: SwapReading,
+    **problems(*_COMMANDED, *_REVERSED, body=True),
+}
 COMMAND_WORDS = {
     Command.CANCEL: "Before traffic moved: what was loaded is unloaded.",
     Command.ROLLBACK: "Back to the old version. Of a completed swap it is a new swap, reversed.",
@@ -180,8 +199,8 @@ def _add_command(command: Command) -> None:
     @router.post(
         f"/swaps/{{uuid:swap_id}}/{command}",
         auth=Bearer(Action(command.value)),
-        response=COMMAND_ANSWERS,
-        operation_id=f"swap_{command.replace('-', '_')}",
+        response=ROLLBACK_ANSWERS if command is Command.ROLLBACK else COMMAND_ANSWERS,
+        operation_id=command.replace("-", "_"),
         summary=f"{command.replace('-', ' ').capitalize()} a swap",
         description=COMMAND_WORDS[command],
     )

@@ -83,7 +83,7 @@ def show_me(request: HttpRequest) -> HttpResponse:
 @router.get(
     "/tokens",
     auth=Bearer(Action.MANAGE_TOKENS),
-    response={200: Listing[TokenReading], **problems(422)},
+    response={200: Listing[TokenReading], **problems("invalid-request")},
     summary="Tokens, the newest first",
     description="Without what would let anybody in.",
 )
@@ -95,7 +95,7 @@ def list_tokens(request: HttpRequest, query: QueryOf[TokenQuery]) -> HttpRespons
 @router.post(
     "/tokens",
     auth=Bearer(Action.MANAGE_TOKENS),
-    response={201: IssuedToken, **problems(400, 409, 422)},
+    response={201: IssuedToken, **problems("still-running", body=True)},
     summary="Make a token",
     description="Its plain text is in this answer and nowhere else. It is never stronger than its "
     "user.",
@@ -120,7 +120,7 @@ def add_token(request: HttpRequest, body: NewToken) -> HttpResponse:
 @router.get(
     "/tokens/{int:token_id}",
     auth=Bearer(Action.MANAGE_TOKENS),
-    response={200: TokenReading, **problems(404)},
+    response={200: TokenReading, **problems("token-not-found", "not-found")},
     summary="One token",
     description="Revoked ones, too.",
     url_name="token",
@@ -132,7 +132,7 @@ def show_token(request: HttpRequest, token_id: int) -> HttpResponse:
 @router.delete(
     "/tokens/{int:token_id}",
     auth=Bearer(Action.MANAGE_TOKENS),
-    response={200: TokenReading, **problems(404)},
+    response={200: TokenReading, **problems("token-not-found", "not-found")},
     summary="Revoke a token",
     description="It is nobody from now on, and the streams it opened end.",
 )

@@ -58,7 +58,7 @@ class UserQuery(NamedQuery):
 @router.get(
     "/users",
     auth=Bearer(Action.MANAGE_USERS),
-    response={200: Listing[UserReading], **problems(422)},
+    response={200: Listing[UserReading], **problems("invalid-request")},
     summary="Users, by name",
     description="`sort` is about the user name.",
 )
@@ -70,7 +70,7 @@ def list_users(request: HttpRequest, query: QueryOf[UserQuery]) -> HttpResponse:
 @router.post(
     "/users",
     auth=Bearer(Action.MANAGE_USERS),
-    response={201: UserReading, **problems(400, 409, 422)},
+    response={201: UserReading, **problems("still-running", body=True)},
     summary="Let somebody in",
     description="The password must be neither short, common, all digits nor like the name.",
 )
@@ -87,7 +87,7 @@ def add_user(request: HttpRequest, body: NewUser) -> HttpResponse:
 @router.get(
     "/users/{username}",
     auth=Bearer(Action.MANAGE_USERS),
-    response={200: UserReading, **problems(404)},
+    response={200: UserReading, **problems("user-not-found")},
     summary="One user",
     description="With the number of tokens that speak for them.",
     url_name="user",
@@ -99,7 +99,10 @@ def show_user(request: HttpRequest, username: str) -> HttpResponse:
 @router.patch(
     "/users/{username}",
     auth=Bearer(Action.MANAGE_USERS),
-    response={200: UserReading, **problems(400, 404, 409, 412, 422)},
+    response={
+        200: UserReading,
+        **problems("user-not-found", "last-administrator", "stale", body=True),
+    },
     summary="Give somebody another role or password, or disable them",
     description="Nobody changes their own role, and the last active administrator stays one.",
 )

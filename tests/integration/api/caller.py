@@ -9,6 +9,7 @@ from django.test import Client
 
 from swaps.access.roles import Role
 from swaps.access.tokens import create_token
+from tests.integration.api.promises import require_promised
 
 
 def a_person(name: str = "olga", role: Role = Role.OPERATOR) -> User:
@@ -46,12 +47,14 @@ class Caller:
         elif body is not None:
             content = {"data": body, "content_type": "application/json"}
         headers = {"Authorization": f"Bearer {self.token}"} | headers
-        return self._client.generic(
+        response = self._client.generic(
             method,
             f"/api/v1/{path}",
             **_encoded(content),
             headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
+        require_promised(method, f"/api/v1/{path}", response)
+        return response
 
     def get(self, path: str) -> HttpResponse:
         return self("GET", path)
