@@ -188,6 +188,23 @@ ANSWERS: Mapping[str, Any] = {
         "created_at": "2026-10-01T09:00:00Z",
         "etag": ETAG,
     },
+    "AuditReading": {
+        "id": 481,
+        "time": "2026-10-02T10:00:00Z",
+        "actor": "olga",
+        "role": "operator",
+        "source": "API",
+        "address": "192.0.2.7",
+        "request_id": "5b1c",
+        "action": "swap",
+        "object_kind": "model",
+        "object_name": "iris",
+        "swap": SWAP_ID,
+        "outcome": "done",
+        "reason": "ticket 481",
+        "before": {"serving": "1.0"},
+        "after": {"swap": "1.0 → 1.1", "hosts": ["gpu-7"]},
+    },
     "RouterReading": {
         "processes": [
             {

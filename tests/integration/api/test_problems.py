@@ -4,6 +4,7 @@ import json
 import uuid
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from swaps.models import AuditEntry
@@ -166,6 +167,19 @@ def test_a_failure_of_ours_says_so_and_tells_nothing(
     problem = problem_of(operator.get("router"), 500, "internal-error")
     assert "secret" not in str(problem)
     assert "the secret of the database" in caplog.text
+
+
+def test_without_the_database_it_is_503_and_says_when_to_ask_again(
+    operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise OperationalError("connection to server at 10.0.0.7 failed")
+
+    monkeypatch.setattr("swaps.api.fleet.read_router", away)
+    response = operator.get("router")
+    problem = problem_of(response, 503, "unavailable")
+    assert int(response["Retry-After"]) > 0
+    assert "10.0.0.7" not in str(problem)
 
 
 def test_every_audit_entry_tells_from_where(viewer: Caller) -> None:

@@ -80,6 +80,19 @@ def test_a_token_has_its_requests_a_minute(settings: Settings) -> None:
     assert (row.actor, row.outcome) == ("viewer-person", "refused")
 
 
+def test_a_token_is_told_what_is_left_before_it_runs_out(settings: Settings) -> None:
+    settings.REQUESTS_PER_MINUTE = 3
+    caller = Caller(Role.VIEWER)
+    answers = [caller.get("me") for _ in range(4)]
+    assert {answer["RateLimit-Policy"] for answer in answers} == {'"token";q=3;w=60'}
+    assert [answer["RateLimit"][:11] for answer in answers] == [
+        f'"token";r={left}' for left in (2, 1, 0, 0)
+    ]
+    assert answers[3].status_code == 429
+    assert answers[3]["RateLimit"] == f'"token";r=0;t={answers[3]["Retry-After"]}'
+    assert "RateLimit" not in with_wrong_token(), "nobody's token has no limit of its own"
+
+
 def test_without_valkey_who_is_known_goes_on_and_strangers_are_still_counted(
     viewer: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
