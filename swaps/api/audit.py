@@ -55,8 +55,8 @@ def list_audit(request: HttpRequest, query: QueryOf[AuditQuery]) -> HttpResponse
     auth=WaitingBearer(),
     response={200: str, **problems("invalid-request")},
     summary="All entries that match, as a file",
-    description="The oldest first, streamed: as long as it takes, whatever its size. What breaks off in the "
-    "middle was not complete. The export itself is in the audit log.",
+    description="The oldest first, streamed: as long as it takes, whatever its size. What breaks "
+    "off in the middle was not complete. The export itself is in the audit log.",
     openapi_extra={
         "responses": {
             200: {

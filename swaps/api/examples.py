@@ -42,6 +42,24 @@ _TOKEN = {
     "last_used_at": "2026-10-02T10:00:00Z",
     "revoked_at": None,
 }
+_ENTRY = {
+    "id": 481,
+    "time": "2026-10-02T10:00:00Z",
+    "actor": "olga",
+    "role": "operator",
+    "source": "API",
+    "token": "hs_4fT9aQx1",
+    "address": "192.0.2.7",
+    "request_id": "5b1c",
+    "action": "swap",
+    "object_kind": "model",
+    "object_name": "iris",
+    "swap": SWAP_ID,
+    "outcome": "done",
+    "reason": "ticket 481",
+    "before": {"serving": "1.0"},
+    "after": {"swap": "1.0 → 1.1", "hosts": ["gpu-7"]},
+}
 
 ANSWERS: Mapping[str, Any] = {
     "ModelHostReading": {
@@ -188,22 +206,15 @@ ANSWERS: Mapping[str, Any] = {
         "created_at": "2026-10-01T09:00:00Z",
         "etag": ETAG,
     },
-    "AuditReading": {
-        "id": 481,
-        "time": "2026-10-02T10:00:00Z",
-        "actor": "olga",
-        "role": "operator",
-        "source": "API",
-        "address": "192.0.2.7",
-        "request_id": "5b1c",
-        "action": "swap",
-        "object_kind": "model",
-        "object_name": "iris",
-        "swap": SWAP_ID,
-        "outcome": "done",
-        "reason": "ticket 481",
-        "before": {"serving": "1.0"},
-        "after": {"swap": "1.0 → 1.1", "hosts": ["gpu-7"]},
+    "AuditReading": _ENTRY,
+    "ProvenEntry": _ENTRY
+    | {
+        "proof": {
+            "state": "sealed",
+            "seal": 481,
+            "sealed_at": "2026-10-02T10:00:02Z",
+            "reason": None,
+        }
     },
     "RouterReading": {
         "processes": [
