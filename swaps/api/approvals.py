@@ -26,6 +26,8 @@ Digest = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
     Field(description="`approval.inputs_digest` of the swap: what the approver has looked at"),
 ]
+_DECIDED = ("swap-not-found", "not-found", "not-possible-now", "still-running")
+_PROTECTED = ("model-not-found", "not-possible-now", "still-running")
 
 
 class ApproveBody(CommandBody):
@@ -39,7 +41,7 @@ class RejectBody(Body):
 @router.post(
     "/swaps/{uuid:swap_id}/approve",
     auth=Bearer(Action.APPROVE),
-    response={202: SwapReading, **problems(400, 404, 409, 412, 422)},
+    response={202: SwapReading, **problems(*_DECIDED, "stale", body=True)},
     summary="Approve a protected model's swap",
     description="As a second person: not whoever asked for it, nor by a token that they made. "
     "412 when the swap would do something else than was looked at.",
@@ -58,7 +60,7 @@ def approve(request: HttpRequest, swap_id: uuid.UUID, body: ApproveBody) -> Http
 @router.post(
     "/swaps/{uuid:swap_id}/reject",
     auth=Bearer(Action.APPROVE),
-    response={202: SwapReading, **problems(400, 404, 409, 422)},
+    response={202: SwapReading, **problems(*_DECIDED, body=True)},
     summary="Reject a protected model's swap",
     description="As a second person. The swap ends as Cancelled, and its events say why.",
 )
@@ -80,7 +82,7 @@ def _decided(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
 @router.post(
     "/models/{model}/protect",
     auth=Bearer(Action.PROTECT),
-    response={200: ModelReading, **problems(400, 404, 409, 422)},
+    response={200: ModelReading, **problems(*_PROTECTED, body=True)},
     summary="Protect a model",
     description="Its swaps wait for the approval of a second person, those too that have not "
     "begun; rollbacks do not. Takes a request to give the protection up back.",
@@ -95,7 +97,7 @@ def protect(request: HttpRequest, model: str, body: CommandBody | None = None) -
 @router.post(
     "/models/{model}/unprotect",
     auth=Bearer(Action.PROTECT),
-    response={200: ModelReading, 202: ModelReading, **problems(400, 404, 409, 422)},
+    response={200: ModelReading, 202: ModelReading, **problems(*_PROTECTED, body=True)},
     summary="Give a model's protection up",
     description="Takes two administrators: the first one's call is a request (202), which "
     "`unprotect_request` of the model shows and `protect` takes back; another one's agrees (200).",

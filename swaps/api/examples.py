@@ -19,6 +19,7 @@ TRAFFIC = {
     "p99_ms": 12.0,
     "over_ms": None,
 }
+DIGEST = "9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab"
 STEPS = [{"setWeight": 5}, {"pause": {"duration": 60}}, {"setWeight": 100}]
 
 _VERSION = {
@@ -96,6 +97,8 @@ ANSWERS: Mapping[str, Any] = {
         "open_swap": SWAP_ID,
         "queue": [],
         "queue_held_reason": None,
+        "protected": False,
+        "unprotect_request": None,
         "default_strategy": {"name": "canary", "steps": STEPS},
         "drain_timeout_seconds": 30,
         "load_timeout_seconds": 600,
@@ -121,6 +124,7 @@ ANSWERS: Mapping[str, Any] = {
         },
         "in_flight": {"from": 3, "to": 0},
         "traffic": {"1.0": TRAFFIC},
+        "approval": None,
         "waiting_for": "Holding 5 % on 1.1 for 60 s.",
         "steps": [
             {
@@ -292,6 +296,8 @@ BODIES: Mapping[str, Any] = {
     "CommandBody": {"reason": "ticket 481"},
     "PromoteBody": {"full": True, "reason": "looks good"},
     "ExtendDrainBody": {"seconds": 60, "reason": "a batch is still running"},
+    "ApproveBody": {"inputs_digest": DIGEST, "reason": "checked the numbers"},
+    "RejectBody": {"reason": "not before the holidays"},
     "Activation": {"target_hosts": ["gpu-7"]},
     "NewModel": {"name": "iris", "sample_request": SAMPLE, "default_strategy": "canary"},
     "ModelEdit": {"drain_timeout_seconds": 120, "default_strategy": "linear"},
