@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("audit_head")]
 OLGA = Actor("olga", Role.OPERATOR, "API", "192.0.2.7", request_id="r-1", token="hs_abcdefgh")
 VERA = Actor("vera", Role.VIEWER, "console", "2001:db8::1")
 STRANGER = Actor("unknown", None, "command line", "198.51.100.1", request_id="r-2")
-SWAP = uuid.uuid4()
+SWAP = uuid.UUID("6e0f1c2a-0b7d-4c55-9d53-3f5a2c1e7b90")  # the same in each worker
 
 
 def write(actor: Actor = OLGA, name: str = "iris", **changes: Any) -> None:
