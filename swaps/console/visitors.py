@@ -1,8 +1,6 @@
 """Who looks at the console, and what they may: every page and every action comes through here."""
 
 import functools
-import re
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from swaps.access.roles import Action, Actor, Role, role_of
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+from swaps.access.visitors import actor_in_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +25,7 @@ class Visitor:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person behind a request, for the command and for the audit entry it leaves."""
-    given = request.headers.get("X-Request-ID", "")
-    return Actor(
-        name=request.user.get_username(),
-        role=role_of(request.user),
-        source="console",
-        address=request.META.get("REMOTE_ADDR") or None,
-        # A proxy's id, so that its log and our audit log can be laid side by side.
-        request_id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
-        user_id=request.user.pk,
-    )
+    return actor_in_session(request, "console")
 
 
 def page[**P](
