@@ -200,6 +200,8 @@ SECURE_CSP = {
 _HTTPS = _flag("HOTSWAP_HTTPS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
 SESSION_COOKIE_HTTPONLY = True
+# Counted from signing in: a page that is left open looks again and again, and proves nobody there.
+SESSION_COOKIE_AGE = round(float(os.environ.get("HOTSWAP_SESSION_HOURS", "12")) * 3600)
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 X_FRAME_OPTIONS = "DENY"

@@ -1,14 +1,17 @@
 """Where each door is: console, API, admin, and the probes."""
 
-from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
+from swaps.admin.site import site as admin
 from swaps.api import door, metrics, probes
-from swaps.console.signing_in import admin_sign_in
+from swaps.console.signing_in import SignOut, admin_sign_in
 
 urlpatterns = [
     path("admin/login/", admin_sign_in),
-    path("admin/", admin.site.urls),
+    path("admin/logout/", SignOut.as_view()),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="own-password")),
+    path("admin/", admin.urls),
     path("api/v1/", door.urls),
     path("healthz", probes.healthz),
     path("readyz", probes.readyz),

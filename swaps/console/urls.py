@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from swaps.console import approving, command_dialog, pages, signing_in, start_swap
+from swaps.console import approving, command_dialog, own_password, pages, signing_in, start_swap
 from swaps.console.consumers import LivePage
 from swaps.console.live_swap import SwapSubject
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("", pages.overview, name="overview"),
     path("login", signing_in.SignIn.as_view(), name="login"),
     path("logout", signing_in.SignOut.as_view(), name="logout"),
+    path("password", own_password.own_password, name="own-password"),
     path("audit", pages.audit, name="audit"),
     path("models/<str:name>", pages.model, name="model"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),

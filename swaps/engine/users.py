@@ -114,6 +114,21 @@ def update_user(
     return user
 
 
+def change_own_password(*, actor: Actor, old_password: str, new_password: str) -> User:
+    """Raises UserNotFound, InvalidRequest."""
+    with audited(actor, "password", "user", actor.name), transaction.atomic():
+        user = find_user(actor.name, lock=True)
+        if not user.check_password(old_password):
+            raise InvalidRequest("old_password", "this is not your password")
+        try:
+            _set_password(user, new_password)
+        except InvalidRequest as problem:
+            raise InvalidRequest("new_password", str(problem)) from problem
+        user.save()
+        record(actor=actor, action="password", object_kind="user", object_name=actor.name)
+    return user
+
+
 def _change(user: User, changes: dict[str, Any]) -> None:
     if "active" in changes:
         if not isinstance(changes["active"], bool):

@@ -35,6 +35,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        verbose_name_plural = "audit entries"
         indexes: ClassVar = [
             models.Index(fields=["-at"], name="audit_newest"),
             models.Index(fields=["actor", "-id"], name="audit_by_actor"),

@@ -33,6 +33,7 @@ class ModelHost(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
+        verbose_name = "host"
 
     def __str__(self) -> str:
         return self.name

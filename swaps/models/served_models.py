@@ -47,6 +47,7 @@ class ServedModel(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
+        verbose_name = "model"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(named_strategy=None) | models.Q(default_strategy={}),

@@ -28,7 +28,8 @@ class NamedStrategy(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
-        verbose_name_plural = "named strategies"
+        verbose_name = "strategy"
+        verbose_name_plural = "strategies"
 
     def __str__(self) -> str:
         return self.name

@@ -101,6 +101,7 @@ class SwapOperation(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-start_time"]
+        verbose_name = "swap"
         constraints: ClassVar = [
             # One open swap a model, whoever races: the database decides.
             models.UniqueConstraint(
@@ -180,6 +181,7 @@ class SwapEvent(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        verbose_name = "event"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["swap", "generation"], name="one_event_a_generation")
         ]

@@ -33,6 +33,7 @@ class ApiToken(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
+        verbose_name = "token"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
