@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
-        bench bench-websockets lint format lock browser clean
+        screenshots bench bench-websockets lint format lock browser clean
 
 help: ## Show this list
 	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
@@ -85,6 +85,10 @@ test-browser: setup ## The console in a real Chromium
 
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
 	@HOTSWAP_FALSIFIER_FLIPS=$${HOTSWAP_FALSIFIER_FLIPS:-1000} $(PYTEST) tests/system/test_falsifier.py -s --timeout 3600 $(ARGS)
+
+screenshots: setup ## Pictures of every page of the console, into screenshots/
+	@$(PYTEST) tests/browser/screenshots.py -q $(ARGS)
+	@echo "The pictures are in screenshots/"
 
 bench: setup ## Measure routing update and swap overhead
 	@$(PY) -m tests.benchmarks.bench_swaps $(ARGS)

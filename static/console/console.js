@@ -126,7 +126,7 @@ document.addEventListener("mouseover", (event) => {
 const stood = new Map();
 
 function generationOf(part) {
-  const newest = part?.querySelector("li[data-generation]") ?? part;
+  const newest = [...(part?.querySelectorAll("li[data-generation]") ?? [])].at(-1) ?? part;
   return Number(newest?.dataset.generation ?? NaN);
 }
 
@@ -196,9 +196,23 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// -- keyboard --
+
+// What scrolls sideways can be reached and scrolled by keyboard; what does not is no stop on the
+// way through the page.
+function reachScrollers() {
+  for (const box of document.querySelectorAll(".scroll, .frozen")) {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+for (const name of ["htmx:afterSwap", "htmx:wsAfterMessage"]) document.addEventListener(name, reachScrollers);
+window.addEventListener("resize", reachScrollers);
+
 // Back soon, but not all at once: a server that restarts is not run over by its pages.
 // At five seconds at most, for the operator who waits.
 htmx.config.wsReconnectDelay = (tries) => Math.min(250 * 2 ** tries, 5000) * (0.5 + Math.random() / 2);
 
 readClock();
 tick();
+reachScrollers();

@@ -36,6 +36,7 @@ class LiveSwap:
     reading: SwapReading
     events: list[EventReading]  # oldest first
     failure: str  # why the engine gave up, once it did
+    step_entered: datetime | None  # when the present step of the strategy began
     samples: tuple[Sample, ...]
     now: datetime
 
@@ -85,10 +86,6 @@ class LiveSwap:
         return in_flight_chart(self.samples, self.samples[-1].at if self.samples else 0.0)
 
     @property
-    def newest_first(self) -> list[EventReading]:
-        return self.events[::-1]
-
-    @property
     def lasted(self) -> timedelta:
         return (self.reading.end_time or self.now) - self.reading.start_time
 
@@ -99,6 +96,14 @@ class LiveSwap:
         if len(statuses) < 2 or "current" not in statuses:
             return None
         return statuses.index("current") + 1
+
+    @property
+    def step_ends(self) -> datetime | None:
+        """When the hold that runs is over; None where no clock ends the step."""
+        current = next((step for step in self.reading.steps if step.status == "current"), None)
+        if current is None or current.duration_seconds is None or self.step_entered is None:
+            return None
+        return self.step_entered + timedelta(seconds=current.duration_seconds)
 
     @property
     def asks_operator(self) -> bool:
@@ -148,6 +153,7 @@ def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
         # Not those of writes after our row: they come with the next look, once.
         events=[event for event in read_events(swap) if event.generation <= swap.generation],
         failure=swap.failure,
+        step_entered=swap.step_entered_at,
         samples=samples_of(swap_id),
         now=_database_now(),
     )

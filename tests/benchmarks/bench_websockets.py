@@ -26,7 +26,7 @@ import psutil
 from tests.system.fleet import Fleet, running_fleet
 
 EVENT = re.compile(r'<li class="event [^"]*" data-generation="(\d+)"')
-ADDED = 'hx-swap-oob="afterbegin:#swap-events"'
+ADDED = 'hx-swap-oob="beforeend:#swap-events"'
 ROLES = ("viewer", "operator", "administrator")
 OPENED_AT_ONCE = 50
 PATIENCE_SECONDS = 120.0

@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,10 +16,18 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
 from psycopg.conninfo import make_conninfo
 
 from swaps.access.roles import Role
+from tests.browser.gallery import Stage
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.console.scenes import Fleet
 
@@ -126,10 +135,19 @@ class Desk:
     context: BrowserContext
     console: Console
     complaints: list[str]
+    _expected: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> Page:
         self.page.goto(f"{self.console.address}{path}")
         return self.page
+
+    def expects(self, *words: str) -> None:
+        """Complaints with these words belong to the test; any other fails it at its end."""
+        self._expected += words
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [said for said in self.complaints if not any(one in said for one in self._expected)]
 
 
 class Desks:
@@ -159,20 +177,36 @@ class Desks:
             context.add_cookies(
                 [{"name": "sessionid", "value": session, "url": self._console.address}]
             )
-        desk = Desk(context.new_page(), context, self._console, [])
-
-        def complain(message: ConsoleMessage) -> None:
-            if message.type in {"error", "warning"}:
-                desk.complaints.append(message.text)
-
-        desk.page.on("console", complain)
-        desk.page.on("pageerror", lambda error: desk.complaints.append(str(error)))
+        desk = Desk(context.new_page(), context, self._console, complaints_in(context))
         self._open.append(desk)
         return desk
 
     def close(self) -> None:
         for desk in self._open:
             desk.context.close()
+        unexpected = [said for desk in self._open for said in desk.unexpected]
+        assert unexpected == [], "the browser complained"
+
+
+def complaints_in(context: BrowserContext) -> list[str]:
+    """What the browser complains of from now on, in any page of this context: errors, also of
+    the content security policy, warnings, and whatever is asked of another host.
+    """
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    def look(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in {"data", "blob"} and address.hostname != "127.0.0.1":
+            complaints.append(f"asked another host: {request.url}")
+
+    context.on("console", hear)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("request", look)
+    return complaints
 
 
 def a_person(name: str, role: Role) -> User:
@@ -202,3 +236,10 @@ def fleet(transactional_db: None) -> Iterator[Fleet]:
     fleet = Fleet()
     yield fleet
     fleet.close()
+
+
+@pytest.fixture
+def stage(transactional_db: None) -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.close()

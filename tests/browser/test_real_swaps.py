@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, complaints_in
 from tests.system.fleet import Fleet, eventually, running_fleet
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -47,12 +47,14 @@ class People:
     def __init__(self, browser: Browser, fleet: Fleet) -> None:
         self._browser, self.fleet = browser, fleet
         self._contexts: dict[str, BrowserContext] = {}
+        self._complaints: list[list[str]] = []
 
     def __call__(self, role: str) -> Page:
         if role not in self._contexts:
             context = self._browser.new_context(viewport={"width": 1440, "height": 900})
             context.set_default_timeout(PATIENCE_MS)
             self._contexts[role] = context
+            self._complaints.append(complaints_in(context))
             page = context.new_page()
             page.goto(f"{self.fleet.stack.console_url}/login")
             page.get_by_label("User name").fill(f"the-{role}")
@@ -75,6 +77,11 @@ class People:
     def close(self) -> None:
         for context in self._contexts.values():
             context.close()
+        # But for the link, which one of these tests cuts (htmx logs the event of its socket).
+        cut = ("WebSocket", "[object Event]")
+        said = [one for several in self._complaints for one in several]
+        said = [one for one in said if not any(words in one for words in cut)]
+        assert said == [], "the browser complained"
 
 
 @pytest.fixture(scope="module")

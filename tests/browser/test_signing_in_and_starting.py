@@ -1,6 +1,6 @@
 """From the login page to a swap that was started."""
 
-from playwright.sync_api import Request, expect
+from playwright.sync_api import expect
 
 from swaps.access.roles import Role
 from swaps.models import SwapOperation
@@ -21,11 +21,11 @@ def test_sign_in_look_and_sign_out(fleet: Fleet, desks: Desks) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("iris")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login")
-    assert desk.complaints == []
 
 
 def test_the_form_keeps_what_was_typed_and_says_what_is_wrong(fleet: Fleet, desks: Desks) -> None:
     desk = desks()
+    desk.expects("status of 422")
     page = desk.open("/swaps/new?model=iris")
     page.get_by_label("To", exact=True).fill("No Such Version")
     page.get_by_label("canary").check()
@@ -48,17 +48,3 @@ def test_the_overview_follows_by_itself(fleet: Fleet, desks: Desks) -> None:
     scene = SwapScene(fleet, "canary")
     scene.load()
     expect(page.locator(".running-swaps")).to_contain_text("LoadingNewVersion")
-    assert desk.complaints == []
-
-
-def test_a_first_page_is_light_and_asks_no_other_host(fleet: Fleet, desks: Desks) -> None:
-    scene = SwapScene(fleet)
-    desk = desks()
-    requests: list[Request] = []
-    desk.page.on("request", lambda request: requests.append(request))
-    page = desk.open(scene.path)
-    page.wait_for_selector("body.linked")
-    page.wait_for_load_state("networkidle")
-    assert all(request.url.startswith(desk.console.address) for request in requests)
-    sizes = {request.url: request.sizes()["responseBodySize"] for request in requests}
-    assert sum(sizes.values()) < 100_000, sizes

@@ -226,7 +226,7 @@ async def test_a_page_that_comes_back_gets_all_it_missed(
     again = await open_page(scene.path, olga)
     first = await again.read_until("swap-timeline")
     assert again.states == ["LoadingNewVersion"]
-    assert EVENT.findall(first) == ["1", "0"]
+    assert EVENT.findall(first) == ["0", "1"]
 
 
 async def test_without_a_session_nothing_is_shown(open_page: Opener, scene: SwapScene) -> None:

@@ -1,0 +1,172 @@
+"""Every page of the console in its main states: looked at by people (screenshots.py), and by
+axe-core and a ruler (test_every_page.py).
+
+A scene sets up the world and tells what is to be seen in it. To add one, write a function
+here that carries `@scene` and names the pages it shows (their names in urls.py): all else
+follows. A page that no scene shows fails a test.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from swaps.access.roles import Role
+from tests.integration.console.scenes import Fleet, SwapScene
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page as `role` sees it (None: nobody signed in), after `press` was pressed on it."""
+
+    name: str
+    path: str
+    role: Role | None = Role.ADMINISTRATOR
+    press: str = ""  # the button that opens a dialog
+    live: bool = False  # its websocket has to be there first
+
+
+class Stage:
+    """What scenes are set on. The fleet comes when it is asked for: some show an empty one."""
+
+    def __init__(self) -> None:
+        self._fleet: Fleet | None = None
+
+    @property
+    def fleet(self) -> Fleet:
+        if self._fleet is None:
+            self._fleet = Fleet()
+        return self._fleet
+
+    def swap(self, strategy: object = "canary", **changes: object) -> SwapScene:
+        return SwapScene(self.fleet, strategy, **changes)
+
+    def close(self) -> None:
+        if self._fleet is not None:
+            self._fleet.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    set_up: Callable[[Stage], Iterator[Picture]]
+    pages: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.set_up.__name__
+
+
+SCENES: list[Scene] = []
+
+
+def scene(*pages: str) -> Callable[[Callable[[Stage], Iterator[Picture]]], Scene]:
+    """`pages`: the names in urls.py of those that this scene shows."""
+
+    def keep(set_up: Callable[[Stage], Iterator[Picture]]) -> Scene:
+        SCENES.append(Scene(set_up, pages))
+        return SCENES[-1]
+
+    return keep
+
+
+def live_swap(name: str, one: SwapScene, press: str = "") -> Picture:
+    return Picture(name, one.path, press=press, live=True)
+
+
+# -- the overview and what hangs on it --
+
+
+@scene("overview", "start-swap", "audit", "login")
+def nothing_yet(stage: Stage) -> Iterator[Picture]:
+    yield Picture("login", "/login", None)
+    yield Picture("overview-empty", "/")
+    yield Picture("start-empty", "/swaps/new")
+    yield Picture("audit-empty", "/audit")
+
+
+@scene("overview", "model", "start-swap", "audit", "swap-command")
+def a_busy_fleet(stage: Stage) -> Iterator[Picture]:
+    failed = stage.swap()
+    failed.load()
+    failed.fail("the file is not an ONNX model")
+    running = stage.swap()
+    transition(running)
+    yield Picture("overview", "/")
+    yield Picture("overview-viewer", "/", Role.VIEWER)
+    yield Picture("model", "/models/iris")
+    yield Picture("model-missing", "/models/none")
+    yield Picture("start-open-swap", "/swaps/new?model=iris", Role.OPERATOR)
+    yield Picture("audit", "/audit")
+    yield Picture("confirm", f"{running.path}/rollback", Role.OPERATOR)
+    yield Picture("confirm-refused", f"{running.path}/rollback", Role.VIEWER)
+
+
+@scene("start-swap")
+def starting(stage: Stage) -> Iterator[Picture]:
+    model = f"/swaps/new?model={stage.fleet.iris.name}"
+    form = f"{model}&to_version=1.1&strategy="
+    yield Picture("start", model)
+    yield Picture("start-planned", f"{form}canary")
+    yield Picture("start-custom", f"{form}custom", Role.OPERATOR)
+
+
+# -- a swap, from state to state --
+
+
+@scene("swap")
+def swap_begins(stage: Stage) -> Iterator[Picture]:
+    one = stage.swap()
+    yield live_swap("swap-not-started", one)
+    one.load()
+    yield live_swap("swap-loading", one)
+    one.fail("the file is not an ONNX model")
+    yield live_swap("swap-failed", one)
+
+
+@scene("swap")
+def swap_goes_on(stage: Stage) -> Iterator[Picture]:
+    one = stage.swap()
+    transition(one)
+    yield live_swap("swap-transitioning", one)
+    yield Picture("swap-viewer", one.path, Role.VIEWER, live=True)
+    yield live_swap("dialog-roll-back", one, press="Roll back…")
+    drain(one)
+    yield live_swap("swap-draining", one)
+    yield live_swap("dialog-force", one, press="Force unload…")
+    one.prove()
+    one.complete()
+    yield live_swap("swap-completed", one)
+
+
+@scene("swap")
+def swap_asks(stage: Stage) -> Iterator[Picture]:
+    one = stage.swap()
+    transition(one)
+    one.drain(1, seconds=-5)
+    yield live_swap("swap-overdue", one)
+
+
+@scene("swap")
+def swap_goes_back(stage: Stage) -> Iterator[Picture]:
+    one = stage.swap()
+    transition(one)
+    one.roll_back()
+    yield live_swap("swap-rolling-back", one)
+
+
+@scene("swap", "decide", "overview")
+def swap_waits_for_approval(stage: Stage) -> Iterator[Picture]:
+    one = stage.swap(needs_approval=True)
+    yield live_swap("swap-unapproved", one)
+    yield Picture("overview-unapproved", "/")
+    yield Picture("approve", f"{one.path}/approve")
+
+
+def transition(one: SwapScene) -> None:
+    one.load()
+    one.ready()
+    one.shift(5)
+    one.shift(25, step_index=3)
+
+
+def drain(one: SwapScene) -> None:
+    one.shift(50, step_index=5)
+    one.drain(3)
