@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
-        screenshots bench bench-websockets lint format lock browser clean
+        fuzz-api screenshots bench bench-websockets lint format lock browser clean
 
 help: ## Show this list
 	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
@@ -89,6 +89,9 @@ falsifier: setup ## Try hard to catch a request at the old version after its dra
 screenshots: setup ## Pictures of every page of the console, into screenshots/
 	@$(PYTEST) tests/browser/screenshots.py -q $(ARGS)
 	@echo "The pictures are in screenshots/"
+
+fuzz-api: setup ## Ask the API thousands of things that its document allows, and forbids
+	@HOTSWAP_FUZZ_EXAMPLES=$${HOTSWAP_FUZZ_EXAMPLES:-25} $(PYTEST) tests/system/test_fuzz_api.py -s --timeout 3600 $(ARGS)
 
 bench: setup ## Measure routing update and swap overhead
 	@$(PY) -m tests.benchmarks.bench_swaps $(ARGS)

@@ -13,7 +13,7 @@ from swaps.api.problems import CONTENT_TYPE
 from swaps.api.repeatable import IDEMPOTENCY_KEY, REPEATED
 
 JSON = "application/json"
-STREAM = "text/event-stream"
+STREAM, STREAMED = "text/event-stream", "StreamedEvent"
 SCHEMA_PATH = "#/components/schemas/"
 PAGES = "Listing_"
 
@@ -120,11 +120,12 @@ def _describe_answer(
         return
     content = response["content"][JSON]
     if content["schema"].get("type") == "string":
-        # A stream; where it can be of several types, the call names them.
-        del response["content"][JSON]
-        response["content"] = response["content"] or {STREAM: {"schema": {"type": "string"}}}
+        del response["content"][JSON]  # a file, whose types the call names
         return
     _give_example(content, ANSWERS)
+    if _name_of(content) == STREAMED:
+        response["content"] = {STREAM: content}
+        return
     schema = document["components"]["schemas"][_name_of(content)]
     if "etag" in schema["properties"]:
         headers["ETag"] = _ETAG

@@ -6,8 +6,9 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, re_path
+from django.urls import URLPattern, path, re_path
 from django.urls.resolvers import URLResolver
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
@@ -28,6 +29,7 @@ from swaps.api import (
     users,
 )
 from swaps.api.bearer import Bearer, say_rate
+from swaps.api.docs import docs
 from swaps.api.document import INFO, complete
 from swaps.api.problems import answer_problems, method_not_allowed, no_such_path
 
@@ -110,11 +112,16 @@ def _answering_problems(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_own_answers(patterns: list[Any]) -> list[URLPattern | URLResolver]:
+    """Without the check against forged forms: nobody is let in by a cookie here, and its refusal
+    would be a page.
+    """
     for pattern in patterns:
         # The document's own view would answer to any method.
         view = require_GET(pattern.callback) if pattern.name == DOCUMENT else pattern.callback
-        pattern.callback = _answering_problems(view)
-    return [*patterns, re_path(r"^.*$", no_such_path)]
+        pattern.callback = csrf_exempt(_answering_problems(view))
+    page = path("docs", csrf_exempt(_answering_problems(docs)), name="docs")
+    # A path may hold a line's end, which a dot alone does not match.
+    return [*patterns, page, re_path(r"^[\s\S]*$", csrf_exempt(no_such_path))]
 
 
 _patterns, _app_name, _namespace = api.urls

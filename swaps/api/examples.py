@@ -200,6 +200,11 @@ ANSWERS: Mapping[str, Any] = {
         "generation": 3,
         "data": {},
     },
+    "StreamedEvent": {
+        "id": "3",
+        "event": "transition",
+        "data": '{"kind": "transition", "to_state": "Transitioning", "generation": 3}',
+    },
     "StrategyReading": {
         "name": "careful",
         "steps": STEPS,

@@ -6,10 +6,11 @@ Whoever waits here holds neither a thread nor a database connection.
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Header, Query, Router
+from ninja import Header, Query, Router, Schema
+from pydantic import Field
 
 from swaps.api.answers import problems
 from swaps.api.bearer import actor_of, token_of
@@ -27,10 +28,22 @@ COME_BACK_AFTER_MS = 1000
 MAX_GENERATION = 2**63 - 1
 
 
+class StreamedEvent(Schema):
+    """One server-sent event. `data` is JSON: an event of the swap's timeline, its progress, or
+    at the end the swap itself.
+    """
+
+    event: Literal["created", "transition", "step", "command", "problem", "progress", "end"]
+    data: str
+    id: Annotated[
+        str | None, Field(description="the generation, for Last-Event-ID; progress has none")
+    ] = None
+
+
 @router.get(
     "/swaps/{uuid:swap_id}/stream",
     auth=WaitingBearer(),
-    response={200: str, **problems("swap-not-found", "not-found", "invalid-request")},
+    response={200: StreamedEvent, **problems("swap-not-found", "not-found", "invalid-request")},
     summary="Follow a swap until it is over",
     description="Server-sent events: each of its events in order, progress in between, the end at "
     "last. Who comes back with `Last-Event-ID` misses nothing.",

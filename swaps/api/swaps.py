@@ -183,6 +183,11 @@ ROLLBACK_ANSWERS: dict[int, Any] = {
     202: SwapReading,
     **problems(*_COMMANDED, *_REVERSED, body=True),
 }
+COMMAND_TITLES = {
+    Command.ROLLBACK: "Roll back",
+    Command.FORCE_UNLOAD: "Force the unload of",
+    Command.ROLL_FORWARD: "Roll forward",
+}
 COMMAND_WORDS = {
     Command.CANCEL: "Before traffic moved: what was loaded is unloaded.",
     Command.ROLLBACK: "Back to the old version. Of a completed swap it is a new swap, reversed.",
@@ -201,7 +206,7 @@ def _add_command(command: Command) -> None:
         auth=Bearer(Action(command.value)),
         response=ROLLBACK_ANSWERS if command is Command.ROLLBACK else COMMAND_ANSWERS,
         operation_id=command.replace("-", "_"),
-        summary=f"{command.replace('-', ' ').capitalize()} a swap",
+        summary=f"{COMMAND_TITLES.get(command, command.value.capitalize())} a swap",
         description=COMMAND_WORDS[command],
     )
     @repeatable()
