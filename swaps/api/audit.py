@@ -20,7 +20,7 @@ from swaps.audit.filters import AuditFilter, require_known
 from swaps.models import AuditEntry
 from swaps.readings.audit import AuditReading, ProvenEntry, newest_id, read_audit, read_entry
 from swaps.readings.audit_stream import stream_audit
-from swaps.readings.looks import give_back_thread, look
+from swaps.readings.looks import look
 
 router = Router(tags=["audit"])
 
@@ -73,7 +73,6 @@ async def export_audit(request: HttpRequest, query: QueryOf[ExportQuery]) -> Str
     actor, token = actor_of(request), token_of(request)
     await look(begin_export, actor, query, query.format)
     until = await look(newest_id)
-    give_back_thread()
 
     def still_allowed() -> bool:
         now = actor_for_token(token)

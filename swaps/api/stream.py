@@ -66,7 +66,6 @@ async def stream(
     ] = None,
 ) -> StreamingHttpResponse:
     await look(find_swap, swap_id, seen_by=actor_of(request))
-    give_back_thread()
     place = last_event_id if last_event_id is not None else after
     messages = follow(swap_id, token_of(request), after=-1 if place is None else place)
     return StreamingHttpResponse(
@@ -78,6 +77,8 @@ async def stream(
 
 
 async def follow(swap_id: uuid.UUID, token: str, *, after: int) -> AsyncIterator[str]:
+    # Only here: on its way back the answer passes middleware that takes a thread for it.
+    give_back_thread()
     async with following().follow(swap_id, token) as (feed, follower):
         yield f"retry: {COME_BACK_AFTER_MS}\n\n"
         progress = ""

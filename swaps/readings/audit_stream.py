@@ -12,7 +12,7 @@ from swaps.access.roles import Scope
 from swaps.audit.export import Form, csv_text, jsonl_text
 from swaps.audit.filters import AuditFilter
 from swaps.readings.audit import AuditReading, read_forward
-from swaps.readings.looks import work_in
+from swaps.readings.looks import give_back_thread, work_in
 
 COLUMNS = tuple(field.name for field in fields(AuditReading))
 CHUNK = 1000
@@ -34,6 +34,8 @@ async def stream_audit(
     still_allowed: Callable[[], bool],
 ) -> AsyncIterator[str]:
     """Entries up to the id `until`. Raises NoLongerAllowed."""
+    # Only here: on its way back the answer passes middleware that takes a thread for it.
+    give_back_thread()
     if form == "csv":
         yield ",".join(COLUMNS) + "\r\n"
     after: int | None = 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -107,6 +108,11 @@ class Console:
             return httpx.get(f"{self.address}/login", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
+
+    @property
+    def process(self) -> psutil.Process:
+        assert self._process is not None, "the console was not started"
+        return psutil.Process(self._process.pid)
 
     def kill(self) -> None:
         if self._process is not None:
