@@ -1,0 +1,210 @@
+"""Every way to do each action: at which door, and how. A new action without one fails a test."""
+
+from collections.abc import Callable, Mapping
+
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import HttpResponse
+from django.urls import reverse
+
+from swaps.access.roles import Action
+from swaps.console.confirmations import confirmation, subject_of
+from swaps.domain.commands import Command
+from swaps.domain.states import SwapState
+from swaps.engine.frozen_inputs import digest_of
+from swaps.models import (
+    ApiToken,
+    ModelHost,
+    NamedStrategy,
+    NodeIncarnation,
+    Route,
+    ServedModel,
+    SwapOperation,
+)
+from tests.integration.access.people import Person
+from tests.integration.admin.clicking import address
+from tests.integration.readings.rows import a_node, a_swap
+
+# What somebody does at a door, to the model `iris`, which 1.0 serves.
+type Attempt = Callable[[Person, ServedModel], HttpResponse]
+
+CONSOLE, API, ADMIN = "console", "API", "admin"
+PHRASE = "a long phrase is easy to keep"
+
+# A state in which each command is possible.
+STATES: Mapping[Command, SwapState] = {
+    Command.CANCEL: SwapState.NOT_STARTED,
+    Command.ROLLBACK: SwapState.TRANSITIONING,
+    Command.PAUSE: SwapState.TRANSITIONING,
+    Command.RESUME: SwapState.TRANSITIONING,
+    Command.PROMOTE: SwapState.TRANSITIONING,
+    Command.EXTEND_DRAIN: SwapState.OLD_VERSION_DRAINING,
+    Command.FORCE_UNLOAD: SwapState.OLD_VERSION_DRAINING,
+    Command.ROLL_FORWARD: SwapState.ROLLING_BACK,
+}
+
+
+def swap_for(command: Command, model: ServedModel) -> SwapOperation:
+    return a_swap(model, state=STATES[command], paused=command is Command.RESUME)
+
+
+def _command_by_rest(command: Command) -> Attempt:
+    return lambda person, model: person.rest(
+        "POST", f"swaps/{swap_for(command, model).pk}/{command}"
+    )
+
+
+def _command_at_the_console(command: Command) -> Attempt:
+    def click(person: Person, model: ServedModel) -> HttpResponse:
+        swap = swap_for(command, model)
+        asked = confirmation(command, subject_of(swap, command))
+        given = {"effect": asked.effect_key, "state": swap.state, "typed": asked.typed}
+        return _post(person, reverse("swap-command", args=[swap.pk, command]), given)
+
+    return click
+
+
+def _rest(method: str, path: str, body: Mapping[str, object] | None = None) -> Attempt:
+    return lambda person, model: person.rest(method, path, body)
+
+
+def _added(kind: type[Model], typed: Mapping[str, object]) -> Attempt:
+    return lambda person, model: _post(person, address(kind, "add"), typed)
+
+
+def _pressed(button: str, row_of: Callable[[ServedModel], Model]) -> Attempt:
+    def press(person: Person, model: ServedModel) -> HttpResponse:
+        row = row_of(model)
+        given = {"action": button, ACTION_CHECKBOX_NAME: [row.pk]}
+        return _post(person, address(type(row)), given)
+
+    return press
+
+
+def _post(person: Person, where: str, given: Mapping[str, object]) -> HttpResponse:
+    response: HttpResponse = person.browser.post(where, given)
+    return _behind_sign_in(person, response)
+
+
+def _get(where: str) -> Attempt:
+    return lambda person, model: _behind_sign_in(person, person.browser.get(where))
+
+
+def _behind_sign_in(person: Person, response: HttpResponse) -> HttpResponse:
+    """The admin sends strangers to sign in, and tells there who is signed in but may not."""
+    if response.status_code == 302 and response["Location"].startswith("/admin/login/"):
+        return person.browser.get(response["Location"])  # type: ignore[return-value]
+    return response
+
+
+def _without_a_version(then: Attempt) -> Attempt:
+    def attempt(person: Person, model: ServedModel) -> HttpResponse:
+        Route.objects.update(weights={}, pinned=[])
+        return then(person, model)
+
+    return attempt
+
+
+def _held(model: ServedModel) -> ServedModel:
+    ServedModel.objects.update(queue_held_reason="1.0 → 1.1 ended Failed")
+    return model
+
+
+def _waiting(model: ServedModel) -> SwapOperation:
+    return a_swap(model, queued=True, needs_approval=True, requested_by="another")
+
+
+def _approve_by_rest(person: Person, model: ServedModel) -> HttpResponse:
+    swap = _waiting(model)
+    body = {"inputs_digest": digest_of(swap)}
+    return person.rest("POST", f"swaps/{swap.pk}/approve", body)
+
+
+def _approve_at_the_console(person: Person, model: ServedModel) -> HttpResponse:
+    swap = _waiting(model)
+    where = reverse("decide", kwargs={"swap_id": swap.pk, "verdict": "approve"})
+    return _post(person, where, {"inputs_digest": digest_of(swap)})
+
+
+def _retire(person: Person, model: ServedModel) -> HttpResponse:
+    node: NodeIncarnation = a_node("edge-9", "away")
+    return person.rest("POST", f"router/nodes/{node.nonce}/retire")
+
+
+def _release_by_rest(person: Person, model: ServedModel) -> HttpResponse:
+    return person.rest("POST", f"models/{_held(model).name}/queue/release")
+
+
+def _start(old: str) -> Attempt:
+    given = {"model": "iris", "from_version": old, "to_version": "1.1", "strategy": "canary"}
+    return lambda person, model: _post(person, reverse("start-swap"), given)
+
+
+def _start_at_the_admin(old: str) -> Attempt:
+    return lambda person, model: _post(
+        person,
+        address(SwapOperation, "add"),
+        {"model": model.pk, "from_version": old, "to_version": "1.1"},
+    )
+
+
+_COMMANDS: Mapping[Action, Mapping[str, Attempt]] = {
+    Action(command.value): {
+        CONSOLE: _command_at_the_console(command),
+        API: _command_by_rest(command),
+    }
+    for command in Command
+}
+_SWAP = {"model_name": "iris", "from_version": "1.0", "to_version": "1.1"}
+_LIMITS = {
+    "on_drain_timeout": "wait",
+    "drain_timeout_seconds": 30,
+    "load_timeout_seconds": 600,
+    "keep_warm_seconds": 0,
+}
+_HOST = {"name": "beta", "kind": "bundled", "url": "http://127.0.0.1:1"}
+
+DOORS: Mapping[Action, Mapping[str, Attempt]] = {
+    **_COMMANDS,
+    Action.VIEW: {CONSOLE: _get("/"), API: _rest("GET", "models"), ADMIN: _get("/admin/")},
+    Action.SWAP: {
+        CONSOLE: _start("1.0"),
+        API: _rest("POST", "swaps", _SWAP),
+        ADMIN: _start_at_the_admin("1.0"),
+    },
+    Action.ACTIVATE: {
+        CONSOLE: _without_a_version(_start("")),
+        API: _without_a_version(_rest("POST", "models/iris/versions/1.1/activate")),
+        ADMIN: _without_a_version(_start_at_the_admin("")),
+    },
+    Action.APPROVE: {CONSOLE: _approve_at_the_console, API: _approve_by_rest},
+    Action.ROLLBACK: _COMMANDS[Action.ROLLBACK]
+    | {ADMIN: _pressed("roll_back", lambda model: swap_for(Command.ROLLBACK, model))},
+    Action.RELEASE_QUEUE: {API: _release_by_rest, ADMIN: _pressed("release", _held)},
+    Action.RETIRE_NODE: {API: _retire},
+    Action.PROTECT: {
+        API: _rest("POST", "models/iris/protect"),
+        ADMIN: _pressed("protect", lambda model: model),
+    },
+    Action.MANAGE_HOSTS: {
+        API: _rest("POST", "hosts", _HOST),
+        ADMIN: _added(ModelHost, {**_HOST, "max_concurrent_loads": 1}),
+    },
+    Action.MANAGE_MODELS: {
+        API: _rest("POST", "models", {"name": "wine"}),
+        ADMIN: _added(ServedModel, {"name": "wine", **_LIMITS}),
+    },
+    Action.MANAGE_STRATEGIES: {
+        API: _rest("POST", "strategies", {"name": "careful", "steps": [{"setWeight": 5}]}),
+        ADMIN: _added(NamedStrategy, {"name": "careful", "steps": '[{"setWeight": 5}]'}),
+    },
+    Action.MANAGE_TOKENS: {
+        API: _rest("POST", "tokens", {"name": "ci", "role": "viewer"}),
+        ADMIN: _added(ApiToken, {"name": "ci", "role": "viewer"}),
+    },
+    Action.MANAGE_USERS: {
+        API: _rest("POST", "users", {"username": "ada", "password": PHRASE, "role": "viewer"}),
+        ADMIN: _added(User, {"username": "ada", "new_password": PHRASE, "role": "viewer"}),
+    },
+}
