@@ -11,8 +11,12 @@ def shown_inputs(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    if value is None or value == "":
+    if value is None or value in ("", {}, []):
         return "–"
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        if all(isinstance(one, str) for one in value.values()):
+            return ", ".join(f"{name}: {one}" for name, one in value.items())
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
