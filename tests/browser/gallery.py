@@ -160,6 +160,11 @@ def swap_waits_for_approval(stage: Stage) -> Iterator[Picture]:
     yield Picture("approve", f"{one.path}/approve")
 
 
+@scene("own-password")
+def a_password(stage: Stage) -> Iterator[Picture]:
+    yield Picture("own-password", "/password", Role.VIEWER)
+
+
 def transition(one: SwapScene) -> None:
     one.load()
     one.ready()
