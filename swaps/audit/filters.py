@@ -137,13 +137,15 @@ class AuditFilter(BaseModel):
     def of(cls, given: Mapping[str, str]) -> Self:
         """Of an address or a form, where an empty field is none. Raises FilterInvalid."""
         filled = {name: value for name, value in given.items() if value.strip()}
-        require_known(filled)
+        errors = _unknown(filled)
+        known: dict[str, Any] = {name: filled[name] for name in filled if name in FIELDS}
         try:
-            return cls(**filled)  # type: ignore[arg-type] # texts, which this reads
+            wanted = cls(**known)
         except ValidationError as problem:
-            raise FilterInvalid(
-                {str(error["loc"][0]): _words(error) for error in problem.errors()}
-            ) from problem
+            errors |= {str(error["loc"][0]): _words(error) for error in problem.errors()}
+        if errors:
+            raise FilterInvalid(errors)
+        return wanted
 
     def given(self) -> dict[str, str]:
         """The fields that are, as texts that give the same filter again."""
@@ -160,14 +162,13 @@ FIELDS = tuple(AuditFilter.model_fields)
 
 def require_known(names: Iterable[str]) -> None:
     """Raises FilterInvalid."""
-    unknown = [name for name in names if name not in FIELDS]
-    if unknown:
-        raise FilterInvalid(
-            {
-                name[:40]: f"there is no such filter; there are {', '.join(FIELDS)}"
-                for name in unknown
-            }
-        )
+    if errors := _unknown(names):
+        raise FilterInvalid(errors)
+
+
+def _unknown(names: Iterable[str]) -> dict[str, str]:
+    words = f"there is no such filter; there are {', '.join(FIELDS)}"
+    return {name[:40]: words for name in names if name not in FIELDS}
 
 
 def matching(wanted: AuditFilter, *, scope: Scope = None) -> QuerySet[AuditEntry]:

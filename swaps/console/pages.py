@@ -7,13 +7,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import role_of
-from swaps.audit.filters import AuditFilter
 from swaps.console.live_swap import look_at_swap, swap_context
 from swaps.console.visitors import context_of, page
 from swaps.models import ServedModel
-from swaps.readings.audit import read_audit
 from swaps.readings.models import read_model, read_models
-from swaps.readings.pages import CursorInvalid
 from swaps.readings.swaps import SwapReading, open_swaps, read_swaps
 
 HISTORY_SHOWN = 20
@@ -67,18 +64,3 @@ def swap(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
         raise Http404(f"no swap has the id {swap_id}")
     context = context_of(request, "swap") | swap_context(live, role_of(request.user))
     return render(request, "console/swap.html", context)
-
-
-@require_safe
-@page
-def audit(request: HttpRequest) -> HttpResponse:
-    """Who did what, newest first."""
-    filters = {key: request.GET.get(key) or "" for key in ("actor", "action", "object_name")}
-    try:
-        entries = read_audit(
-            AuditFilter.of(filters), cursor=request.GET.get("cursor"), limit=AUDIT_SHOWN
-        )
-    except CursorInvalid as problem:
-        raise Http404(str(problem)) from problem
-    context = {"entries": entries, "filters": filters}
-    return render(request, "console/audit.html", context_of(request, "audit") | context)

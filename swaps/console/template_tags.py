@@ -7,9 +7,11 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from swaps.console.changes import Change, changes
 from swaps.console.frozen import shown_inputs
 from swaps.console.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
+from swaps.readings.audit import AuditReading
 
 register = template.Library()
 
@@ -73,6 +75,12 @@ def short_digest(value: str) -> str:
 @register.filter(name="staircase")
 def staircase_of(strategy: Strategy) -> Staircase:
     return staircase(strategy)
+
+
+@register.filter(name="changes")
+def changes_of(entry: AuditReading) -> list[Change]:
+    """Of one line in a list: only what differs."""
+    return [one for one in changes(entry.before, entry.after) if one.kind != "same"]
 
 
 @register.filter

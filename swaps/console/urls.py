@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from swaps.console import approving, command_dialog, own_password, pages, signing_in, start_swap
+from swaps.console import (
+    approving,
+    audit,
+    command_dialog,
+    own_password,
+    pages,
+    signing_in,
+    start_swap,
+)
 from swaps.console.consumers import LivePage
 from swaps.console.live_swap import SwapSubject
 
@@ -11,7 +19,10 @@ urlpatterns = [
     path("login", signing_in.SignIn.as_view(), name="login"),
     path("logout", signing_in.SignOut.as_view(), name="logout"),
     path("password", own_password.own_password, name="own-password"),
-    path("audit", pages.audit, name="audit"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/newer", audit.newer, name="audit-newer"),
+    path("audit/export", audit.export, name="audit-export"),
+    path("audit/<int:entry_id>", audit.entry, name="audit-entry"),
     path("models/<str:name>", pages.model, name="model"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),
     path("swaps/new/plan", start_swap.plan, name="swap-plan"),

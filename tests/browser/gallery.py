@@ -8,8 +8,11 @@ follows. A page that no scene shows fails a test.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from swaps.access.roles import Role
+from swaps.access.roles import Actor, Role
+from swaps.audit.record import record
+from swaps.models import AuditEntry
 from tests.integration.console.scenes import Fleet, SwapScene
 
 
@@ -106,6 +109,59 @@ def starting(stage: Stage) -> Iterator[Picture]:
     yield Picture("start", model)
     yield Picture("start-planned", f"{form}canary")
     yield Picture("start-custom", f"{form}custom", Role.OPERATOR)
+
+
+# -- the audit log --
+
+
+@scene("audit", "audit-entry")
+def the_log(stage: Stage) -> Iterator[Picture]:
+    one = stage.swap()
+    olga = Actor("olga", Role.OPERATOR, "console", "192.0.2.7", request_id="b7f0c2d4e1a94f6c")
+    ci = Actor("ci", Role.OPERATOR, "command line", "2001:db8::7", token="hs_abcdefgh")
+    stranger = Actor("unknown", None, "API", "198.51.100.23", request_id="r-17")
+    told: list[tuple[Actor, dict[str, Any]]] = [
+        (
+            olga,
+            {
+                "action": "manage-models",
+                "object_kind": "model",
+                "object_name": "iris",
+                "before": {"drain_timeout_seconds": 30, "default_strategy": "canary"},
+                "after": {"drain_timeout_seconds": 45, "default_strategy": "canary"},
+            },
+        ),
+        (
+            ci,
+            {
+                "action": "swap",
+                "object_kind": "model",
+                "object_name": "iris",
+                "swap": one.row.pk,
+                "reason": "retrained on the data of October, with the new features of the shop",
+                "after": {"from_version": "1.0", "to_version": "1.1", "strategy": "canary"},
+            },
+        ),
+        (
+            stranger,
+            {
+                "action": "authenticate",
+                "object_kind": "request",
+                "object_name": "/api/v1/models/a-model-with-a-rather-long-name/versions/1.0",
+                "outcome": "refused",
+                "reason": "the token is unknown, expired or revoked",
+            },
+        ),
+    ]
+    for actor, what in told:
+        record(actor=actor, **what)
+    changed = AuditEntry.objects.get(actor="olga", action="manage-models")
+    yield Picture("audit-entries", "/audit")
+    yield Picture("audit-filtered", "/audit?actor=olga&role=operator&since=1h")
+    yield Picture("audit-wrong-filter", "/audit?since=yesterday&address=nowhere&acter=olga")
+    yield Picture("audit-nothing-matches", "/audit?actor=nobody&outcome=refused")
+    yield Picture("audit-entry", f"/audit/{changed.pk}")
+    yield Picture("audit-entry-missing", "/audit/999999999")
 
 
 # -- a swap, from state to state --

@@ -12,8 +12,8 @@ from tests.browser.conftest import Desks
 from tests.browser.gallery import SCENES, Scene, Stage
 from tests.browser.viewing import Viewer
 
-# They answer with no page of their own: one takes a POST, the other a fragment of the form.
-NO_PAGES = {"logout", "swap-plan"}
+# They answer with no page of their own: one takes a POST, others are fragments or a file.
+NO_PAGES = {"logout", "swap-plan", "audit-newer", "audit-export"}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # In the dark nothing differs but the colours.
 LOOKS = (

@@ -105,4 +105,4 @@ def test_a_model_shows_its_swaps_with_outcome_and_duration(
 
 def test_the_audit_page_shows_and_filters(viewer: Client, addresses: dict[str, str]) -> None:
     assert "olga" in viewer.get("/audit").content.decode()
-    assert "Nothing recorded" in viewer.get("/audit?actor=nobody").content.decode()
+    assert "No entry matches" in viewer.get("/audit?actor=nobody").content.decode()
