@@ -31,6 +31,7 @@ from hotswap_site.embedded.postgres import start_postgres
 from hotswap_site.embedded.supervisor import Supervisor
 from hotswap_site.embedded.valkey import start_valkey
 from swaps.router.bootstrap import bootstrap
+from swaps.router.xds_cluster import Sockets
 
 PROJECT = Path(__file__).resolve().parents[2]
 NODE = "edge-1"
@@ -180,7 +181,7 @@ class Stack:
                 listen_address="127.0.0.1",
                 listen_port=self.router_port,
                 admin_socket=admin,
-                xds_sockets=[xds],
+                routers=Sockets([xds]),
                 flush_interval_ms=int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "10")),
             )
 

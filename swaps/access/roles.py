@@ -32,6 +32,8 @@ class Action(StrEnum):
     RELEASE_QUEUE = "release-queue"
     FORCE_UNLOAD = "force-unload"
     RETIRE_NODE = "retire-node"
+    ENROL_NODE = "enrol-node"
+    UNENROL_NODE = "unenrol-node"
     PROTECT = "protect"
     MANAGE_HOSTS = "manage-hosts"
     MANAGE_MODELS = "manage-models"
@@ -56,6 +58,8 @@ LEAST_ROLE: Mapping[Action, Role] = {
     Action.RELEASE_QUEUE: Role.OPERATOR,
     Action.FORCE_UNLOAD: Role.ADMINISTRATOR,
     Action.RETIRE_NODE: Role.ADMINISTRATOR,
+    Action.ENROL_NODE: Role.ADMINISTRATOR,
+    Action.UNENROL_NODE: Role.ADMINISTRATOR,
     Action.PROTECT: Role.ADMINISTRATOR,
     Action.MANAGE_HOSTS: Role.ADMINISTRATOR,
     Action.MANAGE_MODELS: Role.ADMINISTRATOR,
@@ -68,6 +72,8 @@ LEAST_ROLE: Mapping[Action, Role] = {
 FLEET_WIDE = frozenset(
     {
         Action.RETIRE_NODE,
+        Action.ENROL_NODE,
+        Action.UNENROL_NODE,
         Action.MANAGE_HOSTS,
         Action.MANAGE_STRATEGIES,
         Action.MANAGE_TOKENS,

@@ -47,6 +47,8 @@ class NodeIncarnation(models.Model):
     last_seen_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.TextField(default="", blank=True)
+    # It was started with its node's lock in hand, so none of its earlier processes runs any more.
+    alone = models.BooleanField(db_default=False)
     # Why this node refuses part of what we pushed (its last NACK of listeners, clusters
     # or scopes); "" when it accepts all.
     nack = models.TextField(default="", blank=True)
@@ -56,6 +58,26 @@ class NodeIncarnation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} ({self.nonce[:8]})"
+
+
+class NodeCertificate(models.Model):
+    """One certificate by which a node speaks to router processes over the network.
+
+    A node may have several while one is renewed. One that is not here, or is revoked, is
+    refused, whoever signed it.
+    """
+
+    node_id = models.CharField(max_length=128)
+    serial = models.CharField(max_length=40, unique=True)  # hexadecimal
+    issued_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["node_id", "-issued_at"]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} ({self.serial[:8]})"
 
 
 class RouteOnNode(models.Model):

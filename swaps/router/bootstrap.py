@@ -1,16 +1,15 @@
-"""The file an Envoy starts with: who it is, and where its router process listens.
+"""The file an Envoy starts with: who it is, and where its router processes listen.
 
 Everything else comes over xDS. Values that only hold for one Envoy (its address and port)
 travel in its node metadata, so the router process builds each node the listener it wants.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from swaps.router.resources.route_tables import RETRY_BACK_OFF_MAX
+from swaps.router.xds_cluster import XDS_CLUSTER, Network, Sockets, xds_cluster
 
-XDS_CLUSTER = "router_process"
 DEFAULT_FLUSH_INTERVAL_MS = 10
 MAX_CLIENT_CONNECTIONS = 50_000
 
@@ -25,17 +24,18 @@ STATS = (
 def bootstrap(
     *,
     node_id: str,
-    nonce: str,
+    nonce: str | None,
     listen_address: str,
     listen_port: int,
     admin_socket: Path,
-    xds_sockets: Sequence[Path],
+    routers: Sockets | Network,
     flush_interval_ms: int = DEFAULT_FLUSH_INTERVAL_MS,
 ) -> dict[str, Any]:
     """The bootstrap of one start of one Envoy, ready for `json.dump`.
 
     `nonce` must be new at each start: it tells this process from the node's earlier ones.
-    `xds_sockets` are the router processes' sockets; Envoy takes one that answers.
+    None where whoever starts it adds one by Envoy's `--config-yaml`.
+    Of the `routers` Envoy takes one that answers, and another when that one is gone.
     Raises ValueError when `flush_interval_ms` would let a waiting retry slip past the proof.
     Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/bootstrap/v3/bootstrap.proto
     """
@@ -58,10 +58,10 @@ def bootstrap(
             "id": node_id,
             "cluster": "hotswap",
             "metadata": {
-                "nonce": nonce,
                 "listen_address": listen_address,
                 "listen_port": listen_port,
-            },
+            }
+            | ({"nonce": nonce} if nonce else {}),
         },
         # Anyone who reaches the admin interface can stop this Envoy: a socket for its owner.
         "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},
@@ -75,7 +75,7 @@ def bootstrap(
             "cds_config": ads,
             "lds_config": ads,
         },
-        "static_resources": {"clusters": [_xds_cluster(xds_sockets)]},
+        "static_resources": {"clusters": [xds_cluster(routers)]},
         "stats_flush_interval": f"{flush_interval_ms / 1000:g}s",
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [_regex(STATS)]}}},
         "stats_sinks": [
@@ -107,35 +107,3 @@ def bootstrap(
 
 def _regex(pattern: str) -> dict[str, Any]:
     return {"safe_regex": {"regex": pattern}}
-
-
-def _xds_cluster(sockets: Sequence[Path]) -> dict[str, Any]:
-    return {
-        "name": XDS_CLUSTER,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {
-            "cluster_name": XDS_CLUSTER,
-            "endpoints": [
-                {
-                    "lb_endpoints": [
-                        {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
-                        for socket in sockets
-                    ]
-                }
-            ],
-        },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3."
-                "HttpProtocolOptions",
-                "explicit_http_config": {
-                    "http2_protocol_options": {
-                        # A router process that is stopped, not dead, keeps its socket open:
-                        # without this its Envoys would wait for it and try no other.
-                        "connection_keepalive": {"interval": "10s", "timeout": "20s"}
-                    }
-                },
-            }
-        },
-    }

@@ -14,6 +14,8 @@ from typing import Any
 import grpc
 import structlog
 
+from swaps.access.certificates import CertificateProblem
+from swaps.router.network_door import OPTIONS, NetworkDoor
 from swaps.router.row_writer import RowWriter
 from swaps.router.state_feed import StateFeed
 from swaps.router.writes import LEASE, RenewLease
@@ -35,11 +37,12 @@ class CannotServe(Exception):
 
 
 class RouterProcess:
-    """Runs until stopped. `socket` is where Envoys connect."""
+    """Runs until stopped. Envoys connect to `socket`, and from other machines to `door`."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, door: NetworkDoor | None = None) -> None:
         self.id = uuid.uuid4()
         self.socket = socket
+        self.door = door
         self.feed = StateFeed()
         self.writer = RowWriter()
         self.services = XdsServices(router=self.id, feed=self.feed, writer=self.writer)
@@ -48,14 +51,21 @@ class RouterProcess:
         """Serve until `stop` is set. Raises CannotServe before anything was started."""
         sys.setswitchinterval(THREAD_SWITCH_SECONDS)
         with _only_one(self.socket):
-            server = grpc.aio.server(options=[("grpc.max_receive_message_length", 64 << 20)])
-            self.services.add_to(server)
-            _listen(server, self.socket)
-            await server.start()
-            log.info("router process serves", socket=str(self.socket), router=str(self.id))
+            # First, so that a certificate that is missing is said before anything was started.
+            servers = [self._network_server(self.door)] if self.door else []
+            servers.append(self._socket_server())
+            for server in servers:
+                await server.start()
+            log.info(
+                "router process serves",
+                socket=str(self.socket),
+                network=self.door.address if self.door else None,
+                router=str(self.id),
+            )
             background = [
                 asyncio.create_task(self.writer.run()),
                 asyncio.create_task(self.feed.run()),
+                asyncio.create_task(self.services.admission.run()),
                 asyncio.create_task(self._hold_lease()),
             ]
             stopping = asyncio.create_task(stop.wait())
@@ -66,10 +76,33 @@ class RouterProcess:
                 for task in done - {stopping}:
                     task.result()  # raises what ended it: none of these ends by itself
             finally:
-                await self._end(server, [*background, stopping])
+                await self._end(servers, [*background, stopping])
 
-    async def _end(self, server: grpc.aio.Server, tasks: list[asyncio.Task[Any]]) -> None:
-        await server.stop(STOP_GRACE_SECONDS)
+    def _socket_server(self) -> grpc.aio.Server:
+        server = self._server([])
+        _listen(server, self.socket)
+        return server
+
+    def _network_server(self, door: NetworkDoor) -> grpc.aio.Server:
+        server = self._server(OPTIONS)
+        try:
+            server.add_secure_port(door.address, door.credentials())
+        except CertificateProblem as error:
+            raise CannotServe(str(error)) from error
+        except RuntimeError as error:
+            raise CannotServe(
+                f"cannot listen on {door.address}: {error}; set HOTSWAP_XDS_LISTEN to an address "
+                "of this machine, with a port that is free"
+            ) from error
+        return server
+
+    def _server(self, options: list[tuple[str, int]]) -> grpc.aio.Server:
+        server = grpc.aio.server(options=[("grpc.max_receive_message_length", 64 << 20), *options])
+        self.services.add_to(server)
+        return server
+
+    async def _end(self, servers: list[grpc.aio.Server], tasks: list[asyncio.Task[Any]]) -> None:
+        await asyncio.gather(*(server.stop(STOP_GRACE_SECONDS) for server in servers))
         self.socket.unlink(missing_ok=True)
         try:
             # The last word on each node, "away", is written if Postgres takes it; otherwise
@@ -133,7 +166,7 @@ def _only_one(socket: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def run_until_signalled(socket: Path) -> None:
+def run_until_signalled(socket: Path, door: NetworkDoor | None = None) -> None:
     """SIGTERM and SIGINT end it cleanly. Raises CannotServe."""
 
     async def main() -> None:
@@ -141,6 +174,6 @@ def run_until_signalled(socket: Path) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await RouterProcess(socket).run(stop)
+        await RouterProcess(socket, door).run(stop)
 
     asyncio.run(main())

@@ -80,3 +80,27 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
         ready_path=found["paths"]["ready"],
         metadata_path=found["paths"]["metadata"],
     )
+
+
+def certificates_that_stand(serials: Collection[str]) -> set[str]:
+    """Of these the ones that were issued here, not revoked, and have not ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT serial FROM swaps_nodecertificate"
+            " WHERE serial = ANY(%s) AND revoked_at IS NULL AND expires_at > now()",
+            [list(serials)],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def owner_of_run(nonce: str) -> tuple[str | None, bool]:
+    """The id of the node that this run is of, and whether it has a stream for its routes now.
+
+    No id while its row is not there.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT node_id, state = 'connected' FROM swaps_nodeincarnation WHERE nonce = %s",
+            [nonce],
+        )
+        return cursor.fetchone() or (None, False)

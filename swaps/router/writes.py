@@ -78,30 +78,35 @@ class RenewLease:
             "                 WHERE p.id = i.router_id AND p.lease_until > now())",
             {},
         )
-        return _models(_OPEN_SWAPS_MODELS, {}) if lost else set()
+        return _nodes_changed() if lost else set()
 
 
 @dataclass(frozen=True, slots=True)
 class NodeConnected:
-    """This incarnation is served by this stream from now on."""
+    """This incarnation is served by this stream from now on.
+
+    Void where the nonce is another node's: nobody takes over what is not theirs.
+    """
 
     durable: ClassVar[bool] = True
     of: StreamOf
     node_id: str
+    alone: bool = False
 
     def execute(self) -> set[int]:
         # Whatever was said of it before (away, reaped, retired): it speaks, so it lives, and
         # what lives may route.
         _changed(
-            "INSERT INTO swaps_nodeincarnation"
-            " (node_id, nonce, state, router_id, stream, ended_reason, nack)"
-            " VALUES (%(node_id)s, %(nonce)s, 'connected', %(router)s, %(stream)s, '', '')"
+            "INSERT INTO swaps_nodeincarnation AS i"
+            " (node_id, nonce, state, alone, router_id, stream, ended_reason, nack)"
+            " VALUES (%(node_id)s, %(nonce)s, 'connected', %(alone)s, %(router)s, %(stream)s,"
+            " '', '')"
             " ON CONFLICT (nonce) DO UPDATE SET state = 'connected', router_id = %(router)s,"
             " stream = %(stream)s, last_seen_at = now(), ended_at = NULL, ended_reason = '',"
-            " nack = ''",
-            {"node_id": self.node_id, **_guard(self.of)},
+            " nack = '' WHERE i.node_id = excluded.node_id",
+            {"node_id": self.node_id, "alone": self.alone, **_guard(self.of)},
         )
-        return _models(_OPEN_SWAPS_MODELS, {})
+        return _nodes_changed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class NodeAway:
             " AND state = 'connected'",
             _guard(self.of),
         )
-        return _models(_OPEN_SWAPS_MODELS, {}) if changed else set()
+        return _nodes_changed() if changed else set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +278,19 @@ class Proven:
         )
 
 
-def incarnation_known(nonce: str) -> bool:
-    """Whether its row is there: what its gauges say cannot be written before."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM swaps_nodeincarnation WHERE nonce = %s", [nonce])
-        return cursor.fetchone() is not None
+def _nodes_changed() -> set[int]:
+    """After a node came or went. A run that is away has ended, if it had its node's lock and a
+    later one of the same node has it: the kernel gives it to one process at a time.
+    """
+    _changed(
+        "UPDATE swaps_nodeincarnation i SET state = 'reaped', ended_at = now(), ended_reason ="
+        " 'its node was started anew, which takes the end of the process before'"
+        " WHERE i.state = 'away' AND i.alone AND EXISTS ("
+        "  SELECT 1 FROM swaps_nodeincarnation later WHERE later.node_id = i.node_id"
+        "   AND later.alone AND later.connected_at > i.connected_at)",
+        {},
+    )
+    return _models(_OPEN_SWAPS_MODELS, {})
 
 
 def _guard(of: StreamOf) -> dict[str, Any]:

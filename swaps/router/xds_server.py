@@ -1,21 +1,17 @@
-"""The two gRPC services Envoys connect to: configuration (ADS) and metrics.
-
-On a unix socket that only its owner may open: whoever can reach it can route.
-"""
+"""The two gRPC services Envoys connect to: configuration (ADS) and metrics."""
 
 import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import structlog
-from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from swaps.live.gauges import publish_node_gauges
+from swaps.router.admission import Admission, NodeIdentity
 from swaps.router.metrics_messages import (
     METRICS_SERVICE,
     STREAM_METRICS,
@@ -25,7 +21,7 @@ from swaps.router.metrics_messages import (
 from swaps.router.node_gauges import FlushParser, NodeGauges
 from swaps.router.node_session import NodeRefuses, NodeSession, Outcome, RouteAcked, RouteRefused
 from swaps.router.resources.listeners import LISTENER, build_listener
-from swaps.router.row_writer import OUTAGE, RowWriter
+from swaps.router.row_writer import RowWriter
 from swaps.router.snapshot import resource
 from swaps.router.state_feed import StateFeed
 from swaps.router.writes import (
@@ -36,7 +32,6 @@ from swaps.router.writes import (
     RouteTaken,
     StreamOf,
     Write,
-    incarnation_known,
 )
 
 log = structlog.get_logger(__name__)
@@ -45,35 +40,7 @@ DISCOVERY_SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 STREAM_DISCOVERY = "StreamAggregatedResources"
 # At most four a second: pages merge more anyway.
 PUBLISH_SECONDS = 0.25
-INCARNATION_POLL_SECONDS = 0.1
 LISTENER_RETRY_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class NodeIdentity:
-    """What an Envoy says of itself in `node` (see `bootstrap`)."""
-
-    node_id: str
-    nonce: str
-    listen_address: str
-    listen_port: int
-
-    @classmethod
-    def of(cls, node: base_pb2.Node) -> "NodeIdentity":
-        """Raises ValueError when the node was not started from our bootstrap."""
-        metadata = node.metadata.fields
-        missing = [key for key in ("nonce", "listen_address", "listen_port") if key not in metadata]
-        if not node.id or missing:
-            raise ValueError(
-                f"node {node.id!r} lacks {', '.join(missing) or 'an id'} in its metadata; "
-                "start it with a bootstrap made by Hotswap"
-            )
-        return cls(
-            node.id,
-            metadata["nonce"].string_value,
-            metadata["listen_address"].string_value,
-            int(metadata["listen_port"].number_value),
-        )
 
 
 class XdsServices:
@@ -81,6 +48,7 @@ class XdsServices:
 
     def __init__(self, *, router: uuid.UUID, feed: StateFeed, writer: RowWriter) -> None:
         self.router = router
+        self.admission = Admission(feed)
         self._feed = feed
         self._writer = writer
         self._sessions: dict[StreamOf, NodeSession] = {}
@@ -132,27 +100,32 @@ class XdsServices:
         first = await anext(aiter(requests), None)
         if first is None:
             return
-        try:
-            node = NodeIdentity.of(first.node)
-        except ValueError as error:
-            log.warning("node refused", reason=str(error))
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            return
+        async with self.admission.admitted(first.node, context) as node:
+            await self._discover(node, first, requests, context)
+
+    async def _discover(
+        self,
+        node: NodeIdentity,
+        first: discovery_pb2.DiscoveryRequest,
+        requests: AsyncIterator[discovery_pb2.DiscoveryRequest],
+        context: Any,
+    ) -> None:
         of = StreamOf(node.nonce, self.router, uuid.uuid4())
         bound = log.bind(node=node.node_id, incarnation=node.nonce[:8], stream=str(of.stream)[:8])
-        # The row first, the routes after: whoever commits a revision from now on sees this
-        # node among those that must take it, and whatever was committed before is read.
-        await self._writer.committed(NodeConnected(of, node.node_id))
-        snapshot = await self._feed.reread()
-        listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))
-        session = NodeSession(listener, snapshot)
-        self._sessions[of] = session
-        self._no_sessions.clear()
-        bound.info("node connected", listens=f"{node.listen_address}:{node.listen_port}")
         try:
+            # The row first, the routes after: whoever commits a revision from now on sees this
+            # node among those that must take it, and whatever was committed before is read.
+            await self._writer.committed(NodeConnected(of, node.node_id, node.alone))
+            await self.admission.require_own_run(node)
+            snapshot = await self._feed.reread()
+            listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))
+            session = self._sessions[of] = NodeSession(listener, snapshot)
+            self._no_sessions.clear()
+            bound.info("node connected", listens=f"{node.listen_address}:{node.listen_port}")
             await self._serve(session, of, first, requests, context, bound)
         finally:
-            del self._sessions[of]
+            # Also when it hung up before it was served: its row says "connected" by then.
+            self._sessions.pop(of, None)
             self._writer.add(NodeAway(of))
             if not self._sessions:
                 self._no_sessions.set()
@@ -223,13 +196,13 @@ class XdsServices:
         first = await anext(aiter(messages), None)
         if first is None:
             return StreamMetricsResponse()
-        try:
-            node = NodeIdentity.of(first.identifier.node)
-        except ValueError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            return None
+        async with self.admission.admitted(first.identifier.node, context) as node:
+            await self._take_flushes(node, messages)
+        return StreamMetricsResponse()
+
+    async def _take_flushes(self, node: NodeIdentity, messages: AsyncIterator[Any]) -> None:
         parser, gauges = FlushParser(), NodeGauges(node.nonce)
-        known = asyncio.create_task(self._until_known(node.nonce))
+        known = asyncio.create_task(self.admission.has_its_routes(node))
         publishing: asyncio.Future[None] | None = None
         publish_at = 0.0
         self._gauges.add(gauges)
@@ -238,6 +211,7 @@ class XdsServices:
                 # What a node's gauges say cannot be written before the node's row is there.
                 if not known.done():
                     continue
+                known.result()  # raises what it was refused for
                 parsed = parser.parse(message)
                 self._writer.add(*gauges.on_flush(parsed, self._feed.snapshot.questions))
                 now = time.monotonic()
@@ -249,16 +223,7 @@ class XdsServices:
         finally:
             self._gauges.discard(gauges)
             known.cancel()
-        return StreamMetricsResponse()
-
-    async def _until_known(self, nonce: str) -> None:
-        while True:
-            try:
-                if await self._feed.in_reading_thread(incarnation_known, nonce):
-                    return
-            except OUTAGE:
-                pass  # the feed says so; asked again below
-            await asyncio.sleep(INCARNATION_POLL_SECONDS)
+            await asyncio.gather(known, return_exceptions=True)
 
 
 def _write_of(outcome: Outcome, of: StreamOf) -> Write:

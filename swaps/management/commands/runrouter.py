@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from swaps.access.certificate_folder import CertificateFolder
+from swaps.router.network_door import NetworkDoor
 from swaps.router.process import CannotServe, run_until_signalled
 
 
@@ -20,9 +22,16 @@ class Command(BaseCommand):
             default=settings.XDS_SOCKET,
             help="unix socket that Envoys connect to (HOTSWAP_XDS_SOCKET)",
         )
+        parser.add_argument(
+            "--listen",
+            default=settings.XDS_LISTEN,
+            metavar="ADDRESS:PORT",
+            help="where enrolled Envoys of other machines connect (HOTSWAP_XDS_LISTEN)",
+        )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: Any, socket: Path, listen: str, **options: Any) -> None:
+        folder = CertificateFolder(settings.XDS_CERTIFICATES)
         try:
-            run_until_signalled(options["socket"])
+            run_until_signalled(socket, NetworkDoor(listen, folder) if listen else None)
         except CannotServe as error:
             raise CommandError(str(error)) from error

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from hotswap_site.embedded.envoy import envoy_binary
+from swaps.live.gauges import read_node_gauges
 from swaps.live.notify import notify_routes
 from swaps.models import (
     Cluster,
@@ -28,6 +29,7 @@ from swaps.models import (
     ServedModel,
 )
 from swaps.router.bootstrap import bootstrap
+from swaps.router.xds_cluster import Sockets
 
 REPOSITORY = Path(__file__).parents[3]
 # Generous: the machine may be busy with other things. Nothing waits that long when all is well.
@@ -66,6 +68,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_listened_to(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def database_url() -> str:
     """The test's own database, for processes beside the test."""
     settings = connection.settings_dict
@@ -85,6 +92,7 @@ class RouterCommand:
 
     socket: Path
     log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -97,6 +105,7 @@ class RouterCommand:
                     "DJANGO_SETTINGS_MODULE": "hotswap_site.settings",
                     "PYTHONPATH": str(REPOSITORY),
                     "DATABASE_URL": database_url(),
+                    **self.env,
                 },
                 stdout=log,
                 stderr=log,
@@ -148,7 +157,7 @@ class EnvoyNode:
                     listen_address="127.0.0.1",
                     listen_port=self.port,
                     admin_socket=self.folder / f"{self.node_id}.admin",
-                    xds_sockets=self.xds_sockets,
+                    routers=Sockets(self.xds_sockets),
                 )
             )
         )
@@ -166,8 +175,7 @@ class EnvoyNode:
     def listens(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"Envoy ended: {self.said()}"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return is_listened_to(self.port)
 
     def said(self) -> str:
         return (self.folder / f"{self.node_id}.log").read_text()
@@ -265,6 +273,13 @@ def warm(node: EnvoyNode, *clusters: Cluster) -> bool:
         incarnation__nonce=node.nonce, cluster__in=clusters, healthy__gte=1
     )
     return seen.count() == len(clusters)
+
+
+def in_flight(route: Route, version: str, node: EnvoyNode) -> int | None:
+    """What the live page shows."""
+    cluster = Cluster.objects.get(model=route.model, version=version, retired_at=None)
+    [gauges] = read_node_gauges([node.nonce])
+    return (gauges or {}).get(cluster.name, {}).get("active")
 
 
 # --- clients

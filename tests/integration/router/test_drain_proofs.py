@@ -18,6 +18,7 @@ from tests.integration.router.parts import (
     ask,
     commit_route,
     eventually,
+    in_flight,
     in_thread,
     open_watch,
     request,
@@ -46,12 +47,6 @@ def proven(watch: DrainWatch | None, *nodes: EnvoyNode) -> bool:
     assert watch is not None
     proofs = DrainProof.objects.filter(watch=watch)
     return set(proofs.values_list("incarnation__nonce", flat=True)) >= {n.nonce for n in nodes}
-
-
-def in_flight(route: Route, version: str, node: EnvoyNode) -> int | None:
-    """What the live page shows."""
-    [gauges] = read_node_gauges([node.nonce])
-    return (gauges or {}).get(cluster_of(route, version).name, {}).get("active")
 
 
 async def while_it_runs[T](node: EnvoyNode, check: Callable[[], T]) -> tuple[T, Answer]:
