@@ -11,8 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from swaps.access.certificate_folder import CertificateFolder
 from swaps.models import Cluster, NodeIncarnation, Route, RouteOnNode
 from swaps.models.nodes import NodeState
+from swaps.router.network_door import NetworkDoor
 from swaps.router.process import CannotServe, run_until_signalled
 from tests.integration.router.parts import (
     EnvoyNode,
@@ -191,6 +193,21 @@ def test_a_second_router_process_does_not_take_the_first_ones_socket(
 def test_a_socket_that_cannot_be_is_said_in_a_sentence(socket_path: str, words: str) -> None:
     with pytest.raises(CannotServe, match=words):
         run_until_signalled(Path(socket_path))
+
+
+def test_what_a_router_process_cannot_listen_with_over_the_network_is_said_in_a_sentence(
+    sockets: Path, tmp_path: Path
+) -> None:
+    folder = CertificateFolder(tmp_path / "xds")
+    with pytest.raises(CannotServe, match=r"router\.pem cannot be read"):
+        run_until_signalled(sockets / "x.sock", NetworkDoor("127.0.0.1:0", folder))
+    folder.open_authority()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(CannotServe, match="with a port that is free"):
+            run_until_signalled(sockets / "x.sock", NetworkDoor(address, folder))
 
 
 def test_a_node_moves_to_another_router_process_when_its_own_dies(
