@@ -12,11 +12,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from swaps.access.certificate_folder import CertificateFolder
-from swaps.models import Cluster, NodeIncarnation, Route, RouteOnNode
+from swaps.models import Cluster, DrainProof, DrainWatch, NodeIncarnation, Route, RouteOnNode
 from swaps.models.nodes import NodeState
 from swaps.router.network_door import NetworkDoor
 from swaps.router.process import CannotServe, run_until_signalled
 from tests.integration.router.parts import (
+    Answer,
     EnvoyNode,
     RouterCommand,
     a_cluster,
@@ -26,6 +27,7 @@ from tests.integration.router.parts import (
     commit_route,
     database_url,
     eventually,
+    in_flight,
     in_thread,
     request,
     warm,
@@ -235,3 +237,49 @@ def test_a_node_moves_to_another_router_process_when_its_own_dies(
     finally:
         node.kill()
         second.stop()
+
+
+def test_a_node_that_moves_in_mid_drain_proves_anew_at_the_other_router_process(
+    router: RouterCommand, sockets: Path, upstream: int
+) -> None:
+    second = RouterCommand(sockets / "xds-2.sock", sockets / "router-2.log").start()
+    node = EnvoyNode(sockets, [router.socket, second.socket]).start()
+    route = a_model("iris")
+    clusters = [a_cluster(route, version, upstream) for version in ("1.0", "1.1")]
+    eventually(lambda: warm(node, *clusters), "the clusters are warm")
+    commit_route(route, {"1.0": 100})
+    eventually(lambda: applied(route, node), "revision 1 is applied")
+
+    def killed_in_mid_drain() -> DrainWatch | None:
+        eventually(lambda: in_flight(route, "1.0", node) == 1, "a request runs on 1.0")
+        watch = commit_route(route, {"1.1": 100}, drain=clusters[0])
+        eventually(lambda: applied(route, node), "revision 2 is applied, and 1.0 drains")
+        before = node.row
+        [first] = [one for one in (router, second) if str(before.router_id) in one.said()]
+        first.kill()
+        eventually(
+            lambda: node.row.router_id != before.router_id and node.row.state == "connected",
+            "the node is at the other",
+        )
+        return watch
+
+    async def scenario() -> tuple[DrainWatch | None, Answer]:
+        running = asyncio.create_task(
+            request(node.port, "POST", "/v2/models/iris/infer", headers={"x-work-ms": "8000"})
+        )
+        watch = await in_thread(killed_in_mid_drain)
+        return watch, await running
+
+    try:
+        watch, answer = asyncio.run(scenario())
+        assert (answer.status, answer.headers[VERSION]) == (200, "1.0")
+        eventually(lambda: DrainProof.objects.filter(watch=watch).exists(), "it is proven")
+        words = (sockets / "upstream.log").read_text().split()
+        ended_ns = int(words[words.index(str(clusters[0].pk)) + 2])
+        proof = DrainProof.objects.get(watch=watch)
+        assert proof.proven_at.timestamp() * 1e9 > ended_ns
+        assert proof.incarnation.nonce == node.nonce
+    finally:
+        node.kill()
+        if second.process is not None and second.process.poll() is None:
+            second.stop()

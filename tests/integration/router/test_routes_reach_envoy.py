@@ -136,6 +136,25 @@ def test_only_inference_verbs_pass(
     refused(ask(envoy.port, method, path), 404)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/models/iris/..%2F..%2Frepository%2Findex",
+        "/v2/models/iris%2Finfer",
+        "/v2/models/iris/versions/1.0%2f..%2f..%2frepository/index",
+        "/v2/models/iris/..%5Cload",
+    ],
+)
+def test_escaped_slashes_lead_nowhere(
+    path: str, route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode, sockets: Path
+) -> None:
+    committed(route, envoy, {"1.0": 100})
+    assert ask(envoy.port, "POST", path).status == 400
+    ask(envoy.port, "POST", "/v2/models/iris/infer")
+    seen = (sockets / "upstream.log").read_text().split()[::3]
+    assert seen == [str(clusters["1.0"].pk)], "a host saw the inference, and nothing else"
+
+
 def test_clients_cannot_speak_for_the_router(
     route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
 ) -> None:

@@ -1,0 +1,153 @@
+"""What is unsafe about the settings, for `manage.py check --deploy`. Each has an id that stays.
+
+`hotswap.W001` (one database role for all) is swaps.audit.privileges': it asks the database.
+"""
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.db import DatabaseError
+from django.db.models import Max
+
+from swaps.access.certificate_folder import CertificateFolder, ends_soon, expiry
+from swaps.access.certificates import CertificateProblem
+from swaps.adapters.registry import KINDS
+from swaps.models import ModelHost, NodeCertificate
+
+
+def reached_from_elsewhere() -> list[str]:
+    """The names that the console answers to and that are not this machine's own."""
+    return [host for host in settings.ALLOWED_HOSTS if not _is_loopback(host)]
+
+
+def check_debug(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Not for deployments only: nobody starts with this by mistake."""
+    names = reached_from_elsewhere()
+    if not settings.DEBUG or not names:
+        return []
+    return [
+        Error(
+            f"HOTSWAP_DEBUG is on while the console answers to {', '.join(names)}: whoever causes "
+            "an error sees code and settings.",
+            hint="Take HOTSWAP_DEBUG away, or keep HOTSWAP_ALLOWED_HOSTS to 127.0.0.1.",
+            id="hotswap.E001",
+        )
+    ]
+
+
+def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """For `--deploy`."""
+    found: list[CheckMessage] = []
+    names = ", ".join(reached_from_elsewhere())
+    if not os.environ.get("HOTSWAP_SECRET_KEY"):
+        found.append(
+            Warning(
+                "HOTSWAP_SECRET_KEY is not set: each machine makes a key of its own, and a session "
+                "of one is none at another.",
+                hint="Give all processes the same long random value.",
+                id="hotswap.W002",
+            )
+        )
+    if settings.CREDENTIAL_KEY == settings.SECRET_KEY:
+        found.append(
+            Warning(
+                "Host credentials are encrypted with the key that signs sessions: one that leaks "
+                "opens both.",
+                hint="Set HOTSWAP_CREDENTIAL_KEY to a long random value of its own.",
+                id="hotswap.W003",
+            )
+        )
+    if names and not settings.SECURE_SSL_REDIRECT:
+        found.append(
+            Warning(
+                f"The console answers to {names} without TLS: passwords and tokens travel in the "
+                "clear.",
+                hint="Put a proxy with TLS in front and set HOTSWAP_HTTPS=1.",
+                id="hotswap.W004",
+            )
+        )
+    if names and settings.OPEN_METRICS:
+        found.append(
+            Warning(
+                f"/metrics needs no token while the console answers to {names}: names of models "
+                "and their traffic are open to all.",
+                hint="Set HOTSWAP_OPEN_METRICS=0 and give the scraper a viewer's token.",
+                id="hotswap.W005",
+            )
+        )
+    return found
+
+
+def check_certificates(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Certificates of this machine's router processes, where they listen to the network.
+
+    Warnings only: an error would keep `enrolnode` from making them.
+    """
+    if not settings.XDS_LISTEN:
+        return []
+    folder = CertificateFolder(settings.XDS_CERTIFICATES)
+    found: list[CheckMessage] = []
+    for path in (folder.router, folder.authority):
+        try:
+            ends = expiry(path)
+        except CertificateProblem as problem:
+            hint = (
+                "Enrol a node by `manage.py enrolnode`, or copy the files from where that is done."
+            )
+            found.append(Warning(f"{problem}.", hint=hint, id="hotswap.W009"))
+            continue
+        if ends_soon(ends):
+            found.append(
+                Warning(
+                    f"{path} ends on {ends:%Y-%m-%d}: Envoys of other machines are cut off then.",
+                    hint='See "Envoys on other machines" in the README.',
+                    id="hotswap.W006",
+                )
+            )
+    return found
+
+
+def check_rows(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """For `--deploy --database default`: hosts that nobody can speak to, nodes cut off soon."""
+    if not databases:
+        return []
+    found: list[CheckMessage] = []
+    try:
+        strangers = list(ModelHost.objects.exclude(kind__in=KINDS).values_list("name", "kind"))
+        ends = NodeCertificate.objects.filter(revoked_at=None).values_list("node_id")
+        nodes = list(ends.annotate(last=Max("expires_at")).order_by("node_id"))
+    except DatabaseError:
+        return []  # a database that is away is another check's matter
+    for name, kind in strangers:
+        found.append(
+            Warning(
+                f"Host {name} is of the kind {kind!r}, for which there is no adapter.",
+                hint=f"Give it a kind that there is ({', '.join(KINDS)}), or delete it.",
+                id="hotswap.W007",
+            )
+        )
+    for node_id, last in nodes:
+        if ends_soon(last):
+            found.append(
+                Warning(
+                    f"The certificate of node {node_id} ends on {last:%Y-%m-%d}: it gets no "
+                    "routes any more then.",
+                    hint=f"`manage.py enrolnode {node_id}` renews it; `unenrolnode` ends it.",
+                    id="hotswap.W008",
+                )
+            )
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
