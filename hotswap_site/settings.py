@@ -86,6 +86,8 @@ def _database(url: str) -> dict[str, Any]:
         "port": "PORT",
     }
     options: dict[str, Any] = {k: value for k, value in parts.items() if k not in known and value}
+    # For those of swaps.models.statements alone; Django's own are never prepared.
+    options["prepare_threshold"] = 1
     if DATABASE_POOL:
         # Daphne gives each request a thread of its own, and a connection each would cost more
         # than most requests.

@@ -7,12 +7,12 @@ order is the argument for why no request is lost. Compare argo-rollouts' reconci
 from dataclasses import replace
 from typing import assert_never
 
-from swaps.domain.loading import SWAP_TOO_LONG, load_step, return_step, seen_since_step
+from swaps.domain.loading import SWAP_TOO_LONG, load_step, return_step
+from swaps.domain.rolling_forward import roll_forward_step
 from swaps.domain.router_view import (
     no_node,
     not_applied,
     not_proven,
-    not_warm,
     refused_by,
     refused_late,
 )
@@ -21,8 +21,6 @@ from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import (
     Advance,
-    Call,
-    CallHosts,
     MoveTo,
     PassReturn,
     RouteChange,
@@ -220,7 +218,7 @@ def _roll_back(s: Snapshot) -> Step:
     back = {old: 100} if old else {}
     if s.past_return:
         return _unload_new(s)
-    forward = _roll_forward(s) if s.roll_forward and s.routed else None
+    forward = roll_forward_step(s) if s.roll_forward and s.routed else None
     if forward:
         return forward
     if s.routed and dict(s.weights) != back:
@@ -244,25 +242,6 @@ def _roll_back(s: Snapshot) -> Step:
     if waiting is None:
         return PassReturn(new, hosts, f"{new} is idle, proven on every node")
     return _force(s, new, hosts) or _drain_deadline(s, waiting)
-
-
-def _roll_forward(s: Snapshot) -> Step | None:
-    """None while the new version cannot take the traffic: then the way back goes on."""
-    new, old = s.to_version, s.from_version
-    stale = tuple(view.host for view in s.target if not seen_since_step(s, view))
-    if stale:
-        return CallHosts(Call.LOOK, new, stale, f"asking {', '.join(stale)} before all traffic")
-    unanswered = tuple(v.host for v in s.target if v.status == "ready" and not v.answered)
-    if unanswered:
-        return CallHosts(Call.ANSWER, new, unanswered, "the host started anew")
-    ready = any(view.ready for view in s.target)
-    if not ready or no_node(s) or not_warm(s, new, live_only=True):
-        return None
-    return MoveTo(
-        _S.OLD_VERSION_DRAINING,
-        f"rolled forward: all traffic to {new}",
-        route=RouteChange({new: 100}, frozenset({new}), gone=old, watch=old),
-    )
 
 
 def _unload_new(s: Snapshot) -> Step:

@@ -6,22 +6,26 @@ Safe to run twice at once and to be killed anywhere: the rows say where the swap
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from swaps.adapters.contract import Ref
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
-from swaps.engine import store
+from swaps.engine import effects, store
 from swaps.engine.attention import hearing
-from swaps.engine.effects import effect_of, run
-from swaps.engine.observe import Sighting, observe
+from swaps.engine.effects import Begun, Effect, Said
+from swaps.engine.observe import Sighting, observe, seen, sight
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
-from swaps.models import Placement, SwapOperation
+from swaps.models import SwapOperation
+from swaps.models.statements import Statement, run
 
 log = structlog.get_logger("swaps.engine")
 
@@ -57,43 +61,99 @@ def take(turn: Turn) -> float | None:
     """The turn itself; returns what `advance` does."""
     heard = turn.heard
     patience = MOMENT_SECONDS
+    said: list[Said] = []  # by hosts, and not committed yet
     for _ in range(MAX_STEPS_A_TURN):
         heard.clear()
-        sighting = observe(turn.swap_id)
-        if sighting.snapshot.state in END_STATES:
-            return None
-        step = next_step(sighting.snapshot)
         again: float | None = None
-        if isinstance(step, Wait):
-            moment = min(_worth_waiting(step, sighting), patience)
-            if moment > 0:
-                began = time.monotonic()
-                heard.wait(moment)
-                patience -= time.monotonic() - began
-                continue
-            again = _rest(sighting, step)
+        try:
+            with turn.at_a_step():
+                sighting, step, begun = _look_and_begin(turn.swap_id, said)
+                said = [one for _, one in effects.call(begun)] if begun else []
+        except store.StaleSwap as stale:
+            # Another worker, or a command, was first; it takes the swap on.
+            log.debug("stale", swap=str(turn.swap_id), reason=str(stale))
+            _commit(said)
+            said = []
         else:
-            try:
-                with turn.at_a_step():
-                    done = _do(sighting, step)
-                if done:
-                    if isinstance(step, MoveTo) and step.state in END_STATES:
-                        return None
-                    if _asks_nodes(step):
-                        # To look before they answer only takes the cores from those who answer.
-                        heard.wait(BLINK_SECONDS)
+            if step is None or (isinstance(step, MoveTo) and step.state in END_STATES):
+                return None
+            if isinstance(step, Wait):
+                moment = min(_worth_waiting(step, sighting), patience)
+                if moment > 0:
+                    began = time.monotonic()
+                    heard.wait(moment)
+                    patience -= time.monotonic() - began
                     continue
-                if patience > 0:  # another worker is at the host for us: give it a moment
+                again = _rest(sighting, step)
+            elif begun is not None:
+                if _asks_nodes(step):
+                    # To look before they answer only takes the cores from those who answer.
                     heard.wait(BLINK_SECONDS)
-                    patience -= BLINK_SECONDS
-                    continue
+                continue
+            elif patience > 0:  # another worker is at the host for us: give it a moment
+                heard.wait(BLINK_SECONDS)
+                patience -= BLINK_SECONDS
+                continue
+            else:
                 store.postpone(sighting.swap, OTHERS_TURN)
-            except store.StaleSwap as stale:
-                # Another worker, or a command, was first; it takes the swap on.
-                log.debug("stale", swap=str(turn.swap_id), reason=str(stale))
         if turn.over():
             return again
+    _commit(said)
     return 0.0
+
+
+def _look_and_begin(
+    swap_id: uuid.UUID, said: list[Said]
+) -> tuple[Sighting, Step | None, list[Begun] | None]:
+    """What hosts said, the look at all rows, and what is decided then, in one transaction.
+
+    Without a step for a swap that is over. Raises StaleSwap, and then nothing was committed.
+    """
+    if not said:
+        sighting = observe(swap_id)
+        step = _decide(sighting)
+        return (
+            sighting,
+            step,
+            [] if step is None or isinstance(step, Wait) else _begin(sighting, step),
+        )
+    with transaction.atomic():
+        *_, found = run(*_locks(swap_id), *_statements(said), sight(swap_id))
+        sighting = seen(swap_id, found.rows)
+        step = _decide(sighting)
+        begun = _begin(sighting, step) if isinstance(step, MoveTo | Advance | PassReturn) else []
+    for one in said:
+        effects.wake_next_load(one)
+    if isinstance(step, CallHosts):
+        begun = _begin(sighting, step)
+    return sighting, step, begun
+
+
+def _decide(sighting: Sighting) -> Step | None:
+    snapshot = sighting.snapshot
+    return None if snapshot.state in END_STATES else next_step(snapshot)
+
+
+def _locks(swap_id: uuid.UUID) -> list[Statement]:
+    """The line's and the swap's, in the order of whoever ends a swap, before any placement's."""
+    about = {"swap": swap_id}
+    return [
+        Statement(
+            "SELECT 1 FROM swaps_servedmodel WHERE id ="
+            " (SELECT model_id FROM swaps_swapoperation WHERE id = %(swap)s) FOR NO KEY UPDATE",
+            about,
+        ),
+        Statement("SELECT 1 FROM swaps_swapoperation WHERE id = %(swap)s FOR NO KEY UPDATE", about),
+    ]
+
+
+def _statements(said: list[Said]) -> list[Statement]:
+    return [statement for one in said for statement in one.statements]
+
+
+def _commit(said: list[Said]) -> None:
+    for one in said:
+        effects.commit(one)
 
 
 def _asks_nodes(step: Step) -> bool:
@@ -132,39 +192,58 @@ def _rest(sighting: Sighting, step: Wait) -> float | None:
 
 
 def _do(sighting: Sighting, step: Step) -> bool:
-    """Returns whether anything came of it. Raises StaleSwap.
-
-    An intent that is committed is acted on at once. Whoever finds it without its act, after
-    a crash between the two, is told by the decision to look and to act.
-    """
-    swap = sighting.swap
-    match step:
-        case MoveTo(want=Want(version, hosts, loaded=True)):
-            store.move(swap, step)
-            _call(swap, CallHosts(Call.LOAD, version, hosts, step.reason))
-        case MoveTo():
-            store.move(swap, step)
-        case Advance():
-            store.advance(swap, step)
-        case PassReturn(version, hosts):
-            store.pass_return(swap, step, sighting.snapshot)
-            _call(swap, CallHosts(Call.UNLOAD, version, hosts, step.reason))
-        case CallHosts():
-            return _call(swap, step)
-        case Wait():
-            raise AssertionError("a wait is nothing to do")
+    """A step alone, to its end. Returns whether anything came of it. Raises StaleSwap."""
+    begun = _begin(sighting, step)
+    if begun is None:
+        return False
+    _commit([said for _, said in effects.call(begun)])
     return True
 
 
-def _call(swap: SwapOperation, step: CallHosts) -> bool:
-    warm = WarmUp(swap.sample_request, swap.warmup_requests)
-    rows = Placement.objects.select_related("host", "model").filter(
-        model=swap.model_id, version=step.version, host__name__in=step.hosts
-    )
+def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
+    """Commit the step's intent; returns the calls that follow, whose leases came with it.
+
+    Whoever finds an intent without its act, after a crash between the two, is told by the
+    decision to look and to act. None: nothing was done. Raises StaleSwap.
+    """
+    match step:
+        case MoveTo(want=Want(version, hosts, loaded=True)):
+            calls = [
+                one
+                for one in _effects(sighting, Call.LOAD, version, hosts, fences=1)
+                if not one.placed.undecided
+            ]
+            return store.move(sighting, step, *calls)
+        case MoveTo():
+            return store.move(sighting, step)
+        case Advance():
+            store.advance(sighting, step)
+            return []
+        case PassReturn(version, hosts):
+            calls = _effects(sighting, Call.UNLOAD, version, hosts, fences=1)
+            return store.pass_return(sighting, step, *calls)
+        case CallHosts(call, version, hosts):
+            return effects.begin(*_effects(sighting, call, version, hosts)) or None
+        case Wait():
+            raise AssertionError("a wait is nothing to do")
+
+
+def _effects(
+    sighting: Sighting, call: Call, version: str, hosts: tuple[str, ...], *, fences: int = 0
+) -> list[Effect]:
+    """`fences`: how many intents from now, since each has a fence of its own."""
+    swap = sighting.swap
+    ref, warm = Ref(swap.model.name, version), WarmUp(swap.sample_request, swap.warmup_requests)
     # The new version as it was when the swap was asked for; the old one as it served before.
-    frozen = swap.digests if step.version == swap.to_version else {}
-    effects = [
-        effect_of(step.call, row, warm=warm, digest=frozen.get(row.host.name, row.digest))
-        for row in rows
+    frozen = swap.digests if version == swap.to_version else {}
+    return [
+        Effect(
+            call,
+            replace(placed, fence=placed.fence + fences),
+            ref,
+            warm,
+            frozen.get(host, ""),
+        )
+        for host in hosts
+        if (placed := sighting.placements.get((version, host))) is not None
     ]
-    return any(run(*effects))

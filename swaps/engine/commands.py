@@ -12,6 +12,7 @@ from django.db.models.functions import Greatest, Now
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
+from swaps.domain.rolling_forward import no_way_forward
 from swaps.domain.states import SwapState
 from swaps.engine import queue, store
 from swaps.engine.errors import (
@@ -20,6 +21,7 @@ from swaps.engine.errors import (
     PastPointOfNoReturn,
     SwapNotFound,
 )
+from swaps.engine.observe import observe
 from swaps.engine.refusals import audited
 from swaps.engine.requests import (
     LONGEST_SECONDS,
@@ -114,6 +116,8 @@ def apply_command(
                         _audit(swap, command, actor, reason, "nothing: it is under way")
                         return swap
                     case Accepted():
+                        if command is Command.ROLL_FORWARD:
+                            _require_way_forward(swap)
                         _accept(swap, command, actor, reason, seconds, full)
                         return swap
                     case NewSwap() if swap.from_version is None:
@@ -156,6 +160,13 @@ def _accept(
     transaction.on_commit(lambda: wake_swap(swap.pk))
 
 
+def _require_way_forward(swap: SwapOperation) -> None:
+    """Raises NotPossibleNow where it is known already that nothing would come of it."""
+    why = no_way_forward(observe(swap.pk).snapshot)
+    if why:
+        raise NotPossibleNow(f"{swap} cannot roll forward: {why}")
+
+
 def _audit(swap: SwapOperation, command: Command, actor: Actor, reason: str, words: str) -> None:
     record(
         actor=actor,
@@ -186,7 +197,11 @@ def _changes(
                 return {"bake_ended": True}, "end the bake time"
             if full:
                 return {"promoted_full": True, "paused": False}, "promote to 100 %"
-            return {"promoted_steps": F("step_index") + 1}, "promote past this step"
+            # As in Argo Rollouts: whoever promotes what is paused has it go on.
+            return {
+                "promoted_steps": F("step_index") + 1,
+                "paused": False,
+            }, "promote past this step"
         case Command.EXTEND_DRAIN:
             longer = seconds or DEFAULT_EXTENSION_SECONDS
             later = Greatest(F("drain_deadline"), Now()) + timedelta(seconds=longer)

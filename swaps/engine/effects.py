@@ -1,34 +1,36 @@
 """What the engine does to hosts: call outside any transaction, then commit what was seen.
 
-An intent is committed before (swaps.engine.intents); here it is checked again under a
-lease on the placement, so a worker that was stopped and wakes late finds that its intent
-or its lease is gone. For the instant between that check and the call, hosts that can do it
-compare the placement's fence.
+An intent is committed before (swaps.engine.intents). A call begins with a lease on the
+placement, which only whoever decided on its present intent can take, so a worker that was
+stopped and wakes late finds that its intent or its lease is gone. For the instant between
+that and the call, hosts that can do it compare the placement's fence.
 """
 
+import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import timedelta
-from functools import partial
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F
 
-from swaps.adapters.contract import Observation, Ref, VersionStatus
+from swaps.adapters.contract import Adapter, Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
+from swaps.audit.record import storable
 from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
 from swaps.engine.hosts import adapter_of
-from swaps.engine.observe import loads_under_way
+from swaps.engine.observe import SLOTS_TAKEN, Placed
 from swaps.engine.warm_up import Warmth, WarmUp, warm_up
 from swaps.live.wake import wake_swap
 from swaps.models import ModelHost, Placement, SwapOperation
-from swaps.models.hosts import Desired, Observed
+from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH, Desired, Observed
+from swaps.models.statements import Outcome, Statement, run
 
 log = structlog.get_logger("swaps.engine")
 
@@ -36,117 +38,318 @@ log = structlog.get_logger("swaps.engine")
 # killed in one holds up nobody for long.
 CALL_LEASE = timedelta(seconds=5)
 WARM_UP_LEASE = timedelta(seconds=15)
-
-
-# Begun, it takes its lease and yields the call to make, which touches no database; told the
-# answer, it writes what was seen. It returns False when there was nothing to do: the intent is
-# another by now, or somebody is at it.
-Effect = Generator[Callable[[], Any], Any, bool]
+# Answers that come so soon are committed together; a slower one holds up no other's.
+TOGETHER_SECONDS = 0.05
 
 # Calls are short or bounded; one that hangs must not keep the others waiting for a thread.
 _MOST_CALLS = 64
 _callers = ThreadPoolExecutor(_MOST_CALLS, thread_name_prefix="host-call")
 
 
-def run(*effects: Effect) -> list[bool]:
-    """Their hosts are asked side by side; the rows are read and written in this thread.
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One call to one host, about the intent that `placed` names."""
 
-    Each is told its answer when it comes, so a slow host holds up no other's outcome.
-    """
-    results: dict[Effect, bool] = {}
-    asked: dict[Future[Any], Effect] = {}
-
-    def go_on(effect: Effect, resume: Callable[[], Callable[[], Any]]) -> None:
-        try:
-            asked[_callers.submit(resume())] = effect
-        except StopIteration as end:
-            results[effect] = end.value
-
-    for effect in effects:
-        go_on(effect, partial(next, effect))
-    while asked:
-        done, _ = wait(asked, return_when=FIRST_COMPLETED)
-        for answer in done:
-            effect = asked.pop(answer)
-            error = answer.exception()
-            if error is not None:
-                go_on(effect, partial(effect.throw, error))
-            else:
-                go_on(effect, partial(effect.send, answer.result()))
-    return [results[effect] for effect in effects]
+    call: Call
+    placed: Placed
+    ref: Ref
+    # For the first inference and the warm-up.
+    warm: WarmUp | None = None
+    # Of the file that a load must find; "": that of the last load.
+    digest: str = ""
+    lease: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
-def effect_of(call: Call, placement: Placement, *, warm: WarmUp, digest: str = "") -> Effect:
-    """One call to one host. What it says, errors too, ends up in the placement's row."""
-    match call:
-        case Call.LOOK:
-            return look(placement)
-        case Call.LOAD:
-            return load(placement, digest=digest)
-        case Call.ANSWER:
-            return answer(placement, warm)
-        case Call.UNLOAD:
-            return unload(placement)
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An effect whose lease is ours, or that needs none, and the placement as it was then."""
+
+    effect: Effect
+    host: ModelHost
+    observed: str
+    observed_at: datetime | None
+    digest: str
+    # After that the lease is not ours any more: what was not called yet is not called.
+    until: float
+
+    @property
+    def adapter(self) -> Adapter:
+        return adapter_of(self.host)
 
 
-def _ref(placement: Placement) -> Ref:
-    return Ref(placement.model.name, placement.version)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a call, to be committed; `slot_of`: the host whose load slot that frees."""
+
+    statements: tuple[Statement, ...]
+    slot_of: int | None = None
+
+
+def effect_of(call: Call, placement: Placement, **details: Any) -> Effect:
+    ref = Ref(placement.model.name, placement.version)
+    return Effect(call, Placed(placement.pk, placement.fence), ref, **details)
 
 
 def look(placement: Placement) -> Effect:
-    """Ask for the status. A late answer never overwrites a newer one."""
-    try:
-        seen = yield partial(adapter_of(placement.host).status, _ref(placement))
-    except AdapterError as error:
-        seen = Observation(VersionStatus.UNKNOWN, reason=str(error))
-    rows = Placement.objects.filter(pk=placement.pk, fence=placement.fence).filter(
-        Q(observed_at=placement.observed_at)
-        if placement.observed_at
-        else Q(observed_at__isnull=True)
-    )
-    if rows.update(**_seen(seen)) != 1:
-        return False
-    if placement.observed == Observed.LOADING and seen.status is not VersionStatus.LOADING:
-        wake_next_load(placement)
-    return True
+    return effect_of(Call.LOOK, placement)
 
 
 def load(placement: Placement, *, digest: str) -> Effect:
+    return effect_of(Call.LOAD, placement, digest=digest)
+
+
+def answer(placement: Placement, warm: WarmUp) -> Effect:
+    return effect_of(Call.ANSWER, placement, warm=warm)
+
+
+def unload(placement: Placement) -> Effect:
+    return effect_of(Call.UNLOAD, placement)
+
+
+def perform(*effects: Effect) -> list[bool]:
+    """Begin, call, commit. For each, whether anything came of it: False when the intent is
+    another by now, or somebody is at it.
+    """
+    begun = begin(*effects)
+    told = {one.effect.lease: said for one, said in call(begun)}
+    return [one.lease in told and commit(told[one.lease]) for one in effects]
+
+
+# --- beginning
+
+
+def begin(*effects: Effect) -> list[Begun]:
+    """Take the leases, in one transaction."""
+    statements = beginning(*effects)
     with transaction.atomic():
-        # The host's row is the lock for its load slots, across all swaps.
-        host = ModelHost.objects.select_for_update().get(pk=placement.host_id)
-        under_way = Placement.objects.filter(loads_under_way(), host=host).exclude(pk=placement.pk)
-        if under_way.count() >= host.max_concurrent_loads:
-            return False
-        lease = _take_lease(
-            placement,
-            Desired.LOADED,
-            CALL_LEASE,
-            observed=Observed.LOADING,
-            observed_at=Now(),
-            load_called_at=Now(),
-        )
-    if lease is None:
-        return False
-    try:
-        seen = yield partial(
-            adapter_of(placement.host).begin_load,
-            _ref(placement),
-            fence=placement.fence,
-            expected_digest=digest or None,
-        )
-    except AdapterError as error:
-        seen = _failure(error)
-    _give_lease_back(placement, lease, **_seen(seen))
-    return True
+        return begun(effects, run(*statements)[-len(effects) :] if effects else [])
 
 
-def wake_next_load(placement: Placement) -> None:
-    """A load slot of this host is free: wake the swap that has waited longest for one."""
+def beginning(*effects: Effect) -> list[Statement]:
+    """The last ones, one an effect, return what `begun` reads."""
+    loads = [one.placed.pk for one in effects if one.call is Call.LOAD]
+    return [*([_lock_slots(loads)] if loads else []), *(_beginning(one) for one in effects)]
+
+
+def begun(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Begun]:
+    """Those that may be called."""
+    now = time.monotonic()
+    return [
+        Begun(
+            effect,
+            ModelHost(pk=host, name=name, kind=kind, url=url, control_token=_plain(token)),
+            observed,
+            observed_at,
+            digest,
+            until=now + WARM_UP_LEASE.total_seconds() / 2
+            if effect.call is Call.ANSWER
+            else now + CALL_LEASE.total_seconds() / 2,
+        )
+        for effect, outcome in zip(effects, outcomes, strict=True)
+        for observed, observed_at, digest, host, name, kind, url, token in outcome.rows
+    ]
+
+
+_ROW = "p.observed, p.observed_at, p.digest, host.id, host.name, host.kind, host.url, control_token"
+_LOOK = f"""
+SELECT {_ROW} FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
+ WHERE p.id = %(id)s AND p.fence = %(fence)s
+"""  # noqa: S608 - our own words
+_LEASE = f"""
+UPDATE swaps_placement p
+   SET lease_token = %(lease)s, lease_until = statement_timestamp() + %(length)s MORE
+  FROM swaps_modelhost host
+ WHERE host.id = p.host_id AND p.id = %(id)s AND p.fence = %(fence)s AND p.desired = %(desired)s
+   AND (p.lease_until IS NULL OR p.lease_until < statement_timestamp()) IF
+RETURNING {_ROW}
+"""  # noqa: S608 - our own words
+
+
+def _leasing(more: str = "", only_if: str = "") -> str:
+    return _LEASE.replace("MORE", more).replace("IF", only_if)
+
+
+_BEGIN = {
+    Call.LOOK: _LOOK,
+    Call.LOAD: _leasing(
+        ", observed = 'loading', observed_at = statement_timestamp(),"
+        " load_called_at = statement_timestamp()",
+        f"AND {SLOTS_TAKEN} < host.max_concurrent_loads",
+    ),
+    Call.ANSWER: _leasing(),
+    Call.UNLOAD: _leasing(", observed = 'unloading', observed_at = statement_timestamp()"),
+}
+
+
+def _beginning(effect: Effect) -> Statement:
+    about = {"id": effect.placed.pk, "fence": effect.placed.fence}
+    if effect.call is Call.LOOK:
+        return Statement(_BEGIN[effect.call], about)
+    return Statement(
+        _BEGIN[effect.call],
+        about
+        | {
+            "lease": effect.lease,
+            "length": WARM_UP_LEASE if effect.call is Call.ANSWER else CALL_LEASE,
+            "desired": (Desired.ABSENT if effect.call is Call.UNLOAD else Desired.LOADED).value,
+        },
+    )
+
+
+def _lock_slots(placements: list[int]) -> Statement:
+    """A host's row is the lock for its load slots, across all swaps."""
+    return Statement(
+        "SELECT 1 FROM swaps_modelhost WHERE id IN"
+        " (SELECT host_id FROM swaps_placement WHERE id = ANY(%(ids)s))"
+        " ORDER BY id FOR NO KEY UPDATE",
+        {"ids": placements},
+    )
+
+
+def _plain(token: str) -> str:
+    field = ModelHost._meta.get_field("control_token")
+    plain: str = field.from_db_value(token)
+    return plain
+
+
+# --- calling
+
+
+def call(calls: Sequence[Begun]) -> list[tuple[Begun, Said]]:
+    """Their hosts are asked side by side; rows are written in this thread alone.
+
+    Returns what is left to commit. A host that lets the others wait holds up none of their
+    news: what is there by then is committed here, each answer when it comes.
+    """
+    asked: dict[Future[Any], Begun] = {_callers.submit(_ask, one): one for one in calls}
+    done, late = wait(asked, timeout=TOGETHER_SECONDS)
+    if late:
+        for said in [_said(asked[one], one) for one in done]:
+            commit(said)
+        while len(late) > 1:
+            done, late = wait(late, return_when=FIRST_COMPLETED)
+            for said in [_said(asked[one], one) for one in done]:
+                commit(said)
+        done, _ = wait(late)
+    return [(asked[one], _said(asked[one], one)) for one in done]
+
+
+def _ask(begun: Begun) -> Any:
+    effect, adapter = begun.effect, begun.adapter
+    if effect.call is not Call.LOOK and time.monotonic() > begun.until:
+        # Stopped since: others may have gone on without us.
+        raise Conflict(f"{effect.call} of {effect.ref} was held up, and is not made any more")
+    match effect.call:
+        case Call.LOOK:
+            return adapter.status(effect.ref)
+        case Call.LOAD:
+            return adapter.begin_load(
+                effect.ref,
+                fence=effect.placed.fence,
+                expected_digest=effect.digest or begun.digest or None,
+            )
+        case Call.ANSWER:
+            assert effect.warm is not None, "an answer needs to know what to ask"
+            return warm_up(adapter, effect.ref, effect.warm)
+        case Call.UNLOAD:
+            return adapter.begin_unload(effect.ref, fence=effect.placed.fence)
+
+
+def _said(begun: Begun, answer: Future[Any]) -> Said:
+    """Raises what is no error of the host's."""
+    error = answer.exception()
+    if error is not None and not isinstance(error, AdapterError):
+        raise error
+    match begun.effect.call:
+        case Call.LOOK:
+            return _looked(begun, _unknown(error) if error else answer.result())
+        case Call.LOAD:
+            return _of_lease(begun, _seen(_failure(error) if error else answer.result()))
+        case Call.ANSWER:
+            return (
+                _of_lease(begun, _seen(_failure(error)))
+                if error
+                else _of_warmth(begun, answer.result())
+            )
+        case Call.UNLOAD:
+            if error is not None:
+                # Not known to be unloaded: the cleanup looks again, and again.
+                log.warning("unload", version=str(begun.effect.ref), error=str(error))
+            seen = _unknown(error) if error else answer.result()
+            return _of_lease(begun, _seen(seen) | {"answered_boot_id": ""}, slot=True)
+
+
+def _looked(begun: Begun, seen: Observation) -> Said:
+    """A late answer never overwrites a newer one."""
+    freed = begun.observed == Observed.LOADING and seen.status is not VersionStatus.LOADING
+    written = _write(
+        _seen(seen),
+        "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
+        {
+            "id": begun.effect.placed.pk,
+            "fence": begun.effect.placed.fence,
+            "before": begun.observed_at,
+        },
+    )
+    return Said((written,), begun.host.pk if freed else None)
+
+
+def _of_warmth(begun: Begun, tried: Warmth) -> Said:
+    changes = _seen(tried.seen)
+    if tried.latency_ms is None:  # it was not ready, so nothing was asked of it
+        return _of_lease(begun, changes)
+    if tried.answered:
+        changes |= {
+            "answered_boot_id": storable(tried.seen.boot_id or "", BOOT_ID_LENGTH),
+            "answered_at": _NOW,
+            "warmup_ms": tried.latency_ms,
+        }
+    # An answer counts whoever holds the lease by now: on a busy machine a slow model may
+    # take longer than any lease, and would never be found ready.
+    return _of_lease(begun, changes, only_held=False)
+
+
+def _of_lease(
+    begun: Begun, changes: dict[str, Any], *, only_held: bool = True, slot: bool = False
+) -> Said:
+    """What was seen, and the lease given back. What an outdated intent saw is no news about the
+    present one, so the fence is compared; the lease is given back all the same.
+    """
+    about = {
+        "id": begun.effect.placed.pk,
+        "fence": begun.effect.placed.fence,
+        "held": begun.effect.lease,
+    }
+    mine = " AND lease_token = %(held)s" if only_held else ""
+    return Said(
+        (
+            _write(changes, "id = %(id)s AND fence = %(fence)s" + mine, about),
+            Statement(
+                "UPDATE swaps_placement SET lease_token = NULL, lease_until = NULL"
+                " WHERE id = %(id)s AND lease_token = %(held)s",
+                about,
+            ),
+        ),
+        begun.host.pk if slot else None,
+    )
+
+
+def commit(said: Said) -> bool:
+    """Whether it was news."""
+    with transaction.atomic():
+        first, *_ = run(*said.statements)
+    wake_next_load(said)
+    return first.touched == 1
+
+
+def wake_next_load(said: Said) -> None:
+    """A load slot of a host is free: wake the swap that has waited longest for one."""
+    if said.slot_of is None:
+        return
     waiting = (
         SwapOperation.objects.filter(
             state=SwapState.LOADING_NEW_VERSION,
-            model__placements__host=placement.host_id,
+            model__placements__host=said.slot_of,
             model__placements__version=F("to_version"),
             model__placements__desired=Desired.LOADED,
             model__placements__load_called_at=None,
@@ -158,96 +361,45 @@ def wake_next_load(placement: Placement) -> None:
         wake_swap(swap_id)
 
 
-def answer(placement: Placement, warm: WarmUp) -> Effect:
-    """A real inference from this very version, then the warm-up."""
-    lease = _take_lease(placement, Desired.LOADED, WARM_UP_LEASE)
-    if lease is None:
-        return False
-    try:
-        tried: Warmth = yield partial(warm_up, adapter_of(placement.host), _ref(placement), warm)
-    except AdapterError as error:
-        changes = _seen(_failure(error))
-    else:
-        changes = _seen(tried.seen)
-        if tried.latency_ms is None:  # it was not ready, so nothing was asked of it
-            _give_lease_back(placement, lease, **changes)
-            return True
-        if tried.answered:
-            changes |= {
-                "answered_boot_id": tried.seen.boot_id or "",
-                "answered_at": Now(),
-                "warmup_ms": tried.latency_ms,
-            }
-    if not _give_lease_back(placement, lease, **changes):
-        # An answer counts whoever holds the lease by now: on a busy machine a slow model may
-        # take longer than any lease, and would never be found ready.
-        Placement.objects.filter(pk=placement.pk, fence=placement.fence).update(**changes)
-    return True
+# --- what was seen, as columns
+
+_NOW = object()  # the database's clock
 
 
-def unload(placement: Placement) -> Effect:
-    lease = _take_lease(
-        placement, Desired.ABSENT, CALL_LEASE, observed=Observed.UNLOADING, observed_at=Now()
+def _write(changes: dict[str, Any], where: str, about: dict[str, Any]) -> Statement:
+    sets = ", ".join(
+        f"{name} = " + ("statement_timestamp()" if value is _NOW else f"%({name})s")
+        for name, value in changes.items()
     )
-    if lease is None:
-        return False
-    try:
-        seen = yield partial(
-            adapter_of(placement.host).begin_unload, _ref(placement), fence=placement.fence
-        )
-    except AdapterError as error:
-        # Not known to be unloaded: the cleanup looks again, and again.
-        seen = Observation(VersionStatus.UNKNOWN, reason=str(error))
-        log.warning("unload", placement=str(placement), error=str(error))
-    _give_lease_back(placement, lease, answered_boot_id="", **_seen(seen))
-    return True
+    values = {name: value for name, value in changes.items() if value is not _NOW}
+    return Statement(f"UPDATE swaps_placement SET {sets} WHERE {where}", values | about)  # noqa: S608 - our own words
+
+
+def _unknown(error: BaseException) -> Observation:
+    return Observation(VersionStatus.UNKNOWN, reason=str(error))
 
 
 def _failure(error: AdapterError) -> Observation:
     """What an error of a load or of the first inference says about the version."""
     if isinstance(error, Conflict | OutcomeUnknown | HostUnreachable) or not error.permanent:
-        return Observation(VersionStatus.UNKNOWN, reason=str(error))
+        return _unknown(error)
     return Observation(VersionStatus.FAILED, reason=str(error))
 
 
 def _seen(seen: Observation) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "observed": seen.status.value,
-        "observed_reason": seen.reason[:2000],
-        "observed_at": Now(),
+        "observed_reason": storable(seen.reason, 2000),
+        "observed_at": _NOW,
     }
     if seen.status in UNLOADED_STATUSES:
         changes["unload_owed"] = False
     if seen.boot_id is not None:
-        changes["boot_id"] = seen.boot_id
+        changes["boot_id"] = storable(seen.boot_id, BOOT_ID_LENGTH)
     if seen.digest is not None and seen.status is VersionStatus.READY:
         # Of what is loaded, not of what lies on disk: a file replaced since then must not be
         # loaded under this version after a restart.
-        changes["digest"] = seen.digest
+        changes["digest"] = storable(seen.digest, DIGEST_LENGTH)
     if seen.size_bytes is not None:
         changes["size_bytes"] = seen.size_bytes
     return changes
-
-
-def _take_lease(
-    placement: Placement, desired: Desired, length: timedelta, **changes: Any
-) -> uuid.UUID | None:
-    """None when the intent changed, or somebody is at it."""
-    lease = uuid.uuid4()
-    taken = (
-        Placement.objects.filter(pk=placement.pk, fence=placement.fence, desired=desired)
-        .filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
-        .update(lease_token=lease, lease_until=Now() + length, **changes)
-    )
-    return lease if taken else None
-
-
-def _give_lease_back(placement: Placement, lease: uuid.UUID, **changes: Any) -> bool:
-    """With what was seen. Returns whether it still was ours, and about the present intent."""
-    held = Placement.objects.filter(pk=placement.pk, lease_token=lease)
-    free = {"lease_token": None, "lease_until": None}
-    # With the fence: what an outdated intent saw is no news about the present one.
-    if held.filter(fence=placement.fence).update(**changes, **free):
-        return True
-    held.update(**free)
-    return False

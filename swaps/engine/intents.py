@@ -1,102 +1,120 @@
 """What should be loaded where: desired placements and the clusters that go with them."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from django.db.models import F, Subquery
-from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from swaps.adapters.contract import Ref
 from swaps.domain.steps import Want
 from swaps.engine.hosts import adapter_of
-from swaps.live.notify import notify_routes
-from swaps.models import Cluster, ModelHost, Placement, SwapOperation
-from swaps.models.hosts import Desired, Observed
+from swaps.engine.observe import Placed, Sighting
+from swaps.models import ModelHost, Placement, SwapOperation
+from swaps.models.statements import Statement
 
 
-def hosts_of(model_id: int, version: str | None) -> list[str]:
-    """Where a version shall be loaded, by name."""
-    rows = Placement.objects.filter(
-        model=model_id, version=version or "", desired=Desired.LOADED
-    ).order_by("host__name")
-    return list(rows.values_list("host__name", flat=True))
+def intend(sighting: Sighting, want: Want) -> list[Statement]:
+    """For the transaction that changes the swap. Each grows the placements' fences by one."""
+    swap, placed = sighting.swap, sighting.placed(want.version, want.hosts)
+    if not want.loaded:
+        return [_give_up(placed), _retire_cluster(swap, want.version)]
+    known = len(placed) == len(want.hosts)
+    return [
+        *([] if known else [_make_known(swap, want)]),
+        _want_loaded(swap, want),
+        *([] if want.version in sighting.clusters else [_make_cluster(swap, want)]),
+    ]
 
 
-def commit(swap: SwapOperation, want: Want) -> None:
-    """To be called in the transaction that changes the swap."""
-    if want.loaded:
-        _load(swap, want)
-    else:
-        _give_up(swap, want)
-    notify_routes(swap.model_id)
-
-
-def _load(swap: SwapOperation, want: Want) -> None:
-    hosts = {host.name: host for host in ModelHost.objects.filter(name__in=want.hosts)}
-    if _want_loaded(swap, want, hosts) != len(hosts):
-        Placement.objects.bulk_create(
-            [Placement(host=one, model=swap.model, version=want.version) for one in hosts.values()],
-            ignore_conflicts=True,
-        )
-        _want_loaded(swap, want, hosts)
-    make_cluster(swap, want.version, [hosts[name] for name in want.hosts])
-
-
-def _want_loaded(swap: SwapOperation, want: Want, hosts: Mapping[str, ModelHost]) -> int:
-    """What was seen belongs to an earlier intent. Returns on how many hosts it is known."""
-    return Placement.objects.filter(
-        model=swap.model_id, version=want.version, host__in=hosts.values()
-    ).update(
-        desired=Desired.LOADED,
-        fence=F("fence") + 1,
-        unload_owed=False,
-        observed=Observed.UNKNOWN,
-        observed_reason="",
-        observed_at=None,
-        load_called_at=None,
-        answered_boot_id="",
+def _make_known(swap: SwapOperation, want: Want) -> Statement:
+    """A host that never had the version gets a row for it."""
+    return Statement(
+        """
+        INSERT INTO swaps_placement (host_id, model_id, version, desired, fence, unload_owed,
+               observed, observed_reason, digest, boot_id, answered_boot_id)
+        SELECT id, %(model)s, %(version)s::varchar, 'absent', 0, false, 'unknown', '', '', '', ''
+          FROM swaps_modelhost WHERE name = ANY(%(hosts)s)
+        ON CONFLICT (host_id, model_id, version) DO NOTHING
+        """,
+        {"model": swap.model_id, "version": want.version, "hosts": list(want.hosts)},
     )
 
 
-def _give_up(swap: SwapOperation, want: Want) -> None:
-    Placement.objects.filter(
-        model=swap.model_id, version=want.version, host__name__in=want.hosts
-    ).update(desired=Desired.ABSENT, fence=F("fence") + 1, load_called_at=None, unload_owed=True)
-    Cluster.objects.filter(model=swap.model_id, version=want.version, retired_at=None).update(
-        retired_at=Now()
+# A load that was given up before its outcome was known; see Placed.undecided.
+_MAY_RUN = (
+    "unload_owed AND load_called_at IS NOT NULL AND observed IN ('loading', 'unloading', 'unknown')"
+)
+
+
+def _want_loaded(swap: SwapOperation, want: Want) -> Statement:
+    """What was seen belongs to an earlier intent; of a load that may still run only that."""
+    return Statement(
+        """
+        UPDATE swaps_placement
+           SET desired = 'loaded', fence = fence + 1, unload_owed = false, observed_reason = '',
+               observed = CASE WHEN MAY_RUN THEN 'loading' ELSE 'unknown' END, observed_at = NULL,
+               load_called_at = CASE WHEN MAY_RUN THEN load_called_at END,
+               answered_boot_id = ''
+         WHERE model_id = %(model)s AND version = %(version)s
+           AND host_id IN (SELECT id FROM swaps_modelhost WHERE name = ANY(%(hosts)s))
+        """.replace("MAY_RUN", _MAY_RUN),
+        {"model": swap.model_id, "version": want.version, "hosts": list(want.hosts)},
     )
 
 
-def make_cluster(swap: SwapOperation, version: str, hosts: list[ModelHost]) -> None:
-    """A new generation, unless this version has a live cluster already."""
-    newest = (
-        Cluster.objects.filter(model=swap.model_id, version=version).order_by("-generation").first()
+def _give_up(placed: Sequence[Placed]) -> Statement:
+    """A load of which nobody knows the outcome yet goes on to take its host's slot."""
+    return Statement(
+        """
+        UPDATE swaps_placement
+           SET desired = 'absent', fence = fence + 1, unload_owed = true,
+               load_called_at = CASE WHEN observed IN ('loading', 'unknown')
+                                     THEN load_called_at END
+         WHERE id = ANY(%(ids)s)
+        """,
+        {"ids": [one.pk for one in placed]},
     )
-    if newest is not None and newest.retired_at is None:
-        return
-    ref = Ref(swap.model.name, version)
-    routes = {host.name: adapter_of(host).route(ref) for host in hosts}
+
+
+def _retire_cluster(swap: SwapOperation, version: str) -> Statement:
+    return Statement(
+        "UPDATE swaps_cluster SET retired_at = statement_timestamp()"
+        " WHERE model_id = %(model)s AND version = %(version)s AND retired_at IS NULL",
+        {"model": swap.model_id, "version": version},
+    )
+
+
+def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
+    """A new generation."""
+    ref = Ref(swap.model.name, want.version)
+    hosts = ModelHost.objects.in_bulk(want.hosts, field_name="name")
+    routes = {name: adapter_of(hosts[name]).route(ref) for name in want.hosts}
     some = next(iter(routes.values()))
-    Cluster.objects.create(
-        model=swap.model,
-        version=version,
-        generation=newest.generation + 1 if newest else 1,
-        endpoints=[
-            {"host": name, "address": route.host, "port": route.port, "tls": route.tls}
-            for name, route in routes.items()
-        ],
-        paths={
-            "infer": some.infer_path,
-            "ready": some.ready_path,
-            "metadata": some.metadata_path,
-            "health": some.health_path,
+    return Statement(
+        """
+        INSERT INTO swaps_cluster (model_id, version, generation, endpoints, paths, created_at)
+        SELECT %(model)s, %(version)s::varchar, coalesce(max(generation), 0) + 1,
+               %(endpoints)s, %(paths)s, statement_timestamp()
+          FROM swaps_cluster WHERE model_id = %(model)s AND version = %(version)s::varchar
+        """,
+        {
+            "model": swap.model_id,
+            "version": want.version,
+            "endpoints": Jsonb(
+                [
+                    {"host": name, "address": route.host, "port": route.port, "tls": route.tls}
+                    for name, route in routes.items()
+                ]
+            ),
+            "paths": Jsonb(
+                {
+                    "infer": some.infer_path,
+                    "ready": some.ready_path,
+                    "metadata": some.metadata_path,
+                    "health": some.health_path,
+                }
+            ),
         },
     )
-
-
-def load_began_at(swap: SwapOperation) -> Subquery:
-    """When the first host was asked to load the new version."""
-    calls = Placement.objects.filter(model=swap.model_id, version=swap.to_version)
-    return Subquery(calls.order_by("load_called_at").values("load_called_at")[:1])
 
 
 def cleanup_pending(swap: SwapOperation) -> bool:

@@ -6,12 +6,13 @@ with it, and thirty joins by the ORM would cost more than all the rest of a swap
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db import connection
 
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
@@ -19,40 +20,46 @@ from swaps.domain.strategies import parse_strategy
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
-from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
+from swaps.models.nodes import NodeState
+from swaps.models.statements import Statement, run
 
-# A load that began so long ago and was never heard of again takes no slot any more.
-SLOT_FORGOTTEN_AFTER = timedelta(minutes=10)
+# Which load slots of a host are taken, but for the one of placement `p`: by a load that runs,
+# whoever wants it by now. Given up, it counts until it is known what became of it. One that
+# began long ago and was never heard of again takes no slot any more.
+SLOTS_TAKEN = """(SELECT count(*) FROM swaps_placement other
+  WHERE other.host_id = p.host_id AND other.id <> p.id
+    AND (other.desired = 'loaded' AND other.observed = 'loading'
+         OR other.unload_owed AND other.observed IN ('loading', 'unloading', 'unknown'))
+    AND other.load_called_at > now() - interval '10 minutes')"""
 
-_STATEMENT = """
-SELECT swap.*,
-  now() AS read_at,
-  model.name AS read_model_name,
-  route.revision AS read_revision,
-  route.weights::json AS read_weights,
-  route.pinned::json AS read_pinned,
-  watched.version AS read_watched,
+# Constants stand in it as they are: with fewer parameters Postgres sees after some times that
+# one plan suits all, and plans no more.
+_SQL = (
+    """
+SELECT COLUMNS,
+  statement_timestamp(), model.name, route.revision, route.weights::json, route.pinned::json,
+  route.gone::json, watched.version,
+  (SELECT json_object_agg(cluster.version, cluster.id) FROM swaps_cluster cluster
+    WHERE cluster.model_id = swap.model_id AND cluster.retired_at IS NULL),
   (SELECT json_agg(json_build_object(
+      'id', p.id, 'fence', p.fence, 'owed', p.unload_owed,
       'host', host.name, 'version', p.version, 'desired', p.desired,
       'observed', p.observed, 'reason', p.observed_reason, 'seen_at', p.observed_at,
-      'called_at', p.load_called_at,
+      'called_at', p.load_called_at, 'answered_at', p.answered_at,
       'answered', p.answered_boot_id <> '' AND p.answered_boot_id = p.boot_id,
-      'slots_taken', (SELECT count(*) FROM swaps_placement other
-         WHERE swap.state = %(loading)s AND other.host_id = p.host_id AND other.id <> p.id
-           AND other.desired = 'loaded' AND other.observed = 'loading'
-           AND other.load_called_at > now() - %(forgotten)s),
+      'slots_taken', CASE WHEN swap.state = 'LoadingNewVersion' THEN SLOTS_TAKEN ELSE 0 END,
       'slots', host.max_concurrent_loads))
     FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
     WHERE p.model_id = swap.model_id AND p.version IN (swap.from_version, swap.to_version)
-  ) AS read_placements,
+  ),
   (SELECT json_agg(json_build_object(
       'name', node.node_id, 'state', node.state, 'seen_at', node.last_seen_at,
       'refusal', node.nack,
-      'revision', coalesce(applied.revision, 0),
+      'revision', coalesce(applied.revision, 0), 'acked_at', applied.acked_at,
       'nacked', applied.nacked_revision, 'nack', applied.nack_detail,
       'proven', EXISTS (SELECT 1 FROM swaps_drainproof proof
          WHERE proof.watch_id = watch.id AND proof.incarnation_id = node.id),
-      'warm', (SELECT json_agg(cluster.version)
+      'warm', (SELECT json_object_agg(cluster.version, seen.observed_at)
          FROM swaps_clusteronnode seen JOIN swaps_cluster cluster ON cluster.id = seen.cluster_id
          WHERE seen.incarnation_id = node.id AND seen.healthy > 0
            AND cluster.model_id = swap.model_id AND cluster.retired_at IS NULL)
@@ -60,8 +67,8 @@ SELECT swap.*,
     FROM swaps_nodeincarnation node
     LEFT JOIN swaps_routeonnode applied
       ON applied.incarnation_id = node.id AND applied.route_id = route.id
-    WHERE node.state = ANY(%(required)s)
-  ) AS read_nodes
+    WHERE node.state IN ('connected', 'away')
+  )
 FROM swaps_swapoperation swap
 JOIN swaps_servedmodel model ON model.id = swap.model_id
 JOIN swaps_route route ON route.model_id = swap.model_id
@@ -70,36 +77,76 @@ LEFT JOIN swaps_drainwatch watch
 LEFT JOIN swaps_cluster watched ON watched.id = watch.cluster_id
 WHERE swap.id = %(swap)s
 """
+).replace("SLOTS_TAKEN", SLOTS_TAKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placement's row, as it was read: who writes to it names the fence."""
+
+    pk: int
+    fence: int
+    # Given up while it loaded, and nobody knows yet what became of that: whoever wants the
+    # version anew looks first.
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A swap as it was read, and what the decision sees of it."""
+    """A swap as it was read, what the decision sees of it, and what writing it down needs."""
 
     swap: SwapOperation
     snapshot: Snapshot
+    placements: Mapping[tuple[str, str], Placed]  # by version and host
+    clusters: Mapping[str, int]  # the live ones, by version
+    gone: list[str]  # drained versions whose pinned path says so
+    source_now: list[str]  # hosts where the old version shall be loaded
+    acked_at: datetime | None  # the last required node's ack of the swap's revision
+    ready_at: datetime | None  # the last answer or healthy connection that made all ready
+
+    def placed(self, version: str, hosts: tuple[str, ...]) -> list[Placed]:
+        """Where the version is known; a host that never had it is left out."""
+        found = (self.placements.get((version, host)) for host in hosts)
+        return [one for one in found if one is not None]
+
+
+def sight(swap_id: uuid.UUID) -> Statement:
+    """What `seen` makes a sighting of."""
+    return Statement(_statement(), {"swap": swap_id})
 
 
 def observe(swap_id: uuid.UUID) -> Sighting:
     """Raises SwapOperation.DoesNotExist."""
-    swap = _read(swap_id)
+    (found,) = run(sight(swap_id))
+    return seen(swap_id, found.rows)
+
+
+def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
+    """Raises SwapOperation.DoesNotExist."""
+    if not rows:
+        raise SwapOperation.DoesNotExist(f"no swap has the id {swap_id}")
+    (row,) = rows
+    swap, rest = _swap(row), row[len(_columns()) :]
+    now, model_name, revision, weights, pinned, gone, watched, clusters, placed, nodes = rest
+    swap.model = ServedModel.from_db("default", ("id", "name"), (swap.model_id, model_name))
     state = SwapState(swap.state)
-    placements = {(row["version"], row["host"]): row for row in swap.read_placements or ()}
+    placements = {(one["version"], one["host"]): one for one in placed or ()}
+    nodes = nodes or ()
+
+    def views(version: str | None, hosts: list[str]) -> tuple[HostView, ...]:
+        return tuple(_host(host, placements.get((version, host))) for host in hosts)
+
     snapshot = Snapshot(
-        now=swap.read_at,
+        now=now,
         state=state,
         from_version=swap.from_version,
         to_version=swap.to_version,
-        source=tuple(
-            _host(host, placements.get((swap.from_version, host))) for host in swap.source_hosts
-        ),
-        target=tuple(
-            _host(host, placements.get((swap.to_version, host))) for host in swap.target_hosts
-        ),
-        nodes=tuple(_node(row, swap.read_revision) for row in swap.read_nodes or ()),
-        revision=swap.read_revision,
-        weights=swap.read_weights,
-        pinned=frozenset(swap.read_pinned),
+        source=views(swap.from_version, swap.source_hosts),
+        target=views(swap.to_version, swap.target_hosts),
+        nodes=tuple(_node(one, revision) for one in nodes),
+        revision=revision,
+        weights=weights,
+        pinned=frozenset(pinned),
         steps=parse_strategy(swap.strategy).steps,
         min_ready_hosts=swap.min_ready_hosts,
         on_drain_timeout=swap.on_drain_timeout,
@@ -124,30 +171,59 @@ def observe(swap_id: uuid.UUID) -> Sighting:
         step_index=swap.step_index,
         step_entered_at=swap.step_entered_at,
         routed=swap.revision is not None,
-        watching=swap.read_watched,
+        watching=watched,
         drained_at=swap.drained_at,
         past_return=swap.past_return_at is not None,
         unload_called_at=swap.unload_called_at,
         failure=swap.failure,
     )
-    return Sighting(swap, snapshot)
+    acks = [_time(one["acked_at"]) for one in nodes if one["revision"] == swap.revision]
+    ready = [
+        *(_time(one["answered_at"]) for (v, _), one in placements.items() if v == swap.to_version),
+        *(_time((one["warm"] or {}).get(swap.to_version)) for one in nodes),
+    ]
+    return Sighting(
+        swap,
+        snapshot,
+        placements={key: _placed(one) for key, one in placements.items()},
+        clusters=clusters or {},
+        gone=gone,
+        source_now=sorted(
+            host
+            for (version, host), one in placements.items()
+            if version == swap.from_version and one["desired"] == Desired.LOADED
+        ),
+        acked_at=max(filter(None, acks), default=None),
+        ready_at=max(filter(None, ready), default=None),
+    )
 
 
-def _read(swap_id: uuid.UUID) -> Any:
-    """The swap's row, with the rest of the statement as `read_…`."""
-    parameters = {
-        "swap": swap_id,
-        "loading": SwapState.LOADING_NEW_VERSION.value,
-        "forgotten": SLOT_FORGOTTEN_AFTER,
-        "required": [state.value for state in REQUIRED_NODE_STATES],
-    }
-    for swap in SwapOperation.objects.raw(_STATEMENT, parameters):
-        found: Any = swap
-        found.model = ServedModel.from_db(
-            "default", ("id", "name"), (found.model_id, found.read_model_name)
-        )
-        return found
-    raise SwapOperation.DoesNotExist(f"no swap has the id {swap_id}")
+@cache
+def _columns() -> tuple[tuple[str, str], ...]:
+    """Of a swap: each attribute with its column."""
+    return tuple((one.attname, str(one.column)) for one in SwapOperation._meta.concrete_fields)
+
+
+@cache
+def _statement() -> str:
+    return _SQL.replace("COLUMNS", ", ".join(f'swap."{column}"' for _, column in _columns()))
+
+
+@cache
+def _converters() -> tuple[tuple[int, Any], ...]:
+    """What Django does to some columns after they were read, by position."""
+    return tuple(
+        (at, convert)
+        for at, field in enumerate(SwapOperation._meta.concrete_fields)
+        for convert in field.get_db_converters(connection)
+    )
+
+
+def _swap(row: tuple[Any, ...]) -> SwapOperation:
+    values = list(row[: len(_columns())])
+    for at, convert in _converters():
+        values[at] = convert(values[at], None, connection)
+    return SwapOperation.from_db("default", [name for name, _ in _columns()], values)
 
 
 def _host(host: str, row: dict[str, Any] | None) -> HostView:
@@ -166,6 +242,15 @@ def _host(host: str, row: dict[str, Any] | None) -> HostView:
     )
 
 
+def _placed(row: dict[str, Any]) -> Placed:
+    unknown = row["observed"] in {Observed.LOADING, Observed.UNLOADING, Observed.UNKNOWN}
+    return Placed(
+        row["id"],
+        row["fence"],
+        undecided=row["owed"] and unknown and row["called_at"] is not None,
+    )
+
+
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -180,13 +265,4 @@ def _node(row: dict[str, Any], revision: int) -> NodeView:
         warm=frozenset(row["warm"] or ()),
         proven=row["proven"],
         cluster_nack=row["refusal"],
-    )
-
-
-def loads_under_way() -> Q:
-    """Placements that take one of their host's load slots; as `slots_taken` counts them."""
-    return Q(
-        desired=Desired.LOADED,
-        observed=Observed.LOADING,
-        load_called_at__gt=Now() - SLOT_FORGOTTEN_AFTER,
     )

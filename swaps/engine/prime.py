@@ -2,6 +2,7 @@
 listen for nodes, read once as every turn does, and open a connection to every host.
 """
 
+import gc
 import threading
 import uuid
 
@@ -21,6 +22,10 @@ _NO_MODEL = 0
 
 def prime() -> None:
     """Never raises for what is away: the first turn will find it out by itself."""
+    # What is there by now stays: a collection that goes through all of it takes as long as some
+    # steps of a swap.
+    gc.collect()
+    gc.freeze()
     try:
         with hearing(_NO_MODEL, threading.Event()):
             pass

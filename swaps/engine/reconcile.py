@@ -2,28 +2,40 @@
 unloaded, and what nobody asked for is left alone (it shows as drift).
 """
 
+from collections.abc import Mapping
+
 import structlog
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
+from swaps.audit.record import storable
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine import effects, intents
 from swaps.engine.hosts import adapter_of
 from swaps.engine.warm_up import WarmUp
 from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
-from swaps.models.hosts import Desired, HostHealth, Observed
+from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH, Desired, HostHealth, Observed
 
 log = structlog.get_logger("swaps.engine")
+
+# The database is away for all hosts alike; the next round comes soon.
+OUTAGE = (OperationalError, InterfaceError)
 
 
 def reconcile() -> None:
     for host in ModelHost.objects.all():
-        if check_host(host):
-            learn_versions(host)
-            _make_match(host)
+        try:
+            if check_host(host):
+                _make_match(host, learn_versions(host))
+        except OUTAGE:
+            raise
+        except Exception:
+            # Whatever a host says, or makes of what it is asked: the others are looked after.
+            log.exception("host not reconciled", host=host.name)
     _finish_cleanups()
 
 
@@ -34,28 +46,29 @@ def check_host(host: ModelHost) -> bool:
     try:
         info = adapter_of(host).probe()
     except AdapterError as error:
-        asked.update(health=HostHealth.UNREACHABLE, health_reason=str(error)[:2000])
+        asked.update(health=HostHealth.UNREACHABLE, health_reason=storable(str(error), 2000))
         return False
     return bool(
         asked.update(
             health=HostHealth.HEALTHY,
             health_reason="",
-            boot_id=info.boot_id or "",
+            boot_id=storable(info.boot_id or "", BOOT_ID_LENGTH),
             last_seen_at=Now(),
         )
     )
 
 
-def learn_versions(host: ModelHost) -> None:
+def learn_versions(host: ModelHost) -> dict[Ref, Observation]:
     """What the host has of our models, loaded or not, becomes rows: people choose from them.
 
-    Only what nobody wants is written here; it shows what is there, and drift.
+    Only what nobody wants is written here; it shows what is there, and drift. Returns what the
+    host says of all, nothing when it does not tell.
     """
     try:
         listed = adapter_of(host).list()
     except AdapterError as error:
         log.warning("host not listed", host=host.name, error=str(error))
-        return
+        return {}
     models = {model.name: model for model in ServedModel.objects.all()}
     rows = [
         Placement(
@@ -63,10 +76,10 @@ def learn_versions(host: ModelHost) -> None:
             model=models[ref.model],
             version=ref.version,
             observed=seen.status.value,
-            observed_reason=seen.reason[:2000],
+            observed_reason=storable(seen.reason, 2000),
             observed_at=Now(),
-            boot_id=seen.boot_id or "",
-            digest=seen.digest or "",
+            boot_id=storable(seen.boot_id or "", BOOT_ID_LENGTH),
+            digest=storable(seen.digest or "", DIGEST_LENGTH),
             size_bytes=seen.size_bytes,
         )
         for ref, seen in listed
@@ -84,11 +97,12 @@ def learn_versions(host: ModelHost) -> None:
     except IntegrityError as error:
         # The host, or one of the models, was deleted while the host was asked.
         log.info("versions not learnt", host=host.name, reason=str(error).strip())
-        return
+        return {}
     there = {(row.model_id, row.version): row for row in rows}
     for key, row in known.items():
         if row.desired == Desired.ABSENT and not row.unload_owed:
             _update_unwanted(row, there.get(key))
+    return dict(listed)
 
 
 def _update_unwanted(row: Placement, seen: Placement | None) -> None:
@@ -105,7 +119,7 @@ def _update_unwanted(row: Placement, seen: Placement | None) -> None:
     )
 
 
-def _make_match(host: ModelHost) -> None:
+def _make_match(host: ModelHost, listed: Mapping[Ref, Observation]) -> None:
     # What an open swap loads, or is about to give up, is loaded by that swap alone. Once all
     # traffic is on it, it is loaded again like any version that serves.
     own = set(
@@ -117,21 +131,37 @@ def _make_match(host: ModelHost) -> None:
         Q(desired=Desired.LOADED) | Q(unload_owed=True), host=host
     )
     for placement in ours:
-        effects.run(effects.look(placement))
+        if _as_wanted(placement, listed.get(Ref(placement.model.name, placement.version))):
+            continue
+        effects.perform(effects.look(placement))
         placement.refresh_from_db()
         if placement.desired == Desired.ABSENT:
             if placement.unload_owed and placement.observed != Observed.UNKNOWN:
                 log.info("cleanup", placement=str(placement), observed=placement.observed)
-                effects.run(effects.unload(placement))
+                effects.perform(effects.unload(placement))
         elif (placement.model_id, placement.version) in own:
             continue
         elif placement.observed == Observed.AVAILABLE:
             log.warning("vanished", placement=str(placement), host=host.name)
-            effects.run(effects.load(placement, digest=placement.digest))
+            effects.perform(effects.load(placement, digest=placement.digest))
         elif (
             placement.observed == Observed.READY and placement.answered_boot_id != placement.boot_id
         ):
-            effects.run(effects.answer(placement, WarmUp(placement.model.sample_request, 1)))
+            effects.perform(effects.answer(placement, WarmUp(placement.model.sample_request, 1)))
+
+
+def _as_wanted(placement: Placement, seen: Observation | None) -> bool:
+    """Loaded, ready and proven by an answer, in the boot that the host names: as it nearly
+    always is, and then nothing more has to be asked or written.
+    """
+    return (
+        seen is not None
+        and seen.status is VersionStatus.READY
+        and placement.desired == Desired.LOADED
+        and placement.observed == Observed.READY
+        and placement.answered_boot_id == placement.boot_id
+        and placement.boot_id == storable(seen.boot_id or "", BOOT_ID_LENGTH)
+    )
 
 
 def _finish_cleanups() -> None:

@@ -1,14 +1,13 @@
 """New revisions of a route, with their drain watch; and how long one took to apply."""
 
-from datetime import datetime
+import uuid
 
-from django.db.models import Max
-from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from swaps.domain.steps import RouteChange
-from swaps.live.notify import notify_routes
-from swaps.models import Cluster, DrainWatch, Route, RouteOnNode, SwapOperation
-from swaps.models.nodes import REQUIRED_NODE_STATES
+from swaps.engine.observe import Sighting
+from swaps.live.notify import ROUTES_CHANNEL
+from swaps.models.statements import Statement, notify
 
 # So many drained versions answer 410 on their pinned path; older ones answer 404.
 REMEMBERED_GONE = 20
@@ -18,62 +17,69 @@ class RouteInvalid(Exception):
     """A route that must not reach any node."""
 
 
-def write_route(swap: SwapOperation, change: RouteChange) -> tuple[int, DrainWatch | None]:
-    """To be called in the transaction that changes the swap.
+def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
+    """Touches no row when the route is not at the revision any more that was decided upon.
 
-    Returns the new revision and the drain watch that it opens, if it does.
     Raises RouteInvalid, for weights that don't sum to 100 or name a version without
     endpoints: Envoy would accept the former silently.
     """
+    swap = sighting.swap
     if change.weights and sum(change.weights.values()) != 100:
         raise RouteInvalid(f"weights of {swap.model.name} sum to {sum(change.weights.values())}")
-    route = Route.objects.select_for_update().get(model=swap.model_id)
-    clusters = {
-        cluster.version: cluster
-        for cluster in Cluster.objects.filter(model=swap.model_id, retired_at=None)
-    }
-    missing = set(change.weights) - set(clusters)
+    missing = set(change.weights) - set(sighting.clusters)
     if missing:
         raise RouteInvalid(f"{swap.model.name} {', '.join(missing)} has no cluster to route to")
-    route.revision += 1
-    route.weights = dict(change.weights)
-    route.pinned = sorted(change.pinned)
-    gone = [version for version in route.gone if version not in change.pinned]
+    gone = [version for version in sighting.gone if version not in change.pinned]
     if change.gone and change.gone not in gone:
         gone.append(change.gone)
-    route.gone = gone[-REMEMBERED_GONE:]
-    route.sticky_header = swap.strategy.get("stickyHeader", "")
-    Route.objects.filter(pk=route.pk).update(
-        revision=route.revision,
-        weights=route.weights,
-        pinned=route.pinned,
-        gone=route.gone,
-        sticky_header=route.sticky_header,
-        committed_at=Now(),
+    return Statement(
+        """
+        UPDATE swaps_route
+           SET revision = revision + 1, weights = %(weights)s, pinned = %(pinned)s,
+               gone = %(gone)s, sticky_header = %(sticky)s, committed_at = statement_timestamp()
+         WHERE model_id = %(model)s AND revision = %(seen)s
+        """,
+        {
+            "model": swap.model_id,
+            "seen": sighting.snapshot.revision,
+            "weights": Jsonb(dict(change.weights)),
+            "pinned": Jsonb(sorted(change.pinned)),
+            "gone": Jsonb(gone[-REMEMBERED_GONE:]),
+            "sticky": swap.strategy.get("stickyHeader", ""),
+        },
     )
-    if swap.drain_watch_id is not None:
-        DrainWatch.objects.filter(pk=swap.drain_watch_id).update(closed_at=Now())
-    watch = None
-    if change.watch is not None:
-        watch = DrainWatch.objects.create(
-            cluster=clusters[change.watch], route_revision=route.revision
-        )
-    notify_routes(swap.model_id)
-    return route.revision, watch
 
 
-def applied_ms(swap: SwapOperation) -> float | None:
+def watch_drain(sighting: Sighting, version: str, watch: uuid.UUID) -> Statement:
+    """Ask every node whether the version is idle, from the new revision on."""
+    return Statement(
+        "INSERT INTO swaps_drainwatch (id, cluster_id, route_revision, opened_at)"
+        " VALUES (%(id)s, %(cluster)s, %(revision)s, statement_timestamp())",
+        {
+            "id": watch,
+            "cluster": sighting.clusters[version],
+            "revision": sighting.snapshot.revision + 1,
+        },
+    )
+
+
+def close_watch(watch: uuid.UUID) -> Statement:
+    return Statement(
+        "UPDATE swaps_drainwatch SET closed_at = statement_timestamp() WHERE id = %(id)s",
+        {"id": watch},
+    )
+
+
+def tell_routers(model_id: int) -> Statement:
+    return notify(ROUTES_CHANNEL, model_id)
+
+
+def applied_ms(sighting: Sighting) -> float | None:
     """Milliseconds from the revision's commit to the last required node's ack row.
 
-    None when a node of then is gone, or did not ack this revision itself.
+    None when no node of now acked this revision itself.
     """
-    if swap.revision is None or swap.revision_at is None:
+    began, acked = sighting.swap.revision_at, sighting.acked_at
+    if began is None or acked is None:
         return None
-    acked: datetime | None = RouteOnNode.objects.filter(
-        route__model=swap.model_id,
-        revision=swap.revision,
-        incarnation__state__in=REQUIRED_NODE_STATES,
-    ).aggregate(last=Max("acked_at"))["last"]
-    if acked is None:
-        return None
-    return round((acked - swap.revision_at).total_seconds() * 1000, 3)
+    return round((acked - began).total_seconds() * 1000, 3)

@@ -8,6 +8,10 @@ from django.db.models.functions import Now
 from swaps.models.encrypted_field import EncryptedTextField
 from swaps.models.name_field import NameField
 
+# Of what hosts say of themselves; longer words are cut where they come in.
+BOOT_ID_LENGTH = 64
+DIGEST_LENGTH = 80
+
 
 class HostHealth(models.TextChoices):
     UNKNOWN = "unknown"
@@ -27,7 +31,7 @@ class ModelHost(models.Model):
     max_concurrent_loads = models.PositiveIntegerField(default=1)
     health = models.CharField(max_length=16, choices=HostHealth, default=HostHealth.UNKNOWN)
     health_reason = models.TextField(default="", blank=True)
-    boot_id = models.CharField(max_length=64, default="", blank=True)
+    boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -78,14 +82,14 @@ class Placement(models.Model):
     observed = models.CharField(max_length=10, choices=Observed, default=Observed.UNKNOWN)
     observed_reason = models.TextField(default="", blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)
-    digest = models.CharField(max_length=80, default="", blank=True)
+    digest = models.CharField(max_length=DIGEST_LENGTH, default="", blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True)
     # Readiness belongs to a host's boot: a host that restarted empty is not ready,
     # whatever we saw before.
-    boot_id = models.CharField(max_length=64, default="", blank=True)
+    boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     load_called_at = models.DateTimeField(null=True, blank=True)
     # A real inference came back from this very version in this boot.
-    answered_boot_id = models.CharField(max_length=64, default="", blank=True)
+    answered_boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     warmup_ms = models.FloatField(null=True, blank=True)
     # Whoever calls the host for this placement holds this lease; it ends by itself,

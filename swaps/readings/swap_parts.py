@@ -8,6 +8,7 @@ from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep, parse_strategy
 from swaps.models import SwapOperation
+from swaps.models.hosts import HostHealth
 from swaps.readings.fleet import ModelRows
 
 
@@ -115,6 +116,10 @@ def hosts_of(swap: SwapOperation, rows: ModelRows) -> list[HostReading]:
         new = placed.get((swap.to_version, name))
         on_target, on_source = name in swap.target_hosts, name in swap.source_hosts
         reasons = [row.observed_reason for row in (new, old) if row is not None]
+        host = next((row.host for row in (new, old) if row is not None), None)
+        if host is not None and host.health == HostHealth.UNREACHABLE:
+            # What was seen before says nothing about now.
+            reasons.insert(0, f"no answer from it: {host.health_reason}")
         readings.append(
             HostReading(
                 host=name,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -50,6 +51,9 @@ class RouterProcess:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises CannotServe before anything was started."""
         sys.setswitchinterval(THREAD_SWITCH_SECONDS)
+        # All that was imported stays: collections need not go through it again and again.
+        gc.collect()
+        gc.freeze()
         with _only_one(self.socket):
             # First, so that a certificate that is missing is said before anything was started.
             servers = [self._network_server(self.door)] if self.door else []

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from swaps.models import Cluster, Route
+from swaps.models.statements import Statement, run
 from swaps.router.desired import (
     DesiredCluster,
     DesiredModel,
@@ -37,9 +38,8 @@ SELECT m.id, m.name,
 def read_models(model_ids: Collection[int] | None) -> dict[int, DesiredModel]:
     """The present rows of these models, or of all. Runs in the reading thread."""
     ids = None if model_ids is None else list(model_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(_MODELS, {"ids": ids})
-        return {row[0]: _model(row) for row in cursor.fetchall()}
+    (found,) = run(Statement(_MODELS, {"ids": ids}))
+    return {row[0]: _model(row) for row in found.rows}
 
 
 def _model(row: tuple[Any, ...]) -> DesiredModel:

@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from swaps.live.notify import notify_nodes
 from swaps.live.wake import wake_swaps_of
+from swaps.models.statements import Statement, run
 from swaps.router.writes import Write
 
 log = structlog.get_logger(__name__)
@@ -16,6 +17,7 @@ log = structlog.get_logger(__name__)
 RETRY_SECONDS = 0.2
 
 OUTAGE = (OperationalError, InterfaceError)
+_NEED_NOT_WAIT = Statement("SELECT set_config('synchronous_commit', 'off', true)", {})
 
 
 def close_connection() -> None:
@@ -140,8 +142,7 @@ def _write_all(batch: list[Write]) -> set[int]:
 def _in_one_transaction(batch: list[Write]) -> set[int]:
     with transaction.atomic():
         if not any(write.durable for write in batch):
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL synchronous_commit TO off")
+            run(_NEED_NOT_WAIT)
         models = {model for write in batch for model in write.execute()}
         notify_nodes(models)
     return models

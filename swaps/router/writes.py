@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Protocol
 
 from django.db import connection
 
+from swaps.models.statements import Statement, run
+
 LEASE = timedelta(seconds=10)
 
 _OPEN_SWAPS_MODELS = """
@@ -29,15 +31,13 @@ class Write(Protocol):
 
 
 def _models(sql: str, parameters: dict[str, Any]) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return {row[0] for row in cursor.fetchall()}
+    (done,) = run(Statement(sql, parameters))
+    return {row[0] for row in done.rows}
 
 
 def _changed(sql: str, parameters: dict[str, Any]) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return bool(cursor.rowcount > 0)
+    (done,) = run(Statement(sql, parameters))
+    return done.touched > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,15 @@
 """Hosts that fail, vanish, hang, are full, or hold what nobody asked for."""
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
+from swaps.adapters.bundled import EXTENSION
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
@@ -34,6 +40,33 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 S = SwapState
 # Matrix products; 50 take about 1 s of one core, much more than a command and a look.
 SLOW = 50
+
+
+@contextmanager
+def a_host_that_says(words: dict[str, Any]) -> Iterator[str]:
+    """Of itself, where no real server would: its address."""
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            index = {"models": [{"name": "iris", "version": "1.0"} | words]} | words
+            said = index | {"extensions": [EXTENSION], "name": "liar", "version": "1"}
+            body = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def reconciled_until(so: Callable[[], bool]) -> None:
@@ -155,6 +188,44 @@ def test_the_limit_of_loads_at_once_holds_across_swaps_of_different_models(
 
     wait_until(both_completed, "both are completed")
     assert full, "one of them waited for a slot, and said so"
+
+
+def test_a_load_that_was_cancelled_takes_its_slot_until_it_is_over(
+    alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    given_up, other = [a_serving_model(alpha, sample_request=None) for _ in range(2)]
+    alpha.put_slow_to_load(given_up, "2.0", products=SLOW)
+    alpha.put_slow_to_load(other, "2.0", products=1)
+    swap = swapper.swap_version(given_up, "1.0", "2.0")
+    carry_on(swap, until=waits_for("2.0 is not ready on alpha (loading)"))
+    apply_command(swap.pk, Command.CANCEL, actor=OPERATOR)
+    carry_on(swap, until=S.CANCELLED)
+
+    second = swapper.swap_version(other, "1.0", "2.0")
+    carry_on(second, until=waits_for("alpha loads as many versions as it may"))
+    assert alpha.state(other, "2.0") == "available"
+    cleaned_up(swap)
+    carry_on(second, until=S.COMPLETED)
+
+
+def test_who_wants_a_version_whose_load_was_cancelled_waits_for_its_outcome(
+    alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    iris = a_serving_model(alpha, sample_request=None)
+    alpha.put_slow_to_load(iris, "2.0", products=SLOW)
+    swap = swapper.swap_version(iris, "1.0", "2.0")
+    carry_on(swap, until=waits_for("2.0 is not ready on alpha (loading)"))
+    apply_command(swap.pk, Command.CANCEL, actor=OPERATOR)
+    carry_on(swap, until=S.CANCELLED)
+    first_fence = placement(iris, "2.0", alpha).fence
+
+    again = swapper.swap_version(iris, "1.0", "2.0")
+    carry_on(again, until=S.LOADING_NEW_VERSION)
+    claimed = placement(iris, "2.0", alpha)
+    assert claimed.fence > first_fence
+    assert claimed.lease_token is None, "nobody calls the host before it was looked at"
+    carry_on(again, until=S.COMPLETED)
+    assert alpha.state(iris, "2.0") == "ready"
 
 
 # --- hosts that vanish
@@ -354,3 +425,14 @@ def test_a_host_that_does_not_answer_is_shown_as_unreachable_and_again_as_health
     mortal.start()
     reconcile()
     assert ModelHost.objects.get(name="mortal").health == "healthy"
+
+
+def test_what_a_host_says_of_itself_keeps_nobody_from_the_others(mortal: HostOfTests) -> None:
+    iris = a_serving_model(mortal)
+    with a_host_that_says({"boot_id": "b\x00oot" * 100, "state": "re\x00ady"}) as url:
+        ModelHost.objects.create(name="a-liar", kind="bundled", url=url)
+        mortal.restart_empty()
+        reconciled_until(lambda: is_loaded_again(iris, "1.0", mortal))
+        liar = ModelHost.objects.get(name="a-liar")
+        assert liar.health == "healthy"
+        assert len(liar.boot_id) <= 64

@@ -48,10 +48,10 @@ def about_to(call: Call, swap: SwapOperation) -> tuple[Sighting, CallHosts]:
     """A worker committed the intent and died; the next decided on the call and is stopped."""
     if call is Call.UNLOAD:
         sighting, passing = next_is(PassReturn, swap)
-        store.pass_return(sighting.swap, passing, sighting.snapshot)
+        store.pass_return(sighting, passing)
     else:
         sighting, start = next_is(MoveTo, swap)
-        store.move(sighting.swap, start)
+        store.move(sighting, start)
     while True:
         sighting, step = next_is(CallHosts, swap)
         if step.call is call:
@@ -70,7 +70,7 @@ def test_a_late_unload_does_not_touch_a_version_that_serves_again(
     loaded_at = alpha.status(iris, "1.0")["loaded_at_ns"]
 
     assert carry_out(*stopped) is False
-    assert effects.run(effects.unload(stopped_in_the_call)) == [False]
+    assert effects.perform(effects.unload(stopped_in_the_call)) == [False]
     # Stopped between its last look at the rows and the call itself: the host compares fences.
     with pytest.raises(Conflict, match="older"):
         adapter_of(stopped_in_the_call.host).begin_unload(
@@ -96,7 +96,7 @@ def test_a_late_load_does_not_bring_back_a_version_that_was_given_up(
     assert alpha.state(iris, "1.1") == "available"
 
     assert carry_out(*stopped) is False
-    assert effects.run(effects.load(stopped_in_the_call, digest="")) == [False]
+    assert effects.perform(effects.load(stopped_in_the_call, digest="")) == [False]
     with pytest.raises(Conflict, match="older"):
         adapter_of(stopped_in_the_call.host).begin_load(
             Ref(iris, "1.1"), fence=stopped_in_the_call.fence, expected_digest=None
@@ -116,8 +116,8 @@ def test_a_late_load_of_an_old_swap_does_nothing_for_the_new_one_on_that_version
     about_to(Call.LOAD, again)  # loads nothing yet
     before = placement(iris, "1.1", alpha)
 
-    assert effects.run(effects.load(stopped_in_the_call, digest="")) == [False]
-    assert effects.run(effects.look(stopped_in_the_call)) == [False]
+    assert effects.perform(effects.load(stopped_in_the_call, digest="")) == [False]
+    assert effects.perform(effects.look(stopped_in_the_call)) == [False]
     after = placement(iris, "1.1", alpha)
     assert (after.fence, after.observed, after.load_called_at) == (
         before.fence,
@@ -136,9 +136,10 @@ def test_what_a_late_worker_saw_never_overwrites_newer_news(
     carry_on(swap, until=waits_for("no healthy connection"))
     before = placement(iris, "1.1", alpha)
     Placement.objects.filter(pk=before.pk).update(observed_at=Now() - timedelta(seconds=9))
-    stopped_before_it_wrote = placement(iris, "1.1", alpha)
-    assert effects.run(effects.look(placement(iris, "1.1", alpha))) == [True]
-    assert effects.run(effects.look(stopped_before_it_wrote)) == [False]
+    stopped_before_it_wrote = effects.begin(effects.look(placement(iris, "1.1", alpha)))
+    assert effects.perform(effects.look(placement(iris, "1.1", alpha))) == [True]
+    [(_, late)] = effects.call(stopped_before_it_wrote)
+    assert effects.commit(late) is False
 
 
 def test_a_decision_on_an_old_generation_changes_nothing(

@@ -4,7 +4,7 @@ import pytest
 
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.domain.steps import PassReturn
+from swaps.domain.steps import MoveTo, PassReturn
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.commands import apply_command
 from swaps.engine.errors import NotPossibleNow, PastPointOfNoReturn, VersionNotActive
@@ -17,6 +17,7 @@ from tests.integration.engine.swapping import (
     PAUSED_HALF_WAY,
     a_serving_model,
     carry_on,
+    decided,
     fresh,
     next_is,
     waits_for,
@@ -170,3 +171,30 @@ def test_a_roll_forward_takes_a_rollback_back(
     assert weights(iris) == {"1.1": 100}
     assert alpha.answers(iris, "1.1")
     assert alpha.state(iris, "1.0") == "available"
+
+
+def test_a_roll_forward_of_what_never_had_traffic_is_refused_with_the_reason(
+    iris: str, node: Node, swapper: ModelHotSwapper
+) -> None:
+    node.now(warms=False)
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    carry_on(swap, until=waits_for("no healthy connection"))
+    swapper.rollback(swap.pk)
+    sighting, step = decided(swap)
+    assert isinstance(step, MoveTo)
+    carry_out(sighting, step)
+    with pytest.raises(NotPossibleNow, match=r"1\.1 never had traffic"):
+        apply_command(swap.pk, Command.ROLL_FORWARD, actor=OPERATOR)
+    carry_on(swap, until=S.ROLLED_BACK)
+
+
+def test_promote_while_paused_passes_the_step_and_goes_on(
+    iris: str, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    apply_command(swap.pk, Command.PAUSE, actor=OPERATOR)
+    carry_on(swap, until=waits_for("paused: resume it or roll it back"))
+    apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
+    carry_on(swap, until=S.COMPLETED)
+    assert weights(iris) == {"1.1": 100}

@@ -170,7 +170,8 @@ def _flags(command: Command, swap: Snapshot, *, full: bool, now: datetime) -> di
         case Command.PROMOTE if swap.state is SwapState.OLD_VERSION_DRAINING:
             return {"bake_ended": True}
         case Command.PROMOTE:
-            return {"promoted_full": True} if full else {"promoted_steps": swap.step_index + 1}
+            passed = {"promoted_full": True} if full else {"promoted_steps": swap.step_index + 1}
+            return passed | {"paused": False}
         case Command.EXTEND_DRAIN:
             return {"drain_deadline": now + DRAIN_TIMEOUT * 2}
         case Command.FORCE_UNLOAD:
