@@ -3,20 +3,29 @@
     python -m tests.benchmarks.bench_swaps [--swaps 200] [--rate 3000] [--models 10]
 
 Prints one JSON object: medians and p99 in milliseconds, one at a time idle, one at a time
-under load, and several models at once. Rounds under load and idle alternate, so that a noisy
-machine is noisy for both.
+under load, and several models at once; where the time goes, as medians from event to event
+(the load is in the second of them); and what one swap costs each process. Rounds under load
+and idle alternate, so that a noisy machine is noisy for both.
+
+Hosts may load as many versions at once as there are models: a swap that waits for a host's own
+limit waits for other loads, which is no overhead of ours.
 """
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import time
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tests.system.fleet import Fleet, running_fleet
 
 ROUND = 20
+PROCESSES = ("console", "worker", "router", "beat", "postgres", "valkey", "edge-1")
 
 
 def main() -> None:
@@ -26,6 +35,9 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=10, help="swapped at once")
     options = parser.parse_args()
     with running_fleet() as fleet:
+        for host in fleet.hosts:
+            limit = {"max_concurrent_loads": options.models}
+            assert fleet.api.patch(f"hosts/{host}", json=limit).status_code == 200
         names = _more_models(fleet, options.models)
         for _ in range(5):  # the first swaps of a process pay for its imports
             _swap_one(fleet, "iris")
@@ -33,9 +45,13 @@ def main() -> None:
         loaded: list[dict[str, Any]] = []
         sent = failed = 0
         rate = 0.0
+        spent: dict[str, float] = {}
         while len(idle) < options.swaps:
             count = min(ROUND, options.swaps - len(idle))
+            before = _processor_ms(fleet)
             idle += [_swap_one(fleet, "iris") for _ in range(count)]
+            for name, now in _processor_ms(fleet).items():
+                spent[name] = spent.get(name, 0.0) + now - before.get(name, now)
             with fleet.traffic(options.rate, "iris", most_in_flight=32) as traffic:
                 traffic.flows_on(int(options.rate / 2))
                 began = time.monotonic()
@@ -50,7 +66,12 @@ def main() -> None:
         print(
             json.dumps(
                 {
-                    "idle": _summary(idle),
+                    "load_average": os.getloadavg()[0],
+                    "idle": _summary(idle)
+                    | {
+                        "phases_ms": _phases(fleet, idle),
+                        "processor_ms": {k: round(v / len(idle), 1) for k, v in spent.items()},
+                    },
                     "under_load": _summary(loaded)
                     | {"sent": sent, "failed": failed, "last_round_rate": round(rate)},
                     f"{options.models}_at_once": _summary(together),
@@ -82,6 +103,37 @@ def _swap_one(fleet: Fleet, model: str) -> dict[str, Any]:
 def _swap_together(fleet: Fleet, names: list[str]) -> list[dict[str, Any]]:
     swaps = [fleet.start_swap(name) for name in names]
     return [fleet.finished(swap["id"], "Completed") for swap in swaps]
+
+
+def _phases(fleet: Fleet, swaps: list[dict[str, Any]]) -> dict[str, float]:
+    """From each event of a swap to the next one: medians, by what ends the phase."""
+    phases: dict[str, list[float]] = {}
+    for swap in swaps:
+        for before, event in pairwise(fleet.events(swap["id"])):
+            took = datetime.fromisoformat(event["time"]) - datetime.fromisoformat(before["time"])
+            past_return = event["data"].get("point_of_no_return")
+            name = "point of no return" if past_return else event["to_state"]
+            phases.setdefault(name, []).append(took.total_seconds() * 1000)
+    return {name: round(statistics.median(values), 1) for name, values in phases.items()}
+
+
+def _processor_ms(fleet: Fleet) -> dict[str, float]:
+    """By child of the supervisor, with its own children; what our own calls cost is in it."""
+    names = {fleet.stack.supervisor.pid(name): name for name in PROCESSES + tuple(fleet.hosts)}
+    spent: dict[str, float] = dict.fromkeys(names.values(), 0.0)
+    tick = 1000 / os.sysconf("SC_CLK_TCK")
+    parents = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        parents[int(process.name)] = (int(fields[1]), (int(fields[11]) + int(fields[12])) * tick)
+    for pid, (parent, used) in parents.items():
+        name = names.get(pid) or names.get(parent)
+        if name is not None:
+            spent[name] += used
+    return spent
 
 
 def _summary(swaps: list[dict[str, Any]]) -> dict[str, Any]:
