@@ -1,6 +1,6 @@
 """How soon open pages see a swap's events: many websockets on one swap, one Daphne.
 
-    python -m tests.benchmarks.bench_websockets [--pages 1000] [--weights 20] [--hold 2]
+    python -m tests.benchmarks.bench_websockets [--pages 1000] [--weights 22] [--hold 2]
 
 A real swap in many small steps, watched by pages of three roles. Every page must get every
 event, once and in order; the command fails if one does not. Prints one JSON object: the time
@@ -11,6 +11,7 @@ arrival, and what Daphne took for it.
 import argparse
 import asyncio
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -35,7 +36,7 @@ PATIENCE_SECONDS = 120.0
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pages", type=int, default=1000)
-    parser.add_argument("--weights", type=int, default=20, help="steps of the swap")
+    parser.add_argument("--weights", type=int, default=22, help="steps of the swap")
     parser.add_argument("--hold", type=float, default=2.0, help="seconds between two of them")
     parser.add_argument("--watch", metavar="JSON", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -94,6 +95,7 @@ def _measure(fleet: Fleet, pages: int, weights: int, hold: float) -> dict[str, A
         "pages": pages,
         "events": len(events),
         "arrivals": len(delays),
+        "load_average": round(os.getloadavg()[0], 1),  # of the machine: others may be busy on it
         "commit_to_arrival_ms": {
             "p50": round(statistics.median(delays), 1),
             "p99": round(cuts[98], 1),
