@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
-        fuzz-api screenshots bench bench-streams bench-websockets lint format lock browser clean
+        fuzz-api screenshots bench bench-audit bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
 	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
@@ -98,6 +98,9 @@ bench: setup ## Measure routing update and swap overhead
 
 bench-streams: setup ## Measure what 400 callers cost who follow a swap or wait for its end
 	@$(PY) -m tests.benchmarks.bench_streams $(ARGS)
+
+bench-audit: setup ## Measure finding in and exporting a million audit entries
+	@$(PY) -m tests.benchmarks.bench_audit $(ARGS)
 
 bench-websockets: setup ## Measure how soon 1,000 open pages see a swap's events
 	@$(PY) -m tests.benchmarks.bench_websockets $(ARGS)

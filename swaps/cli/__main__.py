@@ -11,6 +11,7 @@ import typer
 from swaps.cli import __version__
 from swaps.cli.commands import (
     acting,
+    approving,
     audit,
     hosts,
     models,
@@ -58,10 +59,10 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Swap": (swaps.swap, swaps.watch, swaps.status, swaps.list_swaps),
     "Act on a swap": (
         *(acting.rollback, acting.pause, acting.resume, acting.promote, acting.cancel),
-        *(acting.extend_drain, acting.roll_forward, acting.force_unload, acting.approve),
-        acting.queue,
+        *(acting.extend_drain, acting.roll_forward, acting.force_unload),
+        *(approving.approve, approving.reject, acting.queue),
     ),
-    "The fleet": (hosts.app, models.app, strategies.app, router.app, audit.audit),
+    "The fleet": (hosts.app, models.app, strategies.app, router.app, audit.app),
     "Access": (signing_in.login, signing_in.logout, signing_in.whoami, tokens.app),
 }
 for panel, entries in PANELS.items():

@@ -117,11 +117,8 @@ class Api:
             yield response
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        # Of what changes anything, only a new swap is known by its Idempotency-Key: a promote
-        # that is asked for twice would pass two steps.
-        repeatable = request.method == "GET" or (
-            request.method == "POST" and request.url.path.endswith("/swaps")
-        )
+        # An edit names what was seen, and is refused when it is made a second time.
+        repeatable = request.method in {"GET", "POST"}
         deadline = time.monotonic() + self._patience_seconds
         pauses = growing_pauses()
         told = ""

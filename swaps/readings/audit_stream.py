@@ -4,6 +4,8 @@ Between two chunks it holds neither a thread nor a database connection, and it r
 than it is taken. Entries that come while it runs are not in it.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -15,9 +17,10 @@ from swaps.readings.audit import AuditReading, read_forward
 from swaps.readings.looks import give_back_thread, work_in
 
 COLUMNS = tuple(field.name for field in fields(AuditReading))
-CHUNK = 1000
+CHUNK = 500
 
-# One for all exports of this process: they take turns, and swaps have the processor between.
+# One for all exports of this process. They take turns, and each rests as long as it worked, so
+# that whoever looks at a swap meanwhile hardly notices.
 thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
 
 
@@ -50,7 +53,10 @@ async def stream_audit(
         return text, found[-1].id if len(found) == CHUNK else None
 
     while after is not None:
-        began_after = after
+        began_after, began = after, time.monotonic()
         text, after = await work_in(thread, lambda: chunk(began_after))  # noqa: B023 - awaited here
+        took = time.monotonic() - began
         if text:
             yield text
+        if after is not None:
+            await asyncio.sleep(took)

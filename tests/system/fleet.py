@@ -219,6 +219,10 @@ def _provision(stack: Stack, hosts: list[dict[str, str]]) -> dict[str, str]:
         ],
         "tokens": [{"name": role, "username": f"the-{role}", "role": role} for role in roles],
     }
+    # What takes two administrators has two.
+    second = {"username": "the-second", "role": "administrator"}
+    document["users"].append(second | {"password": "a password of the second"})
+    document["tokens"].append(second | {"name": "second"})
     answer = json.loads(stack.manage("provision", stdin=json.dumps(document)))
     tokens: dict[str, str] = answer["tokens"]
     return tokens

@@ -19,7 +19,7 @@ from swaps.cli.options import (
     find_swap,
     read_seconds,
 )
-from swaps.cli.output import Document, plain, remark, say, show_facts, show_json
+from swaps.cli.output import Document, plain, remark, say, show_json
 from swaps.cli.rest import Api, path_of
 
 queue = typer.Typer(
@@ -121,29 +121,6 @@ def force_unload(
         accepted(api, answer, wait=False, retry_for=0, as_json=as_json)
 
 
-def approve(
-    swap: SwapRef,
-    digest: Annotated[
-        str | None,
-        typer.Option(help="Of the inputs you have seen; without it they are shown and asked for."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Agree, as the second person, to a swap of a protected model."""
-    with connected() as api:
-        found = api.get(path_of("swaps", find_swap(api, swap)))
-        approval = found.get("approval") or {}
-        if digest is None and approval.get("needed") and not approval.get("approved_at"):
-            digest = approval["inputs_digest"]
-            _show_inputs(found, approval)
-            if not sys.stdin.isatty():
-                raise Misused(f"nobody can be asked here: repeat with --digest {digest}")
-            typer.confirm("Approve this?", abort=True, err=True)
-        # What needs no approval is refused by the server, in its words.
-        answer = api.post(path_of("swaps", found["id"], "approve"), {"inputs_digest": digest or ""})
-        accepted(api, answer, wait=False, retry_for=0, as_json=as_json)
-
-
 @queue.command("release")
 def release_queue(model: ModelName, reason: Reason = "", as_json: AsJson = False) -> None:
     """Let a line go on that was held after a swap which did not complete."""
@@ -175,15 +152,3 @@ def _ask_to_type(version: str, effect: str) -> None:
     if typed.strip() != version:
         remark("That is not its name: nothing was done.")
         raise typer.Abort
-
-
-def _show_inputs(swap: Document, approval: Document) -> None:
-    show_facts(
-        {
-            "swap": swap["id"],
-            "asked for by": swap["requested_by"],
-            "reason": swap["reason"] or None,
-            **{name: str(value) for name, value in (approval.get("inputs") or {}).items()},
-            "digest": approval["inputs_digest"],
-        }
-    )

@@ -131,11 +131,14 @@ def check_host(name: HostName, as_json: AsJson = False) -> None:
 
 
 @app.command("remove")
-def remove_host(name: HostName) -> None:
+def remove_host(name: HostName, as_json: AsJson = False) -> None:
     """Forget a host. Refused while a version on it is in use."""
     with connected() as api:
         api.delete(path_of("hosts", name))
-    say(f"host {name} is removed")
+    if as_json:
+        show_json({"removed": name})
+    else:
+        say(f"host {name} is removed")
 
 
 def _control_token(file: str | None) -> str | None:

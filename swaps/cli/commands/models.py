@@ -126,11 +126,14 @@ def edit_model(
 
 
 @app.command("remove")
-def remove_model(name: ModelName) -> None:
+def remove_model(name: ModelName, as_json: AsJson = False) -> None:
     """Forget a model. Refused when it was ever in use."""
     with connected() as api:
         api.delete(path_of("models", name))
-    say(f"model {name} is removed")
+    if as_json:
+        show_json({"removed": name})
+    else:
+        say(f"model {name} is removed")
 
 
 @app.command("activate")
@@ -156,26 +159,17 @@ def activate(
 
 
 @app.command("protect")
-def protect(name: ModelName, as_json: AsJson = False) -> None:
+def protect(name: ModelName, reason: Reason = "", as_json: AsJson = False) -> None:
     """From now on each swap of this model waits for the approval of a second person."""
     with connected() as api:
-        _show(api.patch(path_of("models", name), {"protected": True}), as_json)
+        _show(api.post(path_of("models", name, "protect"), {"reason": reason}), as_json)
 
 
 @app.command("unprotect")
-def unprotect(
-    name: ModelName,
-    approve: Annotated[
-        bool, typer.Option("--approve", help="Agree to what another administrator asked for.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Ask for the protection to end. It does once a second administrator agrees (--approve)."""
+def unprotect(name: ModelName, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Ask for the protection to end, or agree to what another administrator asked for."""
     with connected() as api:
-        if approve:
-            _show(api.post(path_of("models", name, "unprotect", "approve")), as_json)
-        else:
-            _show(api.patch(path_of("models", name), {"protected": False}), as_json)
+        _show(api.post(path_of("models", name, "unprotect"), {"reason": reason}), as_json)
 
 
 def _fields(
@@ -232,6 +226,10 @@ def _facts(model: Document) -> dict[str, Any]:
     }
     if model.get("protected"):
         facts["protected"] = "each swap waits for a second person"
+    if asked := model.get("unprotect_request"):
+        facts["unprotect"] = (
+            f"asked for by {asked['asked_by']}: a second administrator has to agree"
+        )
     if model["open_swap"]:
         facts["swap"] = model["open_swap"]
     for place, queued in enumerate(model["queue"], 1):

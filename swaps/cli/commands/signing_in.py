@@ -68,9 +68,13 @@ def login(
         say(f"Logged in to {url} as {me['name']} ({_rights(me)}); kept in {path}")
 
 
-def logout() -> None:
+def logout(as_json: AsJson = False) -> None:
     """Forget the login that was kept. The token stays valid: revoke it if it is lost."""
-    say("Logged out." if forget() else "Nobody was logged in.")
+    forgotten = forget()
+    if as_json:
+        show_json({"logged_out": forgotten})
+    else:
+        say("Logged out." if forgotten else "Nobody was logged in.")
 
 
 def whoami(as_json: AsJson = False) -> None:

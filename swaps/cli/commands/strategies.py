@@ -91,11 +91,14 @@ def edit_strategy(
 
 
 @app.command("remove")
-def remove_strategy(name: StrategyName) -> None:
+def remove_strategy(name: StrategyName, as_json: AsJson = False) -> None:
     """Forget a named strategy. Refused while it is a model's default."""
     with connected() as api:
         api.delete(path_of("strategies", name))
-    say(f"strategy {name} is removed")
+    if as_json:
+        show_json({"removed": name})
+    else:
+        say(f"strategy {name} is removed")
 
 
 def _fields(steps: str | None, sticky_header: str | None, description: str | None) -> Document:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from swaps.cli.exits import CommandError
 from swaps.cli.options import AsJson, Duration, connected
 from swaps.cli.output import Document, remark, say, short_time, show_json, show_table
 from swaps.cli.rest import path_of
@@ -73,6 +74,11 @@ def create_token(
     }
     with connected() as api:
         made = api.post("tokens", body)
+    if made["token"] is None:
+        raise CommandError(
+            f"token {made['id']} was made, but the answer that held it was lost: revoke it "
+            f"('hotswap tokens revoke {made['id']}') and make another"
+        )
     if as_json:
         show_json(made)
     else:
@@ -83,11 +89,16 @@ def create_token(
 
 
 @app.command("revoke")
-def revoke_token(token_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def revoke_token(
+    token_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False
+) -> None:
     """End a token now, and the streams it opened."""
     with connected() as api:
         api.delete(path_of("tokens", str(token_id)))
-    say(f"token {token_id} is revoked")
+    if as_json:
+        show_json({"revoked": token_id})
+    else:
+        say(f"token {token_id} is revoked")
 
 
 def _state(token: Document) -> str:
