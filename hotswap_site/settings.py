@@ -3,9 +3,11 @@
 import ipaddress
 import os
 import secrets
+import ssl
 from pathlib import Path
 from typing import Any
 
+import certifi
 import structlog
 from django.utils.csp import CSP
 from psycopg.conninfo import conninfo_to_dict
@@ -35,6 +37,12 @@ def _networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
         raise EmbeddedError(
             f"{name}: {error}; give addresses or networks such as 10.20.0.0/16 or fd12::/64"
         ) from error
+
+
+def _systems_authorities() -> str:
+    """The system's own bundle, or the one that comes with our HTTP client."""
+    systems = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
+    return next((path for path in systems if path and Path(path).exists()), certifi.where())
 
 
 HOME = HotswapHome(Path(os.environ.get("HOTSWAP_HOME") or BASE_DIR / ".hotswap").absolute())
@@ -70,6 +78,10 @@ ALLOWED_HOSTS = _words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
 CSRF_TRUSTED_ORIGINS = _words("HOTSWAP_TRUSTED_ORIGINS")
 # Whose X-Forwarded-For and X-Forwarded-Proto are believed (hotswap_site.trusted_proxies).
 TRUSTED_PROXIES = _networks("HOTSWAP_TRUSTED_PROXIES")
+# The only networks that model hosts may be in; none: any but those no host is in.
+HOST_NETWORKS = _networks("HOTSWAP_HOST_NETWORKS")
+# Who may vouch for an https host, to our calls and to Envoy alike.
+HOST_CA_FILE = os.environ.get("HOTSWAP_HOST_CA_FILE") or _systems_authorities()
 
 # Postgres: external when DATABASE_URL is set, ours otherwise.
 DATABASE_POOL = int(os.environ.get("HOTSWAP_DATABASE_POOL", "0"))

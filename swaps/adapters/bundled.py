@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,15 +19,21 @@ from swaps.adapters.contract import (
 from swaps.adapters.errors import (
     ArtifactMissing,
     Conflict,
+    HostUnreachable,
     LoadFailed,
     NotReady,
     ProtocolError,
     RequestRefused,
     Unsupported,
 )
-from swaps.adapters.transport import INFERENCE_SECONDS, Answer, Transport
+from swaps.adapters.transport import INFERENCE_SECONDS, Answer, Transport, sentence
+from swaps.domain.host_addresses import parse_host_url
+from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH
 
 EXTENSION = "hotswap_version_control"
+MOST_EXTENSIONS = 100
+_LONGEST = {"boot_id": BOOT_ID_LENGTH, "digest": DIGEST_LENGTH}
+_LARGEST = 2**63 - 1
 
 
 class BundledHost:
@@ -61,10 +66,10 @@ class BundledHost:
             )
         self._index()  # only a control call shows whether it takes our token
         return HostInfo(
-            name=str(server.get("name", "")),
-            version=str(server.get("version", "")),
+            name=sentence(server.get("name")),
+            version=sentence(server.get("version")),
             boot_id=_text(server, "boot_id"),
-            extensions=tuple(str(extension) for extension in extensions),
+            extensions=tuple(sentence(extension) for extension in extensions[:MOST_EXTENSIONS]),
         )
 
     def list(self) -> list[tuple[Ref, Observation]]:
@@ -127,13 +132,15 @@ class BundledHost:
         return self._expect_ok(answer, f"describe {ref}")
 
     def route(self, ref: Ref) -> Upstream:
-        parts = urlsplit(self.address.url)
-        tls = parts.scheme == "https"
-        path = parts.path + _model_path(ref)
+        url = parse_host_url(self.address.url)
+        if not self.address.pinned:
+            raise HostUnreachable(f"host {self.address.name}: {url.name} was not resolved yet")
+        path = url.path + _model_path(ref)
         return Upstream(
-            host=parts.hostname or "",
-            port=parts.port or (443 if tls else 80),
-            tls=tls,
+            host=self.address.pinned,
+            port=url.port,
+            tls=url.scheme == "https",
+            server_name=url.name,
             infer_path=path + "/infer",
             ready_path=path + "/ready",
             metadata_path=path,
@@ -198,9 +205,9 @@ def _model_path(ref: Ref) -> str:
 def _observation(body: Mapping[str, Any], boot_id: str | None) -> Observation:
     state = body.get("state")
     try:
-        status, reason = VersionStatus(str(state)), str(body.get("reason") or "")
+        status, reason = VersionStatus(str(state)), sentence(body.get("reason"))
     except ValueError:
-        status, reason = VersionStatus.UNKNOWN, f"the host says {state!r}"
+        status, reason = VersionStatus.UNKNOWN, f"the host says {sentence(state)[:40]!r}"
     return Observation(
         status=status,
         reason=reason,
@@ -212,10 +219,17 @@ def _observation(body: Mapping[str, Any], boot_id: str | None) -> Observation:
 
 
 def _text(body: Mapping[str, Any], key: str) -> str | None:
+    """Raises ProtocolError: cut short, an identity would be another one."""
     value = body.get(key)
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if len(value) > _LONGEST[key] or not value.isprintable():
+        raise ProtocolError(
+            f"the host says a {key} that is not up to {_LONGEST[key]} printable characters"
+        )
+    return value
 
 
 def _count(body: Mapping[str, Any], key: str) -> int | None:
     value = body.get(key)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= _LARGEST else None

@@ -14,11 +14,16 @@ from typing import Any, ClassVar, Protocol
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
-    """Where a host is, and the token for its control calls ("" for none)."""
+    """Where a host is, and the token for its control calls ("" for none).
+
+    `pinned`: the address that the URL's name stood for when it was checked; calls and requests
+    go there, whatever the name stands for by now. "" for a name not resolved yet.
+    """
 
     name: str
     url: str
     token: str = field(default="", repr=False)
+    pinned: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -99,9 +104,10 @@ class Upstream:
     servers fail it while anything loads.
     """
 
-    host: str
+    host: str  # an address
     port: int
     tls: bool
+    server_name: str  # whose certificate it must have, where there is TLS
     infer_path: str
     ready_path: str
     metadata_path: str

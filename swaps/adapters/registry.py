@@ -1,14 +1,19 @@
 """Kind → adapter, and the connections that adapters of one process share."""
 
 import os
+import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
+from django.conf import settings
 
+from swaps.adapters.bounded import BoundedTransport
 from swaps.adapters.bundled import BundledHost
 from swaps.adapters.contract import Adapter, HostAddress
 from swaps.adapters.errors import Unsupported
+from swaps.domain.host_addresses import AddressRefused, HostUrl, parse_host_url
 
 _ADAPTERS: dict[str, Callable[[HostAddress, httpx.Client], Adapter]] = {
     BundledHost.kind: BundledHost,
@@ -21,7 +26,7 @@ _KEEP_ALIVE_SECONDS = 30.0
 _CONNECTIONS_PER_HOST = 32
 
 _lock = threading.Lock()
-_clients: dict[str, httpx.Client] = {}
+_clients: dict[tuple[HostUrl, str], httpx.Client] = {}
 
 
 def adapter_for(kind: str, address: HostAddress) -> Adapter:
@@ -32,36 +37,37 @@ def adapter_for(kind: str, address: HostAddress) -> Adapter:
     if kind not in _ADAPTERS:
         raise Unsupported(f"unknown kind of host {kind!r}; known: {', '.join(KINDS)}")
     try:
-        url = httpx.URL(address.url.rstrip("/"))
-    except httpx.InvalidURL as error:
-        raise Unsupported(f"host {address.name}: {address.url!r} is no URL: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.userinfo:
-        raise Unsupported(
-            f"host {address.name}: the address {address.url!r} must look like "
-            "http://HOST:PORT or https://HOST:PORT"
-        )
-    address = HostAddress(address.name, str(url), address.token)
-    return _ADAPTERS[kind](address, _client(url))
+        url = parse_host_url(address.url)
+    except AddressRefused as error:
+        raise Unsupported(f"host {address.name}: {error}") from error
+    if url.literal is not None:
+        address = replace(address, pinned=str(url.literal))
+    return _ADAPTERS[kind](address, _client(url, address.pinned))
 
 
-def _client(url: httpx.URL) -> httpx.Client:
-    """One pool a host: a host that hangs can't use up the connections to the others."""
-    origin = f"{url.scheme}://{url.netloc.decode()}"
+def _client(url: HostUrl, pinned: str) -> httpx.Client:
+    """One pool a host: a host that hangs can't use up the connections to the others, and a
+    connection made for one name is used for no other.
+    """
     with _lock:
-        client = _clients.get(origin)
+        client = _clients.get((url, pinned))
         if client is None:
-            client = _clients[origin] = httpx.Client(
-                limits=httpx.Limits(
-                    max_connections=_CONNECTIONS_PER_HOST,
-                    keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            client = _clients[url, pinned] = httpx.Client(
+                transport=BoundedTransport(
+                    # Certificates are read (tens of ms) only where there is TLS to check.
+                    context=_context() if url.scheme == "https" else None,
+                    connections=_CONNECTIONS_PER_HOST,
+                    idle=_KEEP_ALIVE_SECONDS,
                 ),
                 follow_redirects=False,
                 # A proxy named in some environment variable must not see our tokens.
                 trust_env=False,
-                # Certificates are read (tens of ms) only where there is TLS to check.
-                verify=url.scheme == "https",
             )
         return client
+
+
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.HOST_CA_FILE)
 
 
 def close_connections() -> None:

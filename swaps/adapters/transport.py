@@ -4,6 +4,7 @@ Bounded on purpose: a host that trickles, floods or redirects must not hold a
 worker, fill its memory or send our token elsewhere.
 """
 
+import ipaddress
 import json
 import time
 from collections.abc import Mapping
@@ -12,10 +13,13 @@ from typing import Any
 
 import httpx
 
+from swaps.adapters.bounded import within
 from swaps.adapters.contract import HostAddress
 from swaps.adapters.errors import AuthFailed, HostUnreachable, OutcomeUnknown, ProtocolError
+from swaps.domain.host_addresses import parse_host_url
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_SENTENCE = 2000
 CONNECT_SECONDS = 0.5
 # A control call only sets something in motion: an answer later than this is none.
 ANSWER_SECONDS = 1.5
@@ -32,7 +36,7 @@ class Answer:
     @property
     def error(self) -> str:
         """The host's own sentence (Open Inference Protocol v2: `{"error": "..."}`)."""
-        return str(self.body.get("error") or f"HTTP {self.status}")
+        return sentence(self.body.get("error")) or f"HTTP {self.status}"
 
     @property
     def code(self) -> str | None:
@@ -61,24 +65,38 @@ class Transport:
         Raises HostUnreachable, or OutcomeUnknown instead when the call changes the
         host and may have reached it; AuthFailed; ProtocolError.
         """
+        base, names = self._reached()
+        sent = {**names, **(headers or {}), "accept-encoding": "identity"}
         if authorised and self.address.token:
-            headers = {**(headers or {}), "authorization": f"Bearer {self.address.token}"}
+            sent["authorization"] = f"Bearer {self.address.token}"
         timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         where = f"{self.address.name} ({self.address.url})"
         lost = OutcomeUnknown if changes_host else HostUnreachable
         began = time.monotonic()
         try:
-            with self.client.stream(
-                method, self.address.url + path, headers=headers, json=payload, timeout=timeout
-            ) as response:
-                content = _read(response, began + answer_seconds + CONNECT_SECONDS, where)
+            with (
+                within(answer_seconds + CONNECT_SECONDS),
+                self.client.stream(
+                    method,
+                    base + path,
+                    headers=sent,
+                    json=payload,
+                    timeout=timeout,
+                    extensions={"sni_hostname": parse_host_url(self.address.url).name},
+                ) as response,
+            ):
+                content = _read(response, where)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise HostUnreachable(f"no connection to host {where}: {_said(error)}") from error
-        except _TooLate as error:
-            raise lost(f"host {where} did not finish its answer to {method} {path}") from error
         except httpx.TimeoutException as error:
             raise lost(
-                f"host {where} did not answer {method} {path} within {answer_seconds:g} s"
+                f"host {where} did not answer {method} {path} in full within {answer_seconds:g} s"
+            ) from error
+        except httpx.LocalProtocolError as error:
+            # Said by our own side, of what we would send: it may quote the token.
+            raise ProtocolError(
+                f"{method} {path} cannot be sent to host {where}: its control token or path has "
+                "characters that HTTP does not allow"
             ) from error
         except httpx.TransportError as error:
             raise lost(
@@ -94,6 +112,22 @@ class Transport:
             status, _object(content, status, f"host {where}, {method} {path}"), elapsed_ms
         )
 
+    def _reached(self) -> tuple[str, dict[str, str]]:
+        """The base URL by address, and the header that tells the host its name."""
+        url = parse_host_url(self.address.url)
+        if not self.address.pinned:
+            raise HostUnreachable(
+                f"host {self.address.name}: {url.name} was not resolved to an address yet; "
+                "check the host again"
+            )
+        address = ipaddress.ip_address(self.address.pinned)
+        literal = f"[{address}]" if address.version == 6 else str(address)
+        name = f"[{url.name}]" if ":" in url.name else url.name
+        return (
+            f"{url.scheme}://{literal}:{url.port}{url.path}",
+            {"host": f"{name}:{url.port}"},
+        )
+
     def failure(self, answer: Answer, what: str, *, changes_host: bool = False) -> Exception:
         """The error for an answer that no adapter expects."""
         sentence = f"host {self.address.name} can't {what}: {answer.error} (HTTP {answer.status})"
@@ -102,31 +136,39 @@ class Transport:
         return (OutcomeUnknown if changes_host else HostUnreachable)(sentence)
 
 
-class _TooLate(Exception):
-    """The answer trickles: each piece came in time, the whole did not."""
+def sentence(said: object) -> str:
+    """What a host says, fit for a row, a log line and a page: bounded, and printable alone."""
+    text = str(said)[:MAX_SENTENCE] if said else ""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def _read(response: httpx.Response, deadline: float, where: str) -> bytes:
+def _read(response: httpx.Response, where: str) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        # We asked for none. A few bytes of it may unpack to more than our memory.
+        raise ProtocolError(f"host {where} answered in the encoding {encoding[:40]!r}")
     content = bytearray()
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_raw():
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             raise ProtocolError(f"host {where} answered more than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise _TooLate
     return bytes(content)
 
 
 def _object(content: bytes, status: int, what: str) -> dict[str, Any]:
     try:
-        body = json.loads(content)
-    except ValueError:
+        body = json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body
     if status >= 400:
         return {}  # a proxy's page, perhaps: the status says enough
     raise ProtocolError(f"{what}: the answer is not a JSON object")
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _said(error: Exception) -> str:

@@ -67,6 +67,7 @@ ANSWERS: Mapping[str, Any] = {
         "name": "gpu-7",
         "kind": "bundled",
         "url": "http://gpu-7.example.org:8001",
+        "address": "10.20.0.7",
         "health": "healthy",
         "health_reason": None,
         "last_seen_at": "2026-10-02T10:00:00Z",

@@ -8,8 +8,10 @@ from swaps.access.roles import Action, Actor
 from swaps.adapters.errors import AdapterError
 from swaps.adapters.registry import KINDS
 from swaps.audit.record import record
+from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
 from swaps.domain.names import name_problem
 from swaps.engine.errors import HostNotFound, InUse, InvalidRequest
+from swaps.engine.host_addresses import NotResolved, Refused, resolve
 from swaps.engine.hosts import adapter_of
 from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
@@ -54,11 +56,26 @@ def require_valid_host(host: ModelHost) -> None:
             "max_concurrent_loads", f"{most!r} is not between 1 and {MOST_LOADS_AT_ONCE}"
         )
     host.url = host.url.rstrip("/")
+    problem = token_problem(host.control_token)
+    if problem:
+        raise InvalidRequest(SECRET, f"host {host.name}: {problem}")
     require_valid(host, "host", host.name)
     try:
         adapter_of(host)
     except AdapterError as error:
         raise InvalidRequest("url", str(error)) from error
+
+
+def require_allowed_address(name: str, url: str) -> None:
+    """Outside any transaction: the resolver is asked. A name that is not known yet is no
+    error, the host may be set up later. Raises InvalidRequest.
+    """
+    try:
+        resolve(parse_host_url(url))
+    except (AddressRefused, Refused) as problem:
+        raise InvalidRequest("url", f"host {name}: {problem}") from problem
+    except NotResolved:
+        return
 
 
 def update_host(
@@ -74,6 +91,8 @@ def update_host(
         actor.require(Action.MANAGE_HOSTS)
         for field in sorted(changes.keys() - set(_EDITABLE)):
             raise InvalidRequest(field, f"host {name}: {field} cannot be changed")
+        if isinstance(changes.get("url"), str):
+            require_allowed_address(name, changes["url"])
         with transaction.atomic():
             host = find_host(name, lock=True)
             before = contents_of(host)
@@ -143,7 +162,7 @@ def _forget_what_was_seen(host: ModelHost) -> None:
     _require_unused(host, "re-addressed")
     Placement.objects.filter(host=host).delete()
     host.health, host.health_reason, host.boot_id = HostHealth.UNKNOWN, "", ""
-    host.last_seen_at = None
+    host.last_seen_at, host.pinned_address = None, ""
 
 
 def _require_unused(host: ModelHost, what: str, *, given_up: bool = False) -> None:

@@ -1,9 +1,24 @@
 """Hosts as the engine reaches them: rows to adapters."""
 
+import ipaddress
+
+from django.conf import settings
+
 from swaps.adapters.contract import Adapter, HostAddress
+from swaps.adapters.errors import Unsupported
 from swaps.adapters.registry import adapter_for
+from swaps.domain.host_addresses import address_problem
 from swaps.models import ModelHost
 
 
 def adapter_of(host: ModelHost) -> Adapter:
-    return adapter_for(host.kind, HostAddress(host.name, host.url, host.control_token))
+    """Raises Unsupported, also for an address that no host may have (any more)."""
+    adapter = adapter_for(
+        host.kind, HostAddress(host.name, host.url, host.control_token, host.pinned_address)
+    )
+    if adapter.address.pinned:
+        pinned = ipaddress.ip_address(adapter.address.pinned)
+        problem = address_problem(pinned, settings.HOST_NETWORKS)
+        if problem:
+            raise Unsupported(f"host {host.name}: {problem}")
+    return adapter

@@ -101,7 +101,13 @@ def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
             "version": want.version,
             "endpoints": Jsonb(
                 [
-                    {"host": name, "address": route.host, "port": route.port, "tls": route.tls}
+                    {
+                        "host": name,
+                        "address": route.host,
+                        "port": route.port,
+                        "tls": route.tls,
+                        "name": route.server_name,
+                    }
                     for name, route in routes.items()
                 ]
             ),

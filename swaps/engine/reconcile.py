@@ -15,6 +15,7 @@ from swaps.audit.record import storable
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine import effects, intents
+from swaps.engine.host_addresses import NotResolved, Refused, pin
 from swaps.engine.hosts import adapter_of
 from swaps.engine.warm_up import WarmUp
 from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
@@ -43,15 +44,18 @@ def check_host(host: ModelHost) -> bool:
     """Ask the host who it is; its health goes into its row. Returns whether it answered."""
     # Its row may have got another address meanwhile, and the answer is not about that one.
     asked = ModelHost.objects.filter(pk=host.pk, kind=host.kind, url=host.url)
+    moved = ""
     try:
+        moved = pin(host)
         info = adapter_of(host).probe()
-    except AdapterError as error:
-        asked.update(health=HostHealth.UNREACHABLE, health_reason=storable(str(error), 2000))
+    except (AdapterError, NotResolved, Refused) as error:
+        reason = f"{error}; {moved}" if moved else str(error)
+        asked.update(health=HostHealth.UNREACHABLE, health_reason=storable(reason, 2000))
         return False
     return bool(
         asked.update(
             health=HostHealth.HEALTHY,
-            health_reason="",
+            health_reason=moved,
             boot_id=storable(info.boot_id or "", BOOT_ID_LENGTH),
             last_seen_at=Now(),
         )

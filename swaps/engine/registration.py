@@ -8,7 +8,7 @@ from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.domain.strategies import StrategyInvalid
 from swaps.engine.errors import InvalidRequest
-from swaps.engine.host_edits import require_valid_host
+from swaps.engine.host_edits import require_allowed_address, require_valid_host
 from swaps.engine.model_edits import require_valid_model
 from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
@@ -39,6 +39,7 @@ def register_host(
             max_concurrent_loads=max_concurrent_loads,
         )
         require_valid_host(host)
+        require_allowed_address(name, host.url)
         with named_once("host", name), transaction.atomic():
             host.save(force_insert=True)
             record(

@@ -2,15 +2,24 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
+from swaps.domain.host_addresses import AddressRefused, parse_host_url
 from swaps.models.encrypted_field import EncryptedTextField
 from swaps.models.name_field import NameField
 
 # Of what hosts say of themselves; longer words are cut where they come in.
 BOOT_ID_LENGTH = 64
 DIGEST_LENGTH = 80
+
+
+def validate_host_url(url: str) -> None:
+    try:
+        parse_host_url(url)
+    except AddressRefused as problem:
+        raise ValidationError(str(problem)) from problem
 
 
 class HostHealth(models.TextChoices):
@@ -24,7 +33,14 @@ class ModelHost(models.Model):
 
     name = NameField(of="host", unique=True)
     kind = models.CharField(max_length=32, help_text="which adapter speaks to it")
-    url = models.URLField(help_text="base address, for example http://127.0.0.1:8001")
+    url = models.CharField(
+        max_length=200,
+        validators=[validate_host_url],
+        help_text="base address, for example http://127.0.0.1:8001",
+    )
+    # What the URL's name stood for when it was checked; "" for none yet, or for a URL that
+    # gives the address itself. Calls and requests go there (swaps.engine.host_addresses).
+    pinned_address = models.CharField(max_length=45, default="", blank=True, editable=False)
     control_token = EncryptedTextField(
         default="", blank=True, help_text="sent as a bearer token with load and unload"
     )

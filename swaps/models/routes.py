@@ -66,7 +66,7 @@ class Cluster(models.Model):
     )
     version = NameField(of="version")
     generation = models.PositiveIntegerField()
-    # [{"host": name, "address": ip or DNS name, "port": int, "tls": bool}]
+    # [{"host": name, "address": ip, "port": int, "tls": bool, "name": of its certificate}]
     endpoints = models.JSONField()
     # Where the hosts serve this version: {"infer": path, "ready": path, "metadata": path}
     paths = models.JSONField()

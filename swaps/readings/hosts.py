@@ -9,6 +9,7 @@ from swaps.access.roles import Scope
 from swaps.adapters.contract import HostAddress
 from swaps.adapters.errors import Unsupported
 from swaps.adapters.registry import adapter_for
+from swaps.domain.host_addresses import parse_host_url
 from swaps.engine.host_edits import contents_of
 from swaps.engine.revisions import revision_of
 from swaps.models import ModelHost, Placement
@@ -36,6 +37,7 @@ class ModelHostReading(Reading):
     name: str
     kind: str
     url: str
+    address: str | None  # that the URL's name stood for when it was checked; null: not yet
     health: str  # unknown, healthy, unreachable
     health_reason: str | None
     last_seen_at: datetime | None
@@ -90,6 +92,7 @@ def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
         name=host.name,
         kind=host.kind,
         url=host.url,
+        address=_address(host),
         health=host.health,
         health_reason=host.health_reason or None,
         last_seen_at=host.last_seen_at,
@@ -112,6 +115,11 @@ def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
         ],
         etag=revision_of(contents_of(host)),
     )
+
+
+def _address(host: ModelHost) -> str | None:
+    literal = parse_host_url(host.url).literal
+    return str(literal) if literal is not None else host.pinned_address or None
 
 
 def _capabilities(host: ModelHost) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ class Endpoint:
     address: str
     port: int
     tls: bool = False
+    server_name: str = ""  # whose certificate it must have; "": the address's
 
 
 @dataclass(frozen=True, slots=True)

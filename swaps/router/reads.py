@@ -73,7 +73,7 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
         name=Cluster(pk=found["pk"]).name,
         version=found["version"],
         endpoints=[
-            Endpoint(one["address"], one["port"], one.get("tls", False))
+            Endpoint(one["address"], one["port"], one.get("tls", False), one.get("name", ""))
             for one in found["endpoints"]
         ],
         infer_path=found["paths"]["infer"],

@@ -2,10 +2,10 @@
 
 import ipaddress
 import re
-import ssl
 from datetime import timedelta
 from functools import cache
 
+from django.conf import settings
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
 from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
@@ -60,7 +60,8 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
     endpoints = [
         endpoint_components_pb2.LbEndpoint(
             endpoint=endpoint_components_pb2.Endpoint(
-                address=_socket(endpoint.address, endpoint.port)
+                address=_socket(endpoint.address, endpoint.port),
+                hostname=endpoint.server_name or endpoint.address,
             )
         )
         for endpoint in desired.endpoints
@@ -87,8 +88,6 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
     )
     protocol.explicit_http_config.http_protocol_options.SetInParent()
     if desired.endpoints[0].tls:
-        protocol.upstream_http_protocol_options.auto_sni = True
-        protocol.upstream_http_protocol_options.auto_san_validation = True
         cluster.transport_socket.name = "tls"
         cluster.transport_socket.typed_config.CopyFrom(_tls())
     cluster.typed_extension_protocol_options[
@@ -123,7 +122,8 @@ def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
         unhealthy_threshold=UInt32Value(value=UNHEALTHY_AFTER),
         healthy_threshold=UInt32Value(value=1),
         http_health_check=health_check_pb2.HealthCheck.HttpHealthCheck(
-            path=desired.ready_path, host=desired.endpoints[0].address
+            path=desired.ready_path,
+            host=desired.endpoints[0].server_name or desired.endpoints[0].address,
         ),
     )
 
@@ -138,10 +138,10 @@ def _breakers() -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
 
 @cache
 def _tls() -> Any:
-    context = tls_pb2.UpstreamTlsContext()
-    authorities = ssl.get_default_verify_paths().cafile
-    if authorities:
-        context.common_tls_context.validation_context.trusted_ca.filename = authorities
+    # By each endpoint's own name: hosts of one version have different ones, and what the
+    # inference client calls us by says nothing about them.
+    context = tls_pb2.UpstreamTlsContext(auto_host_sni=True, auto_sni_san_validation=True)
+    context.common_tls_context.validation_context.trusted_ca.filename = settings.HOST_CA_FILE
     packed = Any()
     packed.Pack(context)
     return packed

@@ -44,14 +44,14 @@ def seen(name: str) -> str:
 def test_a_change_is_recorded_with_both_sides_and_no_secret(alpha: HostOfTests) -> None:
     register(alpha)
     host = update_host(
-        actor=ADMINISTRATOR, name="alpha", max_concurrent_loads=4, control_token="another secret"
+        actor=ADMINISTRATOR, name="alpha", max_concurrent_loads=4, control_token="another-secret"
     )
-    assert (host.max_concurrent_loads, host.control_token) == (4, "another secret")
+    assert (host.max_concurrent_loads, host.control_token) == (4, "another-secret")
     entry = last()
     assert (entry.action, entry.object_name, entry.reason) == ("manage-hosts", "alpha", "changed")
     assert entry.before == {"max_concurrent_loads": 1, "control_token": "***"}
     assert entry.after == {"max_concurrent_loads": 4, "control_token": "*** (changed)"}
-    for secret in (TOKEN, "another secret"):
+    for secret in (TOKEN, "another-secret"):
         assert secret not in str(list(AuditEntry.objects.values()))
 
 

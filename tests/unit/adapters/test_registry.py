@@ -3,7 +3,7 @@
 import pytest
 
 from swaps.adapters.contract import HostAddress, Ref
-from swaps.adapters.errors import AdapterError, Unsupported
+from swaps.adapters.errors import AdapterError, HostUnreachable, Unsupported
 from swaps.adapters.registry import KINDS, adapter_for
 
 
@@ -40,9 +40,17 @@ def test_routes_to_an_explicit_version_below_the_hosts_own_path() -> None:
     assert (plain.host, plain.port, plain.tls) == ("127.0.0.1", 8001, False)
     assert plain.infer_path == "/v2/models/iris/versions/1.0/infer"
     assert plain.health_path == plain.ready_path == "/v2/models/iris/versions/1.0/ready"
-    below = adapter_for("bundled", HostAddress("a", "https://models.example/east")).route(ref)
-    assert (below.host, below.port, below.tls) == ("models.example", 443, True)
+    named = HostAddress("a", "https://models.example/east", pinned="10.0.0.7")
+    below = adapter_for("bundled", named).route(ref)
+    assert (below.host, below.port, below.tls) == ("10.0.0.7", 443, True)
+    assert below.server_name == "models.example"
     assert below.metadata_path == "/east/v2/models/iris/versions/1.0"
+
+
+def test_a_name_that_was_not_resolved_is_not_left_to_the_router() -> None:
+    named = adapter_for("bundled", HostAddress("a", "https://models.example"))
+    with pytest.raises(HostUnreachable, match="not resolved"):
+        named.route(Ref("iris", "1.0"))
 
 
 def test_every_error_says_whether_asking_again_can_help() -> None:

@@ -1,0 +1,107 @@
+"""Where a model host may be: its URL, and the address that its name stands for.
+
+Whoever may register a host could otherwise make us call whatever only we can reach: the
+cloud's metadata service, which hands out credentials, above all. So the scheme is http or
+https, and an address that no inference server has is refused.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Metadata services outside the link-local range.
+# Source: the instance metadata documentation of AWS (IPv6) and of Alibaba Cloud.
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200")))
+# An IPv6 address in here stands for the IPv4 address in its last four bytes (RFC 6052).
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+
+SHAPE = "http://HOST:PORT or https://HOST:PORT"
+
+
+class AddressRefused(ValueError):
+    """A host that we will not call; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostUrl:
+    """`name` as it was given: a DNS name, or an address without brackets."""
+
+    scheme: str
+    name: str
+    port: int
+    path: str  # "" or /below/which/it/serves, without the last slash
+
+    @property
+    def literal(self) -> Address | None:
+        """The address, where it was given as one."""
+        try:
+            return ipaddress.ip_address(self.name)
+        except ValueError:
+            return None
+
+
+def parse_host_url(text: str) -> HostUrl:
+    """Raises AddressRefused."""
+    try:
+        parts = urlsplit(text)
+        name, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise AddressRefused(f"{text!r} is no URL: {error}") from error
+    if parts.scheme not in ("http", "https"):
+        raise AddressRefused(f"{text!r} is not {SHAPE}")
+    if parts.username is not None or parts.password is not None:
+        # Not quoted: it would be in logs and in the audit.
+        raise AddressRefused(
+            "the address holds a user name or password: give the control token in its own field"
+        )
+    if "?" in text or "#" in text:
+        raise AddressRefused(f"{text!r} has a query or a fragment: give just {SHAPE}")
+    if not name or "%" in name or any(c.isspace() or not c.isprintable() for c in text):
+        raise AddressRefused(f"{text!r} names no host: give {SHAPE}")
+    if port == 0:
+        raise AddressRefused(f"{text!r}: there is no port 0")
+    default = 443 if parts.scheme == "https" else 80
+    return HostUrl(parts.scheme, name, port or default, parts.path.rstrip("/"))
+
+
+def address_problem(address: Address, allowed: Sequence[Network]) -> str | None:
+    """Why no host may be there, or None. `allowed`: the only networks, or none to say any."""
+    meant = _meant(address)
+    if meant in _METADATA:
+        return f"{address} is a cloud's metadata service"
+    if meant.is_link_local:
+        return f"{address} is link-local, where clouds have their metadata service"
+    if meant.is_multicast or meant.is_unspecified or meant == _BROADCAST:
+        return f"{address} is not one host's address"
+    if allowed and not any(
+        meant in network for network in allowed if network.version == meant.version
+    ):
+        networks = ", ".join(map(str, allowed))
+        return f"{address} is outside the networks that model hosts may be in ({networks})"
+    return None
+
+
+_BROADCAST = ipaddress.ip_address("255.255.255.255")
+
+
+def _meant(address: Address) -> Address:
+    """What an IPv4 address in the clothes of an IPv6 one is."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address in _TRANSLATED:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if address.sixtofour is not None:
+            return address.sixtofour
+    return address
+
+
+def token_problem(token: str) -> str | None:
+    """Why this cannot be sent as a bearer token, or None. Never quotes it."""
+    if all("!" <= c <= "~" for c in token):
+        return None
+    return "a control token is of printable ASCII characters, without spaces or line breaks"
