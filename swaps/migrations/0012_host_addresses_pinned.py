@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("swaps", "0010_words_of_the_admin"),
+        ("swaps", "0011_node_certificates"),
     ]
 
     operations = [
