@@ -28,6 +28,11 @@ app.conf.beat_schedule = {
         "schedule": settings.RECONCILE_SECONDS,
         "options": {"expires": 10},
     },
+    "record-traffic": {
+        "task": "swaps.record_traffic",
+        "schedule": 1.0,
+        "options": {"expires": 1},
+    },
     "forget-old-answers": {
         "task": "swaps.forget_old_answers",
         "schedule": 3600.0,

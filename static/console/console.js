@@ -130,6 +130,9 @@ function generationOf(part) {
   return Number(newest?.dataset.generation ?? NaN);
 }
 
+// Where the keyboard was, when the fragment around it is replaced.
+let lostFocus = null;
+
 // The answer to a command and the websocket bring the same fragments, in either order: the
 // newer one stays, and an event is listed once.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
@@ -142,11 +145,19 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
     event.preventDefault();
     return;
   }
+  const focused = document.activeElement;
+  if (focused && target.contains(focused)) lostFocus = { id: focused.id, within: target.id };
   for (const part of event.detail.target.querySelectorAll("[data-moves]")) {
     stood.set(part.id, part.dataset.moves.split(" ").map((name) => [name, part.getAttribute(name)]));
   }
 });
 document.addEventListener("htmx:oobAfterSwap", () => {
+  if (lostFocus) {
+    const fragment = document.getElementById(lostFocus.within);
+    const same = lostFocus.id && document.getElementById(lostFocus.id);
+    (same || fragment?.querySelector("a[href], button, [tabindex]"))?.focus({ preventScroll: true });
+    lostFocus = null;
+  }
   for (const [id, places] of stood) {
     const part = document.getElementById(id);
     if (!part) continue;
@@ -195,6 +206,34 @@ document.addEventListener("keydown", (event) => {
     event.target.click();
   }
 });
+
+// -- the record: a link to it, and paper --
+
+async function copyLink(button) {
+  const address = location.origin + location.pathname;
+  try {
+    await navigator.clipboard.writeText(address);
+    button.textContent = "Copied";
+  } catch {
+    // Without HTTPS browsers give no clipboard: then it stands there to be taken.
+    window.prompt("The link to this swap", address);
+    return;
+  }
+  setTimeout(() => (button.textContent = "Copy link"), 2000);
+}
+
+function showWhatNeedsScript() {
+  for (const part of document.querySelectorAll("[data-script]")) part.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  const copies = event.target.closest("[data-copy-link]");
+  if (copies) copyLink(copies);
+  if (event.target.closest("[data-print]")) window.print();
+});
+document.addEventListener("htmx:oobAfterSwap", showWhatNeedsScript);
+document.addEventListener("htmx:afterSwap", showWhatNeedsScript);
+showWhatNeedsScript();
 
 // -- keyboard --
 

@@ -1,6 +1,7 @@
 """What only the engine writes, and the audit log: to be looked at, and found."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from swaps.admin.base import ThroughEngine
@@ -51,8 +52,8 @@ class EventAdmin(LookedAt):
     )
     readonly_fields = ("swap_link",)
 
-    def lookup_allowed(self, lookup: str, value: str, request: object = None) -> bool:
-        return lookup == "swap__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "swap__id__exact" or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="swap")
     def swap_link(self, event: SwapEvent) -> SafeString | str:

@@ -17,11 +17,11 @@ from swaps.access.throttles import TooOften
 from swaps.api.bearer import Bearer
 from swaps.api.problems import problem, too_often, unauthenticated
 from swaps.domain.states import SwapState
+from swaps.live.gauges import in_flight
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.models.nodes import REQUIRED_NODE_STATES
 from swaps.readings.fleet import read_fleet
-from swaps.readings.traffic import in_flight
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

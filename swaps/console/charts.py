@@ -59,18 +59,45 @@ class InFlightChart:
     new: str
     top: int  # what the chart's upper edge stands for
     samples: int
+    bounds: tuple[float, ...] = ()  # x of moments that are marked
 
 
 def in_flight_chart(samples: Sequence[Sample], now: float) -> InFlightChart:
     """The last minute, right edge now."""
     shown = [s for s in samples if now - s.at <= WINDOW_SECONDS]
-    highest = max((n for s in shown for n in (s.old, s.new) if n is not None), default=0)
+    return _chart(shown, now - WINDOW_SECONDS, now, GAP_SECONDS)
+
+
+def record_chart(samples: Sequence[Sample], bounds: Sequence[float]) -> InFlightChart:
+    """All of a swap, from the first sample to the last; `bounds` are moments to be marked."""
+    if not samples:
+        return _chart([], 0.0, 1.0, GAP_SECONDS)
+    began = samples[0].at
+    ended = max(samples[-1].at, began + 1)
+    # Long swaps are sampled ever more seldom, which is no gap.
+    gap = max(GAP_SECONDS, (ended - began) / 20)
+    return _chart(samples, began, ended, gap, [at for at in bounds if began < at < ended])
+
+
+def _chart(
+    samples: Sequence[Sample],
+    began: float,
+    ended: float,
+    gap: float,
+    bounds: Sequence[float] = (),
+) -> InFlightChart:
+    highest = max((n for s in samples for n in (s.old, s.new) if n is not None), default=0)
     top = _round_up(highest)
+
+    def x(at: float) -> float:
+        return round(CHART_WIDTH * (at - began) / (ended - began), 1)
+
     return InFlightChart(
-        old=_path([(s.at, s.old) for s in shown], now, top),
-        new=_path([(s.at, s.new) for s in shown], now, top),
+        old=_path([(s.at, x(s.at), s.old) for s in samples], top, gap),
+        new=_path([(s.at, x(s.at), s.new) for s in samples], top, gap),
         top=top,
-        samples=len(shown),
+        samples=len(samples),
+        bounds=tuple(x(at) for at in bounds),
     )
 
 
@@ -78,16 +105,16 @@ def _round_up(highest: int) -> int:
     return next(top for top in _TOPS if top >= highest)
 
 
-def _path(points: Sequence[tuple[float, int | None]], now: float, top: int) -> str:
+def _path(points: Sequence[tuple[float, float, int | None]], top: int, gap: float) -> str:
+    """`points`: when, x, and how many."""
     parts: list[str] = []
     last: float | None = None
-    for at, value in points:
+    for at, x, value in points:
         if value is None:
             last = None
             continue
-        x = CHART_WIDTH * (1 - (now - at) / WINDOW_SECONDS)
         y = CHART_HEIGHT * (1 - value / top)
-        start = last is None or at - last > GAP_SECONDS
+        start = last is None or at - last > gap
         parts.append(f"{'M' if start else 'L'}{x:.1f} {y:.1f}")
         last = at
     return "".join(parts)

@@ -16,7 +16,14 @@ from django.template.loader import render_to_string
 
 from swaps.access.roles import Action, Actor, Role
 from swaps.console.buttons import buttons
-from swaps.console.charts import InFlightChart, Sample, TrafficBar, in_flight_chart, traffic_bar
+from swaps.console.charts import (
+    InFlightChart,
+    Sample,
+    TrafficBar,
+    in_flight_chart,
+    record_chart,
+    traffic_bar,
+)
 from swaps.console.in_flight_history import keep_sample, samples_of
 from swaps.console.state_strip import OUTCOMES, Mark, Visit, state_strip
 from swaps.console.watch import Look
@@ -25,6 +32,7 @@ from swaps.live.broadcast import swap_group
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
 from swaps.readings.swaps import SwapReading, read_swap
+from swaps.readings.traffic_record import Tally, TrafficRecord, read_traffic_record
 
 # Those that are the same for whoever looks; the commands depend on the reader's role.
 SHARED_FRAGMENTS = ("head", "now", "approval", "flight", "fleet", "timeline", "clock")
@@ -38,6 +46,7 @@ class LiveSwap:
     failure: str  # why the engine gave up, once it did
     step_entered: datetime | None  # when the present step of the strategy began
     samples: tuple[Sample, ...]
+    record: TrafficRecord | None  # of what is over
     now: datetime
 
     @property
@@ -82,12 +91,36 @@ class LiveSwap:
 
     @property
     def chart(self) -> InFlightChart:
-        # The right edge is the last look, so that the chart of an ended swap stands still.
-        return in_flight_chart(self.samples, self.samples[-1].at if self.samples else 0.0)
+        """While it runs the last minute; of what is over, the whole of it."""
+        if self.record is None or (self.samples and not self.record.moments):
+            return in_flight_chart(self.samples, self.samples[-1].at if self.samples else 0.0)
+        kept = [Sample(one.at.timestamp(), one.old, one.new) for one in self.record.moments]
+        entered = [visit.entered.timestamp() for visit in self._visits(self.events)]
+        return record_chart(kept, entered)
 
     @property
     def lasted(self) -> timedelta:
         return (self.reading.end_time or self.now) - self.reading.start_time
+
+    @property
+    def tallies(self) -> list[tuple[str, str, Tally]]:
+        """Of what is over: for each version that was counted its side, name and numbers."""
+        if self.record is None:
+            return []
+        sides = (("old", self.old, self.record.old), ("new", self.new, self.record.new))
+        return [(side, name, tally) for side, name, tally in sides if name and tally]
+
+    @property
+    def nodes_proven(self) -> int | None:
+        """How many router nodes have proven the version that drains idle; None: none drains."""
+        if self.state not in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}:
+            return None
+        return sum(node.proven for node in self.reading.nodes)
+
+    @property
+    def draining(self) -> str | None:
+        """The version that loses its requests."""
+        return self.new if self.state is SwapState.ROLLING_BACK else self.old
 
     @property
     def step_number(self) -> int | None:
@@ -155,6 +188,7 @@ def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
         failure=swap.failure,
         step_entered=swap.step_entered_at,
         samples=samples_of(swap_id),
+        record=read_traffic_record(swap) if swap.state in END_STATES else None,
         now=_database_now(),
     )
 

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from swaps.engine import advance as turn
 from swaps.engine import reconcile as reconciliation
-from swaps.engine import repeats, store
+from swaps.engine import repeats, store, traffic_record
 
 
 @shared_task(name="swaps.advance")
@@ -30,3 +30,8 @@ def reconcile() -> None:
 @shared_task(name="swaps.forget_old_answers")
 def forget_old_answers() -> None:
     repeats.forget_old_answers()
+
+
+@shared_task(name="swaps.record_traffic")
+def record_traffic() -> None:
+    traffic_record.record_traffic()

@@ -6,7 +6,7 @@ after `TTL_SECONDS`: a missing number is unknown, not zero.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TypedDict
 
@@ -63,3 +63,37 @@ def read_node_gauges(nonces: list[str]) -> list[dict[str, ClusterGauges] | None]
         log.warning("live gauges cannot be read: %s", error)
         return [None] * len(nonces)
     return [json.loads(raw) if raw else None for raw in found]
+
+
+def counts_of(gauges: ClusterGauges) -> tuple[int, int]:
+    """Answers since the node started, and errors (5xx) among them."""
+    errors = gauges.get("rq_5xx", 0)
+    return gauges.get("rq_2xx", 0) + gauges.get("rq_4xx", 0) + errors, errors
+
+
+def answered(
+    cluster: str, nodes: Sequence[Mapping[str, ClusterGauges] | None]
+) -> tuple[int, int] | None:
+    """Answers and errors of all nodes since they started; None when one is unknown."""
+    answers = errors = 0
+    for shown in nodes:
+        if shown is None or cluster not in shown:
+            return None
+        more, wrong = counts_of(shown[cluster])
+        answers, errors = answers + more, errors + wrong
+    return (answers, errors) if nodes else None
+
+
+def in_flight(cluster: str, nodes: Sequence[Mapping[str, ClusterGauges] | None]) -> int | None:
+    """Requests executing, or waiting for a connection, on all nodes; None when one is unknown.
+
+    A gauge that a node never touched is not reported; it is zero only beside `total`,
+    which shows that the node knows the cluster. See `swaps.domain.drain_proof`.
+    """
+    requests = 0
+    for shown in nodes:
+        gauges = shown.get(cluster) if shown is not None else None
+        if gauges is None or "total" not in gauges:
+            return None
+        requests += gauges.get("active", 0) + gauges.get("pending", 0)
+    return requests if nodes else None

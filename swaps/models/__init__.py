@@ -19,6 +19,7 @@ from swaps.models.served_models import ServedModel
 from swaps.models.strategies import NamedStrategy
 from swaps.models.swap_operations import SwapEvent, SwapOperation
 from swaps.models.tokens import ApiToken
+from swaps.models.traffic_samples import TrafficSample
 
 __all__ = [
     "ApiToken",
@@ -43,6 +44,7 @@ __all__ = [
     "SwapApproval",
     "SwapEvent",
     "SwapOperation",
+    "TrafficSample",
     "UnprotectRequest",
     "UnsealedEntry",
 ]

@@ -14,12 +14,13 @@ from swaps.engine.frozen_inputs import lacks_approval
 from swaps.engine.model_edits import contents_of
 from swaps.engine.revisions import revision_of
 from swaps.engine.strategies import default_strategy
+from swaps.live.gauges import in_flight
 from swaps.models import Placement, ServedModel, SwapOperation, UnprotectRequest
 from swaps.models.hosts import Desired
 from swaps.readings.fleet import ModelRows, read_fleet
 from swaps.readings.json_form import Reading
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
-from swaps.readings.traffic import Traffic, in_flight, traffic_of
+from swaps.readings.traffic import Traffic, traffic_of
 
 
 @dataclass(frozen=True, slots=True)

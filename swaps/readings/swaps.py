@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from swaps.access.roles import Scope
 from swaps.domain.states import END_STATES, SwapState, phase_of
+from swaps.live.gauges import in_flight
 from swaps.models import SwapOperation
 from swaps.readings.approvals import ApprovalReading, look_up_approvals, read_approval
 from swaps.readings.fleet import ModelRows, read_fleet
@@ -27,7 +28,7 @@ from swaps.readings.swap_parts import (
     steps_of,
     timings_of,
 )
-from swaps.readings.traffic import Traffic, in_flight, observed_weights, traffic_of
+from swaps.readings.traffic import Traffic, observed_weights, traffic_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from swaps.live.gauges import ClusterGauges
+from swaps.live.gauges import ClusterGauges, counts_of
 
 # Counters are cumulative, so a rate is the difference of two looks. Looks older than the
 # window are dropped; a share of less than a tenth of it says nothing yet.
@@ -46,29 +46,9 @@ def remember(gauges: Mapping[str, Mapping[str, ClusterGauges] | None]) -> None:
             while looks and now - looks[0][0] > WINDOW_SECONDS:
                 looks.popleft()
             if shown is not None and (not looks or now - looks[-1][0] >= CLOSEST_SECONDS):
-                looks.append((now, {name: _counts(one) for name, one in shown.items()}))
+                looks.append((now, {name: counts_of(one) for name, one in shown.items()}))
         for gone in [nonce for nonce, looks in _looks.items() if not looks]:
             del _looks[gone]
-
-
-def _counts(gauges: ClusterGauges) -> tuple[int, int]:
-    errors = gauges.get("rq_5xx", 0)
-    return gauges.get("rq_2xx", 0) + gauges.get("rq_4xx", 0) + errors, errors
-
-
-def in_flight(cluster: str, nodes: Sequence[Mapping[str, ClusterGauges] | None]) -> int | None:
-    """Requests executing, or waiting for a connection, on all nodes; None when one is unknown.
-
-    A gauge that a node never touched is not reported; it is zero only beside `total`,
-    which shows that the node knows the cluster. See `swaps.domain.drain_proof`.
-    """
-    requests = 0
-    for shown in nodes:
-        gauges = shown.get(cluster) if shown is not None else None
-        if gauges is None or "total" not in gauges:
-            return None
-        requests += gauges.get("active", 0) + gauges.get("pending", 0)
-    return requests if nodes else None
 
 
 def pinned_requests(

@@ -6,13 +6,15 @@ here that carries `@scene` and names the pages it shows (their names in urls.py)
 follows. A page that no scene shows fails a test.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
-from swaps.models import AuditEntry
+from swaps.models import AuditEntry, TrafficSample
 from tests.integration.console.scenes import Fleet, SwapScene
 
 
@@ -189,6 +191,7 @@ def swap_goes_on(stage: Stage) -> Iterator[Picture]:
     yield live_swap("dialog-force", one, press="Force unload…")
     one.prove()
     one.complete()
+    keep_samples(one)
     yield live_swap("swap-completed", one)
 
 
@@ -231,3 +234,23 @@ def transition(one: SwapScene) -> None:
 def drain(one: SwapScene) -> None:
     one.shift(50, step_index=5)
     one.drain(3)
+
+
+def keep_samples(one: SwapScene) -> None:
+    """The samples of a swap that took three minutes, and drained in ten seconds."""
+    began = one.row.end_time - timedelta(seconds=180)
+    for second in range(181):
+        share = 0 if second < 60 else 0.25 if second < 120 else 0.5 if second < 170 else 1
+        wave = 6 + 2 * math.sin(second / 4)
+        left = max(0, 180 - second) / 10
+        TrafficSample.objects.create(
+            swap=one.row,
+            at=began + timedelta(seconds=second),
+            nodes="both",
+            old_in_flight=round(wave * (1 - share) if share < 1 else 3 * left),
+            new_in_flight=round(wave * share),
+            old_answers=600 * min(second, 170),
+            new_answers=200 * max(0, second - 60),
+            old_errors=0,
+            new_errors=second // 60,
+        )

@@ -165,3 +165,27 @@ def test_deadlines_tick_and_local_time_is_on_hover(scene: SwapScene, desks: Desk
     clock = page.locator("#swap-events time").first
     clock.hover()
     assert "(your time)" in (clock.get_attribute("title") or "")
+
+
+def test_on_paper_it_is_a_record_in_light_colours_with_nothing_to_press(
+    scene: SwapScene, desks: Desks
+) -> None:
+    scene.load()
+    page = live(desks(dark=True).open(scene.path))
+    page.emulate_media(media="print", color_scheme="dark")
+    for selector in (".rail", "#swap-commands", ".share"):
+        expect(page.locator(selector)).to_be_hidden()
+    expect(page.locator("#swap-events")).to_contain_text("loading 1.1 on alpha, beta")
+    ink = page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    lightness = float(ink.removeprefix("oklch(").split()[0])
+    assert lightness < 0.5, ink
+
+
+def test_its_link_is_copied(scene: SwapScene, desks: Desks) -> None:
+    desk = desks(Role.VIEWER)
+    desk.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = live(desk.open(scene.path))
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{desk.console.address}{scene.path}"

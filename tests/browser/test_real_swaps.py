@@ -21,6 +21,7 @@ IN_STEPS = [
     {"setWeight": 60},
     {"pause": {"duration": 1.5}},
 ]
+MOST_STOPS = 60  # of the tabulator, on the way to anything
 # Keeps what the page showed, message by message: (state, weight of the old, weight of the new).
 RECORDER = """() => {
     window.shown = [];
@@ -47,14 +48,12 @@ class People:
     def __init__(self, browser: Browser, fleet: Fleet) -> None:
         self._browser, self.fleet = browser, fleet
         self._contexts: dict[str, BrowserContext] = {}
+        self._opened: list[BrowserContext] = []
         self._complaints: list[list[str]] = []
 
     def __call__(self, role: str) -> Page:
         if role not in self._contexts:
-            context = self._browser.new_context(viewport={"width": 1440, "height": 900})
-            context.set_default_timeout(PATIENCE_MS)
-            self._contexts[role] = context
-            self._complaints.append(complaints_in(context))
+            self._contexts[role] = context = self.at_a_new_browser()
             page = context.new_page()
             page.goto(f"{self.fleet.stack.console_url}/login")
             page.get_by_label("User name").fill(f"the-{role}")
@@ -63,6 +62,14 @@ class People:
             page.wait_for_url(f"{self.fleet.stack.console_url}/")
             return page
         return self._contexts[role].new_page()
+
+    def at_a_new_browser(self) -> BrowserContext:
+        """Nobody is signed in there yet."""
+        context = self._browser.new_context(viewport={"width": 1440, "height": 900})
+        context.set_default_timeout(PATIENCE_MS)
+        self._opened.append(context)
+        self._complaints.append(complaints_in(context))
+        return context
 
     def at(self, role: str, path: str) -> Page:
         page = self(role)
@@ -75,10 +82,11 @@ class People:
         return page
 
     def close(self) -> None:
-        for context in self._contexts.values():
+        for context in self._opened:
             context.close()
-        # But for the link, which one of these tests cuts (htmx logs the event of its socket).
-        cut = ("WebSocket", "[object Event]")
+        # But for the link, which one of these tests cuts, and for the plan that is still being
+        # asked for when the form is sent (htmx logs both).
+        cut = ("WebSocket", "[object Event]", "[object HTMLFormElement]")
         said = [one for several in self._complaints for one in several]
         said = [one for one in said if not any(words in one for words in cut)]
         assert said == [], "the browser complained"
@@ -120,6 +128,17 @@ def press(page: Page, button: str, *, reason: str = "", seconds: str = "") -> No
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
+def go_to(page: Page, selector: str) -> None:
+    """By the tabulator alone, as somebody does who cannot point; it must be seen where one is."""
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
+            outline = "getComputedStyle(document.activeElement).outlineStyle"
+            assert page.evaluate(outline) != "none", f"{selector} does not show its focus"
+            return
+    raise AssertionError(f"{selector} is not reached by keyboard")
+
+
 def expect_state(page: Page, state: str) -> None:
     """Soon: each page is told by itself, one a little later than the other."""
     expect(page.locator("#swap-head [aria-current] .state")).to_have_text(state)
@@ -158,6 +177,8 @@ def test_started_from_the_form_and_watched_to_its_end(real: Fleet, people: Peopl
     expect(page.locator("#swap-events li")).to_have_count(events)
     page.reload()
     expect(page.locator("#swap-events li")).to_have_count(events)  # the record stays
+    expect(page.locator(".tallies .new")).to_contain_text(new)  # with what was counted
+    assert int(page.locator(".tallies .old td").first.inner_text().removeprefix("at least ")) > 0
 
 
 def test_a_drain_held_open_is_extended_and_then_rolled_back(real: Fleet, people: People) -> None:
@@ -235,3 +256,44 @@ def test_the_link_is_cut_in_mid_swap_and_the_page_is_right_again(
     expect(page.locator("#swap-now")).to_contain_text(f"{new} serves all traffic")
     assert page.evaluate("window.loadedOnce"), "the page was reloaded"
     expect(page.locator("#swap-events li")).to_have_count(len(real.events(swap["id"])))
+
+
+def test_log_in_start_watch_and_roll_back_by_keyboard_alone(real: Fleet, people: People) -> None:
+    old, new = real.serving("iris"), real.other("iris")
+    context = people.at_a_new_browser()
+    page = context.new_page()
+    page.goto(f"{real.stack.console_url}/login")
+    page.keyboard.type("the-operator")  # the cursor is there already
+    page.keyboard.press("Tab")
+    page.keyboard.type("a password of the operator")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{real.stack.console_url}/")
+    go_to(page, "a[href='/swaps/new']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/swaps/new")
+    go_to(page, "#model")
+    page.keyboard.press("ArrowDown")  # iris is the first
+    expect(page.locator("#from_version")).to_have_value(old)
+    go_to(page, "#to_version")
+    page.keyboard.type(new)
+    go_to(page, "[name=strategy]")
+    page.keyboard.press("ArrowDown")
+    go_to(page, "#reason")
+    page.keyboard.type("retrained")
+    expect(page.locator("#start-words")).to_contain_text(f"Swap iris {old} → {new}, canary")
+    go_to(page, "button[type=submit].primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/swaps/*-*")
+    page.wait_for_selector("body.linked")
+    go_to(page, "#do-rollback")
+    expect(page.locator("#swap-now")).to_contain_text("Holding at 5 %")
+    # The buttons were replaced under the keyboard, which stays where it was.
+    expect(page.locator("#do-rollback")).to_be_focused()
+    page.keyboard.press(" ")
+    expect(page.locator("dialog[open] [data-close]")).to_be_focused()
+    go_to(page, "#reason")
+    page.keyboard.type("errors went up")
+    go_to(page, "dialog button[type=submit]")
+    page.keyboard.press("Enter")
+    expect_state(page, "RolledBack")
+    assert real.serving("iris") == old

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db.models import Model
 from django.test import Client
 
 from swaps.access.roles import Role
@@ -74,6 +75,21 @@ def test_a_credential_is_written_and_never_shown(administrator: Client, viewer: 
     submit(administrator, page, forget_control_token="on")
     host.refresh_from_db()
     assert host.control_token == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "lookup"),
+    [
+        (ModelHost, "control_token__startswith"),
+        (User, "password__startswith"),
+        (ApiToken, "digest__startswith"),
+        (ApiToken, "user__password__startswith"),
+    ],
+)
+def test_a_list_tells_nothing_of_secrets(
+    administrator: Client, kind: type[Model], lookup: str
+) -> None:
+    assert administrator.get(address(kind), {lookup: "a"}).status_code == 400
 
 
 def test_what_somebody_else_changed_is_not_overwritten(administrator: Client) -> None:
