@@ -137,7 +137,14 @@ def begun(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Begun]
     return [
         Begun(
             effect,
-            ModelHost(pk=host, name=name, kind=kind, url=url, control_token=_plain(token)),
+            ModelHost(
+                pk=host,
+                name=name,
+                kind=kind,
+                url=url,
+                pinned_address=pinned,
+                control_token=_plain(token),
+            ),
             observed,
             observed_at,
             digest,
@@ -146,11 +153,14 @@ def begun(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Begun]
             else now + CALL_LEASE.total_seconds() / 2,
         )
         for effect, outcome in zip(effects, outcomes, strict=True)
-        for observed, observed_at, digest, host, name, kind, url, token in outcome.rows
+        for observed, observed_at, digest, host, name, kind, url, pinned, token in outcome.rows
     ]
 
 
-_ROW = "p.observed, p.observed_at, p.digest, host.id, host.name, host.kind, host.url, control_token"
+_ROW = (
+    "p.observed, p.observed_at, p.digest,"
+    " host.id, host.name, host.kind, host.url, host.pinned_address, host.control_token"
+)
 _LOOK = f"""
 SELECT {_ROW} FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
  WHERE p.id = %(id)s AND p.fence = %(fence)s

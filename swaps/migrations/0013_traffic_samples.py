@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("swaps", "0011_node_certificates"),
+        ("swaps", "0012_host_addresses_pinned"),
     ]
 
     operations = [
