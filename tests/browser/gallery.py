@@ -14,7 +14,7 @@ from typing import Any
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
-from swaps.models import AuditEntry, TrafficSample
+from swaps.models import AuditEntry, ModelHost, TrafficSample
 from tests.integration.console.scenes import Fleet, SwapScene
 
 
@@ -79,10 +79,12 @@ def live_swap(name: str, one: SwapScene, press: str = "") -> Picture:
 # -- the overview and what hangs on it --
 
 
-@scene("overview", "start-swap", "audit", "login")
+@scene("overview", "hosts", "router", "start-swap", "audit", "login")
 def nothing_yet(stage: Stage) -> Iterator[Picture]:
     yield Picture("login", "/login", None)
     yield Picture("overview-empty", "/")
+    yield Picture("hosts-empty", "/hosts")
+    yield Picture("router-empty", "/router")
     yield Picture("start-empty", "/swaps/new")
     yield Picture("audit-empty", "/audit")
 
@@ -102,6 +104,21 @@ def a_busy_fleet(stage: Stage) -> Iterator[Picture]:
     yield Picture("audit", "/audit")
     yield Picture("confirm", f"{running.path}/rollback", Role.OPERATOR)
     yield Picture("confirm-refused", f"{running.path}/rollback", Role.VIEWER)
+
+
+@scene("hosts", "host", "router")
+def the_fleet(stage: Stage) -> Iterator[Picture]:
+    node = stage.fleet.nodes[1]
+    node.nack = "route iris: the cluster is not known"
+    node.save()
+    ModelHost.objects.filter(name="beta").update(
+        health="unreachable", health_reason="the connection was refused"
+    )
+    yield Picture("hosts", "/hosts")
+    yield Picture("host", "/hosts/alpha")
+    yield Picture("host-unreachable", "/hosts/beta", Role.VIEWER)
+    yield Picture("host-missing", "/hosts/none")
+    yield Picture("router", "/router")
 
 
 @scene("start-swap")

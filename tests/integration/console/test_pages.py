@@ -31,6 +31,8 @@ def addresses(iris: ServedModel) -> dict[str, str]:
         "confirmation": f"/swaps/{swap.pk}/rollback",
         "start": "/swaps/new?model=iris",
         "audit": "/audit",
+        "hosts": "/hosts",
+        "router": "/router",
     }
 
 
