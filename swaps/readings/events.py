@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from swaps.models import SwapEvent, SwapOperation
-from swaps.readings.json_form import Reading
+from swaps.models.swap_operations import EventKind
+from swaps.readings.json_form import Reading, one_of
 
 
 @dataclass(frozen=True, slots=True)
 class EventReading(Reading):
     time: datetime
-    kind: str  # created, transition, step, command, problem
+    kind: Annotated[str, one_of(EventKind.values)]
     from_state: str | None
     to_state: str | None
     actor: str

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from swaps.access.roles import Scope
 from swaps.adapters.contract import HostAddress
@@ -13,8 +13,8 @@ from swaps.domain.host_addresses import parse_host_url
 from swaps.engine.host_edits import contents_of
 from swaps.engine.revisions import revision_of
 from swaps.models import ModelHost, Placement
-from swaps.models.hosts import Observed
-from swaps.readings.json_form import Reading
+from swaps.models.hosts import Desired, HostHealth, Observed
+from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
 
 
@@ -22,8 +22,8 @@ from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
 class PlacementReading:
     model: str
     version: str
-    desired: str
-    status: str
+    desired: Annotated[str, one_of(Desired.values)]
+    status: Annotated[str, one_of(Observed.values)]
     reason: str
     digest: str | None
     size_bytes: int | None
@@ -38,7 +38,7 @@ class ModelHostReading(Reading):
     kind: str
     url: str
     address: str | None  # that the URL's name stood for when it was checked; null: not yet
-    health: str  # unknown, healthy, unreachable
+    health: Annotated[str, one_of(HostHealth.values)]
     health_reason: str | None
     last_seen_at: datetime | None
     boot_id: str | None

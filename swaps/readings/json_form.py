@@ -1,11 +1,17 @@
 """A reading as JSON: exactly what REST answers, from the same types that document it."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, WithJsonSchema
 
 # Building one takes milliseconds; there are about ten.
 _adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def one_of(words: Iterable[str]) -> WithJsonSchema:
+    """For the document: a text that is always one of these words."""
+    return WithJsonSchema({"type": "string", "enum": [str(word) for word in words]})
 
 
 class Reading:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Q, QuerySet
 
@@ -16,9 +16,10 @@ from swaps.engine.revisions import revision_of
 from swaps.engine.strategies import default_strategy
 from swaps.live.gauges import in_flight
 from swaps.models import Placement, ServedModel, SwapOperation, UnprotectRequest
-from swaps.models.hosts import Desired
+from swaps.models.hosts import Desired, Observed
+from swaps.models.served_models import DrainTimeoutPolicy
 from swaps.readings.fleet import ModelRows, read_fleet
-from swaps.readings.json_form import Reading
+from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
 from swaps.readings.traffic import Traffic, traffic_of
 
@@ -26,8 +27,8 @@ from swaps.readings.traffic import Traffic, traffic_of
 @dataclass(frozen=True, slots=True)
 class VersionOnHost:
     host: str
-    status: str
-    desired: str
+    status: Annotated[str, one_of(Observed.values)]
+    desired: Annotated[str, one_of(Desired.values)]
     reason: str
 
 
@@ -83,7 +84,7 @@ class ModelReading(Reading):
     default_strategy: Any
     drain_timeout_seconds: int
     load_timeout_seconds: int
-    on_drain_timeout: str
+    on_drain_timeout: Annotated[str, one_of(DrainTimeoutPolicy.values)]
     keep_warm_seconds: int
     etag: str  # of what can be edited: give it as If-Match
 

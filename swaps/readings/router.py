@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
@@ -10,8 +11,8 @@ from django.db.models.functions import Now
 from swaps.access.roles import Scope
 from swaps.live.gauges import read_node_gauges
 from swaps.models import NodeIncarnation, Route, RouteOnNode, RouterProcess
-from swaps.models.nodes import REQUIRED_NODE_STATES
-from swaps.readings.json_form import Reading
+from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
+from swaps.readings.json_form import Reading, one_of
 from swaps.readings.traffic import remember
 
 # Incarnations that ended are history: the newest of them are enough.
@@ -34,7 +35,7 @@ class IncarnationReading:
 
     node: str
     nonce: str
-    state: str  # connected, away, reaped, retired
+    state: Annotated[str, one_of(NodeState.values)]
     required: bool
     router: uuid.UUID | None
     connected_at: datetime

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Annotated, assert_never
 
 from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
 from swaps.domain.states import END_STATES, SwapState
@@ -10,16 +10,17 @@ from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep, parse_
 from swaps.models import SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.readings.fleet import ModelRows
+from swaps.readings.json_form import one_of
 
 
 @dataclass(frozen=True, slots=True)
 class StepReading:
-    """One step of the strategy. `status`: done, current, pending, or skipped."""
+    """One step of the strategy."""
 
-    kind: str  # set-weight, hold, pause
+    kind: Annotated[str, one_of(("set-weight", "hold", "pause"))]
     weight: int | None
     duration_seconds: float | None
-    status: str
+    status: Annotated[str, one_of(("done", "current", "pending", "skipped"))]
     seconds_left: float | None
 
 

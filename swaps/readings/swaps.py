@@ -4,16 +4,18 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from django.db.models import Q
 
 from swaps.access.roles import Scope
-from swaps.domain.states import END_STATES, SwapState, phase_of
+from swaps.domain.states import END_STATES, Phase, SwapState, phase_of
 from swaps.live.gauges import in_flight
 from swaps.models import SwapOperation
+from swaps.models.served_models import DrainTimeoutPolicy
 from swaps.readings.approvals import ApprovalReading, look_up_approvals, read_approval
 from swaps.readings.fleet import ModelRows, read_fleet
-from swaps.readings.json_form import Reading
+from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, CursorInvalid, Page, cut, from_cursor
 from swaps.readings.sentences import waiting_for
 from swaps.readings.swap_parts import (
@@ -49,8 +51,8 @@ class SwapReading(Reading):
     model_name: str
     from_version: str | None
     to_version: str
-    state: str
-    phase: str
+    state: Annotated[str, one_of(SwapState)]
+    phase: Annotated[str, one_of(Phase)]
     start_time: datetime
     end_time: datetime | None
     error_message: str | None
@@ -82,7 +84,7 @@ class SwapReading(Reading):
     drain_timeout_seconds: int
     load_timeout_seconds: int
     swap_timeout_seconds: int | None
-    on_drain_timeout: str
+    on_drain_timeout: Annotated[str, one_of(DrainTimeoutPolicy.values)]
     keep_warm_seconds: int
     min_ready_hosts: int | None
 

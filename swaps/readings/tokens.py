@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from swaps.access.roles import Role
 from swaps.models import ApiToken
-from swaps.readings.json_form import Reading
+from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_cursor
 
 
@@ -17,7 +19,7 @@ class TokenReading(Reading):
     name: str
     prefix: str
     user: str
-    role: str
+    role: Annotated[str, one_of(Role)]
     models: list[str] | None  # null: every model
     made_by: str | None
     created_at: datetime

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
@@ -12,14 +13,14 @@ from swaps.access.roles import Role
 from swaps.engine.revisions import revision_of
 from swaps.engine.users import contents_of, find_user
 from swaps.models import ApiToken
-from swaps.readings.json_form import Reading
+from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
 
 
 @dataclass(frozen=True, slots=True)
 class UserReading(Reading):
     username: str
-    role: str | None  # null: none, they may not even look
+    role: Annotated[str, one_of(Role)] | None  # null: none, they may not even look
     active: bool
     live_tokens: int  # those that speak for them and are neither revoked nor over
     last_login: datetime | None

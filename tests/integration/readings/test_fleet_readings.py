@@ -8,6 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from swaps.access.roles import Actor, Role
+from swaps.audit.filters import AuditFilter
 from swaps.audit.record import record
 from swaps.models import RouterProcess, SwapEvent, SwapOperation
 from swaps.readings.audit import read_audit
@@ -161,4 +162,4 @@ def test_audit_newest_first_by_filter_and_page() -> None:
     page = read_audit(limit=2)
     assert [entry.object_name for entry in page.items] == ["model-4", "model-3"]
     assert read_audit(limit=9, cursor=page.cursor).items[0].object_name == "model-2"
-    assert len(read_audit(actor="person-0").items) == 3
+    assert len(read_audit(AuditFilter(actor="person-0")).items) == 3
