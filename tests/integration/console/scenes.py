@@ -208,7 +208,7 @@ class SwapScene:
             state=SwapState.OLD_VERSION_DRAINING,
             revision=revision,
             revision_at=timezone.now(),
-            drain_watch=watch,
+            drain_watch_id=watch.pk,
             drain_deadline=_in(seconds),
             waiting_for="1.0 is not proven idle on edge-1, edge-2",
         )
@@ -254,7 +254,7 @@ class SwapScene:
             "rolled back by request",
             state=SwapState.ROLLING_BACK,
             revision=revision,
-            drain_watch=watch,
+            drain_watch_id=watch.pk,
             drain_deadline=_in(20),
         )
 
