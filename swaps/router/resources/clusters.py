@@ -9,7 +9,7 @@ from django.conf import settings
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
 from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
-from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
+from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import UInt32Value
@@ -31,6 +31,8 @@ HEALTH_INTERVAL_WHILE_UNHEALTHY = timedelta(milliseconds=100)
 HEALTH_TIMEOUT = timedelta(seconds=5)
 UNHEALTHY_AFTER = 3
 
+
+_SAN = common_pb2.SubjectAltNameMatcher
 
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
@@ -61,7 +63,8 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
         endpoint_components_pb2.LbEndpoint(
             endpoint=endpoint_components_pb2.Endpoint(
                 address=_socket(endpoint.address, endpoint.port),
-                hostname=endpoint.server_name or endpoint.address,
+                # Sent as SNI, which knows names alone.
+                hostname="" if _is_ip(endpoint.server_name) else endpoint.server_name,
             )
         )
         for endpoint in desired.endpoints
@@ -89,7 +92,7 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
     protocol.explicit_http_config.http_protocol_options.SetInParent()
     if desired.endpoints[0].tls:
         cluster.transport_socket.name = "tls"
-        cluster.transport_socket.typed_config.CopyFrom(_tls())
+        cluster.transport_socket.typed_config.CopyFrom(_tls(desired))
     cluster.typed_extension_protocol_options[
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     ].Pack(protocol)
@@ -136,12 +139,15 @@ def _breakers() -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
     )
 
 
-@cache
-def _tls() -> Any:
-    # By each endpoint's own name: hosts of one version have different ones, and what the
-    # inference client calls us by says nothing about them.
-    context = tls_pb2.UpstreamTlsContext(auto_host_sni=True, auto_sni_san_validation=True)
-    context.common_tls_context.validation_context.trusted_ca.filename = settings.HOST_CA_FILE
+def _tls(desired: DesiredCluster) -> Any:
+    """By the endpoints' own names: what the inference client calls us by says nothing of them."""
+    context = tls_pb2.UpstreamTlsContext(auto_host_sni=True)
+    validation = context.common_tls_context.validation_context
+    validation.trusted_ca.filename = settings.HOST_CA_FILE
+    for endpoint in desired.endpoints:
+        name = endpoint.server_name or endpoint.address
+        kind = _SAN.IP_ADDRESS if _is_ip(name) else _SAN.DNS
+        validation.match_typed_subject_alt_names.add(san_type=kind).matcher.exact = name
     packed = Any()
     packed.Pack(context)
     return packed
