@@ -18,6 +18,7 @@ from swaps.models import (
     ModelHost,
     NamedStrategy,
     NodeIncarnation,
+    Placement,
     Route,
     ServedModel,
     SwapOperation,
@@ -46,7 +47,13 @@ STATES: Mapping[Command, SwapState] = {
 
 
 def swap_for(command: Command, model: ServedModel) -> SwapOperation:
-    return a_swap(model, state=STATES[command], paused=command is Command.RESUME)
+    state = STATES[command]
+    if command is Command.ROLL_FORWARD:  # to what had traffic, and is loaded still
+        Placement.objects.filter(model=model, version="1.1").update(
+            desired="loaded", observed="ready"
+        )
+        return a_swap(model, state=state, revision=1, target_hosts=["alpha"])
+    return a_swap(model, state=state, paused=command is Command.RESUME)
 
 
 def _command_by_rest(command: Command) -> Attempt:

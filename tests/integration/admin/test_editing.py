@@ -44,7 +44,7 @@ def test_a_host_is_registered_and_asked_at_once(
     ("typed", "field", "words"),
     [
         ({"name": "Not A Name"}, "name", "cannot be a host name"),
-        ({"url": "ftp://alpha"}, "url", "Enter a valid URL"),
+        ({"url": "ftp://alpha"}, "url", "http://HOST:PORT"),
         ({"max_concurrent_loads": "0"}, "max_concurrent_loads", "between 1 and"),
     ],
 )

@@ -434,5 +434,5 @@ def test_what_a_host_says_of_itself_keeps_nobody_from_the_others(mortal: HostOfT
         mortal.restart_empty()
         reconciled_until(lambda: is_loaded_again(iris, "1.0", mortal))
         liar = ModelHost.objects.get(name="a-liar")
-        assert liar.health == "healthy"
-        assert len(liar.boot_id) <= 64
+        assert liar.health == "unreachable"
+        assert "boot_id that is not up to 64 printable characters" in liar.health_reason
