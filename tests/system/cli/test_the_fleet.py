@@ -10,24 +10,24 @@ from tests.system.fleet import Fleet
 def test_hosts(hotswap: CommandLine, fleet: Fleet, tmp_path: Path) -> None:
     assert "healthy" in hotswap("hosts").out
     names = [host["name"] for host in hotswap("hosts", "list", "--json").json["items"]]
-    assert names == ["alpha", "beta"]
+    assert {"alpha", "beta"} <= set(names)
     real = fleet.hosts["alpha"]
     secret = tmp_path / "token"
     secret.write_text(real["control_token"])
     # Another name for a machine that is there; nothing else uses it.
-    added = hotswap("hosts", "add", "gamma", real["url"], "--token-file", str(secret), "--json")
+    added = hotswap("hosts", "add", "delta", real["url"], "--token-file", str(secret), "--json")
     assert added.json["health"] == "healthy"
     assert real["control_token"] not in added.out
-    assert "healthy" in hotswap("hosts", "check", "gamma").out
-    edited = hotswap("hosts", "edit", "gamma", "--max-loads", "3", "--json").json
+    assert "healthy" in hotswap("hosts", "check", "delta").out
+    edited = hotswap("hosts", "edit", "delta", "--max-loads", "3", "--json").json
     assert edited["max_concurrent_loads"] == 3
-    hotswap("hosts", "edit", "gamma", "--url", "http://127.0.0.1:9")
-    away = hotswap("hosts", "check", "gamma", code=1)
+    hotswap("hosts", "edit", "delta", "--url", "http://127.0.0.1:9")
+    away = hotswap("hosts", "check", "delta", code=1)
     assert "unreachable" in away.out
     assert "iris" in hotswap("hosts", "show", "alpha").out
     assert "in-use" in hotswap("hosts", "remove", "alpha", code=4).err
-    assert hotswap("hosts", "remove", "gamma", "--json").json == {"removed": "gamma"}
-    assert "host-not-found" in hotswap("hosts", "show", "gamma", code=4).err
+    assert hotswap("hosts", "remove", "delta", "--json").json == {"removed": "delta"}
+    assert "host-not-found" in hotswap("hosts", "show", "delta", code=4).err
 
 
 def test_models(hotswap: CommandLine, tmp_path: Path) -> None:
@@ -48,10 +48,9 @@ def test_models(hotswap: CommandLine, tmp_path: Path) -> None:
     assert "nothing serves tulip" in hotswap("swap", "tulip", "1.0", code=4).err
     assert "version-not-found" in hotswap("models", "activate", "tulip", "1.0", code=4).err
     assert "tulip is removed" in hotswap("models", "remove", "tulip").out
-    assert {row["name"] for row in hotswap("models", "list", "--json").json["items"]} == {
-        "iris",
-        "slow",
-    }
+    left = {row["name"] for row in hotswap("models", "list", "--json").json["items"]}
+    assert {"iris", "slow"} <= left
+    assert "tulip" not in left
 
 
 def test_strategies(hotswap: CommandLine, tmp_path: Path) -> None:
@@ -96,7 +95,8 @@ def test_router_and_overview(hotswap: CommandLine, fleet: Fleet) -> None:
     assert "not-possible-now" in refused.err
     status = hotswap("status")
     assert f"{fleet.serving('iris')} 100 %" in status.out
-    assert [one["name"] for one in hotswap("status", "--json").json["models"]] == ["iris", "slow"]
+    models = {one["name"] for one in hotswap("status", "--json").json["models"]}
+    assert {"iris", "slow"} <= models
     swaps = hotswap("swaps", "--model", "iris", "--limit", "1", "--json").json["items"]
     assert len(swaps) == 1
     assert swaps[0]["id"] in hotswap("swaps", "--state", swaps[0]["state"]).out
