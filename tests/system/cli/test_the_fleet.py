@@ -46,7 +46,8 @@ def test_models(hotswap: CommandLine, tmp_path: Path) -> None:
     shown = hotswap("models", "show", "iris", "--json").json
     assert {one["version"] for one in shown["versions"]} >= {"1.0", "1.1"}
     assert "nothing serves tulip" in hotswap("swap", "tulip", "1.0", code=4).err
-    assert "version-not-found" in hotswap("models", "activate", "tulip", "1.0", code=4).err
+    lacking = hotswap("models", "activate", "tulip", "1.0", "--host", "alpha", code=4)
+    assert "version-not-found" in lacking.err
     assert "tulip is removed" in hotswap("models", "remove", "tulip").out
     left = {row["name"] for row in hotswap("models", "list", "--json").json["items"]}
     assert {"iris", "slow"} <= left
