@@ -8,10 +8,8 @@ import select
 import subprocess
 import time
 
-import httpx
-
 from tests.system.cli.conftest import PATIENCE_SECONDS, CommandLine, comes_to
-from tests.system.fleet import Fleet, eventually
+from tests.system.fleet import Fleet
 
 STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and movements of the cursor
 HELD = '[{"setWeight": 25}, {"pause": {}}]'
@@ -86,34 +84,3 @@ def test_ctrl_c_ends_the_watching_alone(hotswap: CommandLine, fleet: Fleet) -> N
     assert fleet.get(f"swaps/{swap}")["state"] == "Transitioning"
     fleet.command(swap, "rollback")
     assert hotswap("watch", swap, code=3).out.splitlines()[-1].startswith("RolledBack: ")
-
-
-def test_following_goes_on_when_the_server_comes_back(hotswap: CommandLine, fleet: Fleet) -> None:
-    swap = fleet.start_swap("iris", strategy=json.loads(f'{{"steps": {HELD}}}'))["id"]
-    fleet.reaches(swap, "Transitioning")
-    watching = hotswap.start("watch", swap, "--json")
-    out = watching.process.stdout
-    assert out is not None
-    first = json.loads(out.readline())
-    supervisor = fleet.stack.supervisor
-    starts = supervisor.starts("console")
-    supervisor.kill("console")
-    supervisor.wait_restarted("console", starts)
-
-    def taken() -> bool:
-        try:
-            return fleet.command(swap, "rollback").status_code in {202, 409}
-        except httpx.TransportError:
-            return False
-
-    eventually(taken, what="the console takes commands again")
-    ended = watching.ended()
-    assert ended.code == 3, ended
-    assert "trying again" in ended.err
-    lines = [first, *ended.lines]
-    generations = [line["generation"] for line in lines if line["event"] not in {"progress", "end"}]
-    # Every event once and in order, those during the outage too.
-    assert generations == sorted(set(generations))
-    events = [event["generation"] for event in fleet.events(swap)]
-    assert generations == events
-    assert lines[-1]["swap"]["state"] == "RolledBack"
