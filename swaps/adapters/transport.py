@@ -65,8 +65,8 @@ class Transport:
         Raises HostUnreachable, or OutcomeUnknown instead when the call changes the
         host and may have reached it; AuthFailed; ProtocolError.
         """
-        base, names = self._reached()
-        sent = {**names, **(headers or {}), "accept-encoding": "identity"}
+        base, host, name = self._reached()
+        sent = {"host": host, **(headers or {}), "accept-encoding": "identity"}
         if authorised and self.address.token:
             sent["authorization"] = f"Bearer {self.address.token}"
         timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
@@ -82,7 +82,7 @@ class Transport:
                     headers=sent,
                     json=payload,
                     timeout=timeout,
-                    extensions={"sni_hostname": parse_host_url(self.address.url).name},
+                    extensions={"sni_hostname": name},
                 ) as response,
             ):
                 content = _read(response, where)
@@ -112,8 +112,8 @@ class Transport:
             status, _object(content, status, f"host {where}, {method} {path}"), elapsed_ms
         )
 
-    def _reached(self) -> tuple[str, dict[str, str]]:
-        """The base URL by address, and the header that tells the host its name."""
+    def _reached(self) -> tuple[str, str, str]:
+        """The base URL by address; what the host is called in HTTP, and in TLS."""
         url = parse_host_url(self.address.url)
         if not self.address.pinned:
             raise HostUnreachable(
@@ -123,10 +123,8 @@ class Transport:
         address = ipaddress.ip_address(self.address.pinned)
         literal = f"[{address}]" if address.version == 6 else str(address)
         name = f"[{url.name}]" if ":" in url.name else url.name
-        return (
-            f"{url.scheme}://{literal}:{url.port}{url.path}",
-            {"host": f"{name}:{url.port}"},
-        )
+        base = f"{url.scheme}://{literal}:{url.port}{url.path}"
+        return base, f"{name}:{url.port}", url.name
 
     def failure(self, answer: Answer, what: str, *, changes_host: bool = False) -> Exception:
         """The error for an answer that no adapter expects."""
