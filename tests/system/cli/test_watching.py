@@ -84,3 +84,24 @@ def test_ctrl_c_ends_the_watching_alone(hotswap: CommandLine, fleet: Fleet) -> N
     assert fleet.get(f"swaps/{swap}")["state"] == "Transitioning"
     fleet.command(swap, "rollback")
     assert hotswap("watch", swap, code=3).out.splitlines()[-1].startswith("RolledBack: ")
+
+
+def test_following_goes_on_when_the_server_comes_back(hotswap: CommandLine, fleet: Fleet) -> None:
+    swap = fleet.start_swap("iris", strategy=json.loads(f'{{"steps": {HELD}}}'))["id"]
+    watching = hotswap.start("watch", swap, "--json")
+    followed = watching.process.stdout
+    assert followed is not None
+    seen = [json.loads(followed.readline())]
+    supervisor = fleet.stack.supervisor
+    starts = supervisor.starts("console")
+    supervisor.kill("console")
+    supervisor.wait_restarted("console", starts)
+    fleet.reaches(swap, "Transitioning")
+    fleet.command(swap, "rollback")
+    # Not by `communicate`, which would miss what came together with the first line.
+    seen += [json.loads(line) for line in followed]
+    ended = watching.ended()
+    assert ended.code == 3, ended
+    assert "trying again" in ended.err
+    told = [line["generation"] for line in seen if line["event"] not in {"progress", "end"}]
+    assert told == [event["generation"] for event in fleet.events(swap)], seen
