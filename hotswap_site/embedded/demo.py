@@ -39,8 +39,9 @@ def main() -> int:
     except EmbeddedError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a command
         return 1
-    except StopRequested:
-        return 0
+    except StopRequested as stop:
+        # Ending it is how the demo ends; `--once` was to end by itself, with a report.
+        return 128 + stop.signum if options.once else 0
 
 
 def _port(setting: str, default: int) -> int:

@@ -20,6 +20,7 @@ from swaps.cli.commands import (
     strategies,
     swaps,
     tokens,
+    users,
 )
 from swaps.cli.exits import CommandError, ExitCode
 from swaps.cli.output import BAD, remark, say
@@ -63,7 +64,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
         *(approving.approve, approving.reject, acting.queue),
     ),
     "The fleet": (hosts.app, models.app, strategies.app, router.app, audit.app),
-    "Access": (signing_in.login, signing_in.logout, signing_in.whoami, tokens.app),
+    "Access": (signing_in.login, signing_in.logout, signing_in.whoami, tokens.app, users.app),
 }
 for panel, entries in PANELS.items():
     for entry in entries:

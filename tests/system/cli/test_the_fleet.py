@@ -88,6 +88,24 @@ def test_tokens(hotswap: CommandLine, fleet: Fleet) -> None:
     assert "revoked" in hotswap("tokens", "list", "--user", "the-administrator").out
 
 
+def test_people(hotswap: CommandLine) -> None:
+    phrase = "a phrase that nobody guesses"
+    made = hotswap("users", "create", "grace", "--role", "operator", typed=f"{phrase}\n")
+    assert "grace: operator, active" in made.out
+    assert "422 invalid-request" in hotswap("users", "create", "joan", typed="joan\n", code=4).err
+    hotswap("users", "create", "joan", typed="", code=2)
+    assert "joan" not in hotswap("users").out
+    hotswap("users", "edit", "grace", code=2)
+    edited = hotswap("users", "edit", "grace", "--role", "viewer", "--json")
+    assert edited.json["role"] == "viewer"
+    hotswap("users", "edit", "grace", "--password", typed="another good phrase\n")
+    assert "disabled" in hotswap("users", "disable", "grace").out
+    listed = hotswap("users", "list", "--role", "viewer", "--json")
+    assert phrase not in listed.out
+    assert [one["active"] for one in listed.json["items"] if one["username"] == "grace"] == [False]
+    assert "grace: viewer, active" in hotswap("users", "enable", "grace").out
+
+
 def test_router_and_overview(hotswap: CommandLine, fleet: Fleet) -> None:
     shown = hotswap("router")
     assert "connected" in shown.out
