@@ -18,10 +18,11 @@ from swaps.adapters.contract import Ref
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
-from swaps.engine import effects, store
+from swaps.engine import effects, leases, outcomes, store, transitions
 from swaps.engine.attention import hearing
-from swaps.engine.effects import Begun, Effect, Said
+from swaps.engine.leases import Begun, Effect
 from swaps.engine.observe import Sighting, observe, seen, sight
+from swaps.engine.outcomes import Said
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
 from swaps.models import SwapOperation
@@ -123,7 +124,7 @@ def _look_and_begin(
         step = _decide(sighting)
         begun = _begin(sighting, step) if isinstance(step, MoveTo | Advance | PassReturn) else []
     for one in said:
-        effects.wake_next_load(one)
+        outcomes.wake_next_load(one)
     if isinstance(step, CallHosts):
         begun = _begin(sighting, step)
     return sighting, step, begun
@@ -153,7 +154,7 @@ def _statements(said: list[Said]) -> list[Statement]:
 
 def _commit(said: list[Said]) -> None:
     for one in said:
-        effects.commit(one)
+        outcomes.commit(one)
 
 
 def _asks_nodes(step: Step) -> bool:
@@ -213,17 +214,17 @@ def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
                 for one in _effects(sighting, Call.LOAD, version, hosts, fences=1)
                 if not one.placed.undecided
             ]
-            return store.move(sighting, step, *calls)
+            return transitions.move(sighting, step, *calls)
         case MoveTo():
-            return store.move(sighting, step)
+            return transitions.move(sighting, step)
         case Advance():
-            store.advance(sighting, step)
+            transitions.advance(sighting, step)
             return []
         case PassReturn(version, hosts):
             calls = _effects(sighting, Call.UNLOAD, version, hosts, fences=1)
-            return store.pass_return(sighting, step, *calls)
+            return transitions.pass_return(sighting, step, *calls)
         case CallHosts(call, version, hosts):
-            return effects.begin(*_effects(sighting, call, version, hosts)) or None
+            return leases.begin(*_effects(sighting, call, version, hosts)) or None
         case Wait():
             raise AssertionError("a wait is nothing to do")
 

@@ -28,8 +28,8 @@ from swaps.engine.requests import (
     SwapRequest,
     find_model,
     find_swap,
-    make_swap,
 )
+from swaps.engine.swap_creation import make_swap
 from swaps.live.wake import wake_swap
 from swaps.models import Route, ServedModel, SwapOperation
 from swaps.models.swap_operations import EventKind
@@ -44,7 +44,7 @@ def request_swap(
 ) -> SwapOperation:
     """`options`: the other fields of SwapRequest, which says what they mean.
 
-    Raises what `swaps.engine.requests.make_swap` raises.
+    Raises what `swaps.engine.swap_creation.make_swap` raises.
     """
     return make_swap(
         SwapRequest(

@@ -193,19 +193,19 @@ def test_a_swap_is_not_made_on_a_host_that_was_just_deleted(
     alpha: HostOfTests, beta: HostOfTests, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deleted between the question whether it has the version and the swap's commit."""
-    from swaps.engine import requests
+    from swaps.engine import swap_creation
 
     model = a_serving_model(alpha)
     register(beta)
     beta.put(model, "1.1", like="iris/1.1")
-    ask = requests.require_version
+    ask = swap_creation.require_version
 
     def ask_then_delete(*args: Any) -> Any:
         answer = ask(*args)
         delete_host(actor=ADMINISTRATOR, name="beta")
         return answer
 
-    monkeypatch.setattr(requests, "require_version", ask_then_delete)
+    monkeypatch.setattr(swap_creation, "require_version", ask_then_delete)
     with pytest.raises(InvalidRequest, match="host beta was just deleted or re-addressed"):
         request_swap(
             actor=OPERATOR,

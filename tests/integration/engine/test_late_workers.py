@@ -11,7 +11,7 @@ from swaps.adapters.errors import Conflict
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn
-from swaps.engine import effects, store
+from swaps.engine import effects, leases, outcomes, transitions
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.commands import apply_command
 from swaps.engine.hosts import adapter_of
@@ -48,10 +48,10 @@ def about_to(call: Call, swap: SwapOperation) -> tuple[Sighting, CallHosts]:
     """A worker committed the intent and died; the next decided on the call and is stopped."""
     if call is Call.UNLOAD:
         sighting, passing = next_is(PassReturn, swap)
-        store.pass_return(sighting, passing)
+        transitions.pass_return(sighting, passing)
     else:
         sighting, start = next_is(MoveTo, swap)
-        store.move(sighting, start)
+        transitions.move(sighting, start)
     while True:
         sighting, step = next_is(CallHosts, swap)
         if step.call is call:
@@ -136,10 +136,10 @@ def test_what_a_late_worker_saw_never_overwrites_newer_news(
     carry_on(swap, until=waits_for("no healthy connection"))
     before = placement(iris, "1.1", alpha)
     Placement.objects.filter(pk=before.pk).update(observed_at=Now() - timedelta(seconds=9))
-    stopped_before_it_wrote = effects.begin(effects.look(placement(iris, "1.1", alpha)))
+    stopped_before_it_wrote = leases.begin(effects.look(placement(iris, "1.1", alpha)))
     assert effects.perform(effects.look(placement(iris, "1.1", alpha))) == [True]
     [(_, late)] = effects.call(stopped_before_it_wrote)
-    assert effects.commit(late) is False
+    assert outcomes.commit(late) is False
 
 
 def test_a_decision_on_an_old_generation_changes_nothing(

@@ -1,0 +1,180 @@
+"""What came of a call to a host, as rows: an answer that is no news writes nothing."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+
+from swaps.adapters.contract import Observation, VersionStatus
+from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
+from swaps.audit.record import storable
+from swaps.domain.snapshot import UNLOADED_STATUSES
+from swaps.domain.states import SwapState
+from swaps.domain.steps import Call
+from swaps.engine.leases import Begun
+from swaps.engine.warm_up import Warmth
+from swaps.live.wake import wake_swap
+from swaps.models import SwapOperation
+from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH, Desired, Observed
+from swaps.models.statements import Statement, run
+
+log = structlog.get_logger("swaps.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a call, to be committed; `slot_of`: the host whose load slot that frees."""
+
+    statements: tuple[Statement, ...]
+    slot_of: int | None = None
+
+
+def said_by(begun: Begun, answer: Future[Any]) -> Said:
+    """Raises what is no error of the host's."""
+    error = answer.exception()
+    if error is not None and not isinstance(error, AdapterError):
+        raise error
+    match begun.effect.call:
+        case Call.LOOK:
+            return _looked(begun, _unknown(error) if error else answer.result())
+        case Call.LOAD:
+            return _of_lease(begun, _seen(_failure(error) if error else answer.result()))
+        case Call.ANSWER:
+            return (
+                _of_lease(begun, _seen(_failure(error)))
+                if error
+                else _of_warmth(begun, answer.result())
+            )
+        case Call.UNLOAD:
+            if error is not None:
+                # Not known to be unloaded: the cleanup looks again, and again.
+                log.warning("unload", version=str(begun.effect.ref), error=str(error))
+            seen = _unknown(error) if error else answer.result()
+            return _of_lease(begun, _seen(seen) | {"answered_boot_id": ""}, slot=True)
+
+
+def _looked(begun: Begun, seen: Observation) -> Said:
+    """A late answer never overwrites a newer one."""
+    freed = begun.observed == Observed.LOADING and seen.status is not VersionStatus.LOADING
+    written = _write(
+        _seen(seen),
+        "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
+        {
+            "id": begun.effect.placed.pk,
+            "fence": begun.effect.placed.fence,
+            "before": begun.observed_at,
+        },
+    )
+    return Said((written,), begun.host.pk if freed else None)
+
+
+def _of_warmth(begun: Begun, tried: Warmth) -> Said:
+    changes = _seen(tried.seen)
+    if tried.latency_ms is None:  # it was not ready, so nothing was asked of it
+        return _of_lease(begun, changes)
+    if tried.answered:
+        changes |= {
+            "answered_boot_id": storable(tried.seen.boot_id or "", BOOT_ID_LENGTH),
+            "answered_at": _NOW,
+            "warmup_ms": tried.latency_ms,
+        }
+    # An answer counts whoever holds the lease by now: on a busy machine a slow model may
+    # take longer than any lease, and would never be found ready.
+    return _of_lease(begun, changes, only_held=False)
+
+
+def _of_lease(
+    begun: Begun, changes: dict[str, Any], *, only_held: bool = True, slot: bool = False
+) -> Said:
+    """What was seen, and the lease given back. What an outdated intent saw is no news about the
+    present one, so the fence is compared; the lease is given back all the same.
+    """
+    about = {
+        "id": begun.effect.placed.pk,
+        "fence": begun.effect.placed.fence,
+        "held": begun.effect.lease,
+    }
+    mine = " AND lease_token = %(held)s" if only_held else ""
+    return Said(
+        (
+            _write(changes, "id = %(id)s AND fence = %(fence)s" + mine, about),
+            Statement(
+                "UPDATE swaps_placement SET lease_token = NULL, lease_until = NULL"
+                " WHERE id = %(id)s AND lease_token = %(held)s",
+                about,
+            ),
+        ),
+        begun.host.pk if slot else None,
+    )
+
+
+def commit(said: Said) -> bool:
+    """Whether it was news."""
+    with transaction.atomic():
+        first, *_ = run(*said.statements)
+    wake_next_load(said)
+    return first.touched == 1
+
+
+def wake_next_load(said: Said) -> None:
+    """A load slot of a host is free: wake the swap that has waited longest for one."""
+    if said.slot_of is None:
+        return
+    waiting = (
+        SwapOperation.objects.filter(
+            state=SwapState.LOADING_NEW_VERSION,
+            model__placements__host=said.slot_of,
+            model__placements__version=F("to_version"),
+            model__placements__desired=Desired.LOADED,
+            model__placements__load_called_at=None,
+        )
+        .order_by("state_entered_at")
+        .values_list("pk", flat=True)
+    )
+    for swap_id in waiting[:1]:
+        wake_swap(swap_id)
+
+
+_NOW = object()  # the database's clock
+
+
+def _write(changes: dict[str, Any], where: str, about: dict[str, Any]) -> Statement:
+    sets = ", ".join(
+        f"{name} = " + ("statement_timestamp()" if value is _NOW else f"%({name})s")
+        for name, value in changes.items()
+    )
+    values = {name: value for name, value in changes.items() if value is not _NOW}
+    return Statement(f"UPDATE swaps_placement SET {sets} WHERE {where}", values | about)  # noqa: S608 - our own words
+
+
+def _unknown(error: BaseException) -> Observation:
+    return Observation(VersionStatus.UNKNOWN, reason=str(error))
+
+
+def _failure(error: AdapterError) -> Observation:
+    """What an error of a load or of the first inference says about the version."""
+    if isinstance(error, Conflict | OutcomeUnknown | HostUnreachable) or not error.permanent:
+        return _unknown(error)
+    return Observation(VersionStatus.FAILED, reason=str(error))
+
+
+def _seen(seen: Observation) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "observed": seen.status.value,
+        "observed_reason": storable(seen.reason, 2000),
+        "observed_at": _NOW,
+    }
+    if seen.status in UNLOADED_STATUSES:
+        changes["unload_owed"] = False
+    if seen.boot_id is not None:
+        changes["boot_id"] = storable(seen.boot_id, BOOT_ID_LENGTH)
+    if seen.digest is not None and seen.status is VersionStatus.READY:
+        # Of what is loaded, not of what lies on disk: a file replaced since then must not be
+        # loaded under this version after a restart.
+        changes["digest"] = storable(seen.digest, DIGEST_LENGTH)
+    if seen.size_bytes is not None:
+        changes["size_bytes"] = seen.size_bytes
+    return changes
