@@ -3,9 +3,10 @@
     python -m tests.benchmarks.bench_swaps [--swaps 200] [--rate 3000] [--models 10]
 
 Prints one JSON object: medians and p99 in milliseconds, one at a time idle, one at a time
-under load, and several models at once; where the time goes, as medians from event to event
-(the load is in the second of them); and what one swap costs each process. Rounds under load
-and idle alternate, so that a noisy machine is noisy for both.
+under load (with the rate of calls that each round reached), and several models at once; where
+the time goes, as medians from event to event (the load is in the second of them); and what one
+swap costs each process. Rounds under load and idle alternate, so that a noisy machine is noisy
+for both.
 
 Hosts may load as many versions at once as there are models: a swap that waits for a host's own
 limit waits for other loads, which is no overhead of ours.
@@ -22,6 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.load import running_load
 from tests.system.fleet import Fleet, running_fleet
 
 ROUND = 20
@@ -44,7 +46,7 @@ def main() -> None:
         idle: list[dict[str, Any]] = []
         loaded: list[dict[str, Any]] = []
         sent = failed = 0
-        rate = 0.0
+        rates: list[int] = []
         spent: dict[str, float] = {}
         while len(idle) < options.swaps:
             count = min(ROUND, options.swaps - len(idle))
@@ -52,14 +54,11 @@ def main() -> None:
             idle += [_swap_one(fleet, "iris") for _ in range(count)]
             for name, now in _processor_ms(fleet).items():
                 spent[name] = spent.get(name, 0.0) + now - before.get(name, now)
-            with fleet.traffic(options.rate, "iris", most_in_flight=32) as traffic:
-                traffic.flows_on(int(options.rate / 2))
-                began = time.monotonic()
+            with running_load(fleet.stack.router_url, "iris", options.rate) as load:
                 loaded += [_swap_one(fleet, "iris") for _ in range(count)]
-                elapsed = time.monotonic() - began
-                report = traffic.report()
-                sent, failed = sent + report["sent"], failed + report["failed"]
-                rate = report["sent"] / (elapsed or 1)
+            report = load.report()
+            sent, failed = sent + report["sent"], failed + report["failed"]
+            rates.append(report["rate"])
         together: list[dict[str, Any]] = []
         while len(together) < options.swaps:
             together += _swap_together(fleet, names)
@@ -73,7 +72,7 @@ def main() -> None:
                         "processor_ms": {k: round(v / len(idle), 1) for k, v in spent.items()},
                     },
                     "under_load": _summary(loaded)
-                    | {"sent": sent, "failed": failed, "last_round_rate": round(rate)},
+                    | {"sent": sent, "failed": failed, "rates": rates},
                     f"{options.models}_at_once": _summary(together),
                 },
                 indent=2,
