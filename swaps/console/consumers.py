@@ -8,17 +8,22 @@ from swaps.console.watch import Subject, join_watch, leave_watch
 
 
 class LivePage(AsyncWebsocketConsumer):  # type: ignore[misc] # channels has no types
-    """One open page. `subject_of` makes what it shows from the names in its address."""
+    """One open page. `subject_of` makes what it shows from the names in its address, and where
+    it says so (`by_query`) from the address' query.
+    """
 
     session_key: str = ""
     subject: Subject
 
-    def __init__(self, *, subject_of: Callable[..., Subject]) -> None:
+    def __init__(self, *, subject_of: Callable[..., Subject], by_query: bool = False) -> None:
         super().__init__()
-        self._subject_of = subject_of
+        self._subject_of, self._by_query = subject_of, by_query
 
     async def connect(self) -> None:
-        self.subject = self._subject_of(**self.scope["url_route"]["kwargs"])
+        names = self.scope["url_route"]["kwargs"]
+        if self._by_query:
+            names = names | {"query": self.scope["query_string"].decode(errors="replace")}
+        self.subject = self._subject_of(**names)
         self.session_key = self.scope["session"].session_key or ""
         # Accepted before it is refused: a browser learns the reason only from a close code.
         await self.accept()

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.template.loader import render_to_string
 
 from swaps.access.roles import Action, Actor, Role
@@ -24,6 +23,7 @@ from swaps.console.charts import (
     record_chart,
     traffic_bar,
 )
+from swaps.console.database_clock import database_now
 from swaps.console.in_flight_history import keep_sample, samples_of
 from swaps.console.state_strip import OUTCOMES, Mark, Visit, state_strip
 from swaps.console.watch import Look
@@ -189,16 +189,8 @@ def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
         step_entered=swap.step_entered_at,
         samples=samples_of(swap_id),
         record=read_traffic_record(swap) if swap.state in END_STATES else None,
-        now=_database_now(),
+        now=database_now(),
     )
-
-
-def _database_now() -> datetime:
-    """Countdowns tick by the clock that deadlines are kept by."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        now: datetime = cursor.fetchone()[0]
-    return now
 
 
 def render_shared(live: LiveSwap) -> dict[str, str]:

@@ -11,9 +11,11 @@ from swaps.console import (
     pages,
     signing_in,
     start_swap,
+    swap_list,
 )
 from swaps.console.consumers import LivePage
 from swaps.console.live_swap import SwapSubject
+from swaps.console.swap_list import SwapListSubject
 
 urlpatterns = [
     path("", pages.overview, name="overview"),
@@ -28,6 +30,7 @@ urlpatterns = [
     path("hosts/<str:name>", fleet_pages.host, name="host"),
     path("router", fleet_pages.router, name="router"),
     path("models/<str:name>", pages.model, name="model"),
+    path("swaps", swap_list.swaps, name="swaps"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),
     path("swaps/new/plan", start_swap.plan, name="swap-plan"),
     path("swaps/<uuid:swap_id>", pages.swap, name="swap"),
@@ -40,5 +43,6 @@ urlpatterns = [
 
 
 websocket_urlpatterns = [
+    path("ws/swaps", LivePage.as_asgi(subject_of=SwapListSubject.of, by_query=True)),
     path("ws/swaps/<uuid:swap_id>", LivePage.as_asgi(subject_of=SwapSubject)),
 ]

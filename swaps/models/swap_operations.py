@@ -130,6 +130,7 @@ class SwapOperation(models.Model):
                 name="swap_due",
             ),
             models.Index(fields=["model", "-start_time"], name="swap_of_model"),
+            models.Index(fields=["-start_time", "-id"], name="swap_newest_first"),
         ]
 
     def __str__(self) -> str:

@@ -1,12 +1,12 @@
 """A swap as people and programs see it, and the list of swaps."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from swaps.access.roles import Scope
 from swaps.domain.states import END_STATES, Phase, SwapState, phase_of
@@ -31,6 +31,8 @@ from swaps.readings.swap_parts import (
     timings_of,
 )
 from swaps.readings.traffic import Traffic, observed_weights, traffic_of
+
+TEXT_SEARCHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def read_swaps(
     model: str | None = None,
     state: str | None = None,
     *,
+    states: Collection[str] = (),
     phase: str | None = None,
+    text: str | None = None,
     requested_by: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -119,7 +123,9 @@ def read_swaps(
     limit: int = DEFAULT_LIMIT,
 ) -> Page[SwapReading]:
     """By the time they were asked for, the newest first unless told otherwise. `state` and
-    `phase` are names; `since` (inclusive) and `until` (exclusive) are about that time, too.
+    `phase` are names, `states` some of which any will do; `since` (inclusive) and `until`
+    (exclusive) are about that time, too. `text` is part of a version, a reason or an error, in
+    either case of letters; only the newest TEXT_SEARCHED of what else matches are read for it.
     Raises CursorInvalid.
     """
     way = "-" if descending else ""
@@ -128,14 +134,20 @@ def read_swaps(
         "model__name": model,
         "state": state,
         "state__in": None
-        if phase is None
-        else [one for one in SwapState if phase_of(one) == phase],
+        if phase is None and not states
+        else [
+            one
+            for one in SwapState
+            if phase in {None, phase_of(one)} and one in (states or SwapState)
+        ],
         "requested_by": requested_by,
         "start_time__gte": since,
         "start_time__lt": until,
         "model__name__in": scope,
     }
     found = found.filter(**{field: value for field, value in wanted.items() if value is not None})
+    if text:
+        found = _with_text(found, text, order=(f"{way}start_time", f"{way}pk"))
     if cursor is not None:
         began, last = from_cursor(cursor, str, str)
         try:
@@ -154,6 +166,17 @@ def read_swaps(
         lambda swap: [swap.start_time.isoformat(), str(swap.pk)],
         read_each(rows[:limit], scope=scope) if rows else [],
     )
+
+
+def _with_text(
+    found: QuerySet[SwapOperation], text: str, *, order: tuple[str, str]
+) -> QuerySet[SwapOperation]:
+    # No index finds parts of words here, so it is bounded by how much is read.
+    newest = found.order_by("-start_time", "-pk")[:TEXT_SEARCHED]
+    said = Q()
+    for column in ("from_version", "to_version", "reason", "error_message"):
+        said |= Q(**{f"{column}__icontains": text})
+    return SwapOperation.objects.filter(said, pk__in=newest.values("pk")).order_by(*order)
 
 
 def open_swaps() -> list[SwapReading]:

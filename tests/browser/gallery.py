@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
 from swaps.models import AuditEntry, ModelHost, TrafficSample
@@ -79,10 +81,11 @@ def live_swap(name: str, one: SwapScene, press: str = "") -> Picture:
 # -- the overview and what hangs on it --
 
 
-@scene("overview", "hosts", "router", "start-swap", "audit", "login")
+@scene("overview", "swaps", "hosts", "router", "start-swap", "audit", "login")
 def nothing_yet(stage: Stage) -> Iterator[Picture]:
     yield Picture("login", "/login", None)
     yield Picture("overview-empty", "/")
+    yield Picture("swaps-empty", "/swaps", live=True)
     yield Picture("hosts-empty", "/hosts")
     yield Picture("router-empty", "/router")
     yield Picture("start-empty", "/swaps/new")
@@ -104,6 +107,21 @@ def a_busy_fleet(stage: Stage) -> Iterator[Picture]:
     yield Picture("audit", "/audit")
     yield Picture("confirm", f"{running.path}/rollback", Role.OPERATOR)
     yield Picture("confirm-refused", f"{running.path}/rollback", Role.VIEWER)
+
+
+@scene("swaps")
+def many_swaps(stage: Stage) -> Iterator[Picture]:
+    failed = stage.swap()
+    failed.load()
+    failed.fail("the file is not an ONNX model")
+    for days in range(1, 60):
+        a_past_swap(stage, days)
+    transition(stage.swap())
+    stage.swap(queued=True)
+    yield Picture("swaps", "/swaps", live=True)
+    yield Picture("swaps-filtered", "/swaps?state=Failed&state=RolledBack&text=onnx", Role.VIEWER)
+    yield Picture("swaps-nothing-matches", "/swaps?model=iris&requested_by=nobody", live=True)
+    yield Picture("swaps-wrong-filter", "/swaps?state=Done&modle=iris")
 
 
 @scene("hosts", "host", "router")
@@ -239,6 +257,14 @@ def swap_waits_for_approval(stage: Stage) -> Iterator[Picture]:
 @scene("own-password")
 def a_password(stage: Stage) -> Iterator[Picture]:
     yield Picture("own-password", "/password", Role.VIEWER)
+
+
+def a_past_swap(stage: Stage, days: int) -> None:
+    """It began so many days ago, and ended in one of the ways that swaps end."""
+    began = timezone.now() - timedelta(days=days, hours=days * 7 % 24)
+    state = ("Completed", "Completed", "RolledBack", "Completed", "Cancelled")[days % 5]
+    ended = began + timedelta(seconds=3 + days * 37 % 600)
+    stage.swap(state=state, start_time=began, end_time=ended)
 
 
 def transition(one: SwapScene) -> None:

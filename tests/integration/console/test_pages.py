@@ -27,6 +27,7 @@ def addresses(iris: ServedModel) -> dict[str, str]:
     return {
         "overview": "/",
         "model": "/models/iris",
+        "swaps": "/swaps",
         "swap": f"/swaps/{swap.pk}",
         "confirmation": f"/swaps/{swap.pk}/rollback",
         "start": "/swaps/new?model=iris",
