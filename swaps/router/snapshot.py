@@ -82,7 +82,7 @@ class Snapshot:
             if before is not None and before.desired == desired:
                 models[pk] = before
             else:
-                models[pk] = build_model(desired)
+                models[pk] = build_model(desired, before)
                 changed = True
         return Snapshot(models) if changed else self
 
@@ -139,13 +139,16 @@ def digest_of(resources: Iterable[Resource]) -> str:
     return xxhash.xxh64_hexdigest("\n".join(lines).encode())
 
 
-def build_model(desired: DesiredModel) -> BuiltModel:
+def build_model(desired: DesiredModel, before: BuiltModel | None = None) -> BuiltModel:
+    """`before`: as it was built last; a change of its route alone builds no cluster again."""
     clusters: dict[str, Resource] = {}
     problems: dict[str, str] = {}
-    for cluster in desired.clusters.values():
+    for version, cluster in desired.clusters.items():
         problem = cluster_problem(cluster)
         if problem:
             problems[cluster.name] = f"{desired.name}: {problem}"
+        elif before is not None and before.desired.clusters.get(version) == cluster:
+            clusters[cluster.name] = before.clusters[cluster.name]
         else:
             clusters[cluster.name] = resource(cluster.name, build_cluster(cluster))
     route, table, scope, why_not = desired.route, None, None, ""

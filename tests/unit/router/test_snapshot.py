@@ -110,3 +110,18 @@ def test_the_question_whether_it_is_idle_now_is_pushed_to_the_nodes() -> None:
     assert asked.version_info.startswith(silent.version_info + "?")
     assert asked.resource.digest == silent.resource.digest
     assert a_watched(None).questions["w"].marker == asked.marker
+
+
+def test_a_change_of_the_route_builds_no_cluster_again_and_a_moved_host_does() -> None:
+    model = a_model()
+    assert model.route is not None
+    before = Snapshot().with_models({model.pk: model})
+    shifted = replace(model, route=replace(model.route, revision=model.route.revision + 1))
+    after = before.with_models({model.pk: shifted})
+    assert after.tables != before.tables
+    for name, cluster in before.clusters.items():
+        assert after.clusters[name] is cluster
+    moved = {**model.clusters, "v0": replace(model.clusters["v0"], endpoints=[Endpoint("::1", 1)])}
+    again = after.with_models({model.pk: replace(shifted, clusters=moved)})
+    changed = {n for n in before.clusters if again.clusters[n].digest != before.clusters[n].digest}
+    assert changed == {model.clusters["v0"].name}
