@@ -5,7 +5,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from swaps.access.roles import Action, Actor
-from swaps.adapters.errors import AdapterError
+from swaps.adapters.errors import AdapterError, AuthFailed
 from swaps.adapters.registry import KINDS
 from swaps.audit.record import record
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
@@ -62,6 +62,8 @@ def require_valid_host(host: ModelHost) -> None:
     require_valid(host, "host", host.name)
     try:
         adapter_of(host)
+    except AuthFailed:
+        return  # its credential cannot be read, which no other edit has to wait for
     except AdapterError as error:
         raise InvalidRequest("url", str(error)) from error
 

@@ -5,14 +5,17 @@ import ipaddress
 from django.conf import settings
 
 from swaps.adapters.contract import Adapter, HostAddress
-from swaps.adapters.errors import Unsupported
+from swaps.adapters.errors import AuthFailed, Unsupported
 from swaps.adapters.registry import adapter_for
 from swaps.domain.host_addresses import address_problem
 from swaps.models import ModelHost
+from swaps.models.encrypted_field import StillEncrypted
 
 
 def adapter_of(host: ModelHost) -> Adapter:
-    """Raises Unsupported, also for an address that no host may have (any more)."""
+    """Raises Unsupported, also for an address that no host may have (any more), and AuthFailed
+    where the key of its credential is gone.
+    """
     adapter = adapter_for(
         host.kind, HostAddress(host.name, host.url, host.control_token, host.pinned_address)
     )
@@ -21,4 +24,10 @@ def adapter_of(host: ModelHost) -> Adapter:
         problem = address_problem(pinned, settings.HOST_NETWORKS)
         if problem:
             raise Unsupported(f"host {host.name}: {problem}")
+    if isinstance(host.control_token, StillEncrypted):
+        raise AuthFailed(
+            f"the control token of host {host.name} was encrypted with a key that this process "
+            "does not have: enter the token again, or give the key in "
+            "HOTSWAP_CREDENTIAL_KEY_FALLBACKS"
+        )
     return adapter

@@ -9,15 +9,27 @@ from django.conf import settings
 from django.db import models
 
 
-class CredentialUnreadable(Exception):
-    """A stored credential was encrypted with a key we no longer have: enter it again."""
+class StillEncrypted(str):
+    """A credential as it is stored: none of our keys opens it. It is saved as it is, so that
+    the key may come back, and sent nowhere.
+    """
+
+    __slots__ = ()
 
 
-def _cipher() -> MultiFernet:
+def _keys() -> list[Fernet]:
     secrets = [settings.CREDENTIAL_KEY, *settings.CREDENTIAL_KEY_FALLBACKS]
-    return MultiFernet(
-        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(s.encode()).digest())) for s in secrets]
-    )
+    return [Fernet(base64.urlsafe_b64encode(hashlib.sha256(s.encode()).digest())) for s in secrets]
+
+
+def encrypted_anew(stored: str) -> str | None:
+    """Under the present key; None where it is already. Raises InvalidToken."""
+    keys = _keys()
+    try:
+        keys[0].decrypt(stored.encode())
+    except InvalidToken:
+        return MultiFernet(keys).rotate(stored.encode()).decode()
+    return None
 
 
 # Django's fields take type arguments in their stubs only.
@@ -31,15 +43,15 @@ class EncryptedTextField(_TextField):
     def get_prep_value(self, value: Any) -> Any:
         if not value:
             return ""
-        return _cipher().encrypt(str(value).encode()).decode()
+        if isinstance(value, StillEncrypted):
+            return str(value)
+        return _keys()[0].encrypt(str(value).encode()).decode()
 
     def from_db_value(self, value: str | None, *_: Any) -> str:
         if not value:
             return ""
         try:
-            return _cipher().decrypt(value.encode()).decode()
-        except InvalidToken as error:
-            raise CredentialUnreadable(
-                "a host credential cannot be decrypted with HOTSWAP_CREDENTIAL_KEY; "
-                "restore the key or enter the credential again"
-            ) from error
+            return MultiFernet(_keys()).decrypt(value.encode()).decode()
+        except InvalidToken:
+            # One host's lost key must not take the reading of all hosts with it.
+            return StillEncrypted(value)
