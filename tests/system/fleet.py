@@ -167,8 +167,8 @@ class TrafficClient:
 
 
 @contextmanager
-def running_fleet(*, workers: int = 1) -> Iterator[Fleet]:
-    """Two hosts with repositories of their own; `iris` and `slow` serve 1.0."""
+def running_fleet(*, workers: int = 1, **env: str) -> Iterator[Fleet]:
+    """Two hosts with repositories of their own; `iris` and `slow` serve 1.0. `env`: settings."""
     folder = Path(tempfile.mkdtemp(prefix="hotswap-system-"))
     folder.chmod(0o755)  # Postgres may have to pass as another user
     home = HotswapHome(folder)
@@ -182,7 +182,7 @@ def running_fleet(*, workers: int = 1) -> Iterator[Fleet]:
     try:
         with Supervisor(home.logs, stream=None, on_exit=on_exit) as supervisor:
             stack = Stack(home, supervisor, free_port(), free_port(), workers=workers)
-            stack.env |= {"HOTSWAP_RECONCILE_SECONDS": "2"}
+            stack.env |= {"HOTSWAP_RECONCILE_SECONDS": "2"} | env
             stack.start_services()
             repositories = {name: folder / f"models-{name}" for name in ("alpha", "beta")}
             make_demo_models(repositories["alpha"])
