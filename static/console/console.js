@@ -180,7 +180,13 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
 });
 document.addEventListener("command-done", () => dialog().close());
-document.addEventListener("htmx:sendError", () => {
+document.addEventListener("htmx:sendError", (event) => {
+  // Somebody types on: once is enough, and where they look.
+  const typing = event.detail.elt?.matches?.("input[type=search]");
+  if (typing) {
+    document.querySelector(event.detail.elt.getAttribute("hx-target")).textContent = "The server does not answer.";
+    return;
+  }
   const bar = document.createElement("p");
   bar.className = "notice error";
   bar.textContent = "The server does not answer: nothing was done. Try again.";

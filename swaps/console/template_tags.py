@@ -35,6 +35,20 @@ def duration(value: timedelta | float | None) -> str | SafeString:
     return f"{hours} h {minutes:02d} min"
 
 
+@register.filter
+def marked(text: str, part: str) -> str | SafeString:
+    """`text` with what was looked for marked in it, once for each word; case does not matter."""
+    at = text.lower().find(part.lower())
+    words = part.split()
+    if at < 0 and len(words) > 1:
+        part = next((word for word in words if word.lower() in text.lower()), "")
+        at = text.lower().find(part.lower())
+    if at < 0 or not part:
+        return text
+    end = at + len(part)
+    return format_html("{}<mark>{}</mark>{}", text[:at], text[at:end], text[end:])
+
+
 register.filter("shown_inputs", shown_inputs)
 
 

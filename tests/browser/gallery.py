@@ -124,6 +124,19 @@ def many_swaps(stage: Stage) -> Iterator[Picture]:
     yield Picture("swaps-wrong-filter", "/swaps?state=Done&modle=iris")
 
 
+@scene("search", "keys", "overview")
+def finding(stage: Stage) -> Iterator[Picture]:
+    transition(stage.swap())
+    for days in range(1, 12):
+        a_past_swap(stage, days)
+    yield Picture("search-empty", "/search")
+    yield Picture("search", "/search?q=iris", Role.VIEWER)
+    yield Picture("search-version", "/search?q=iris+1.1")
+    yield Picture("search-nothing", "/search?q=resnet")
+    yield Picture("keys", "/keys", Role.VIEWER)
+    yield Picture("dialog-keys", "/", press="Keys")
+
+
 @scene("hosts", "host", "router")
 def the_fleet(stage: Stage) -> Iterator[Picture]:
     node = stage.fleet.nodes[1]

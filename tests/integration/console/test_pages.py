@@ -28,6 +28,8 @@ def addresses(iris: ServedModel) -> dict[str, str]:
         "overview": "/",
         "model": "/models/iris",
         "swaps": "/swaps",
+        "search": "/search?q=iris",
+        "keys": "/keys",
         "swap": f"/swaps/{swap.pk}",
         "confirmation": f"/swaps/{swap.pk}/rollback",
         "start": "/swaps/new?model=iris",
