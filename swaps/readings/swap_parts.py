@@ -7,8 +7,8 @@ from typing import Annotated, assert_never
 from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep, parse_strategy
-from swaps.models import SwapOperation
-from swaps.models.hosts import HostHealth
+from swaps.models import Placement, SwapOperation
+from swaps.models.hosts import HostHealth, Observed
 from swaps.readings.fleet import ModelRows
 from swaps.readings.json_form import one_of
 
@@ -118,18 +118,23 @@ def hosts_of(swap: SwapOperation, rows: ModelRows) -> list[HostReading]:
         on_target, on_source = name in swap.target_hosts, name in swap.source_hosts
         reasons = [row.observed_reason for row in (new, old) if row is not None]
         host = next((row.host for row in (new, old) if row is not None), None)
-        if host is not None and host.health == HostHealth.UNREACHABLE:
+        away = host is not None and host.health == HostHealth.UNREACHABLE
+        if host is not None and away:
             # What was seen before says nothing about now.
             reasons.insert(0, f"no answer from it: {host.health_reason}")
         readings.append(
             HostReading(
                 host=name,
-                from_status=(old.observed if old else "unknown") if on_source else None,
-                to_status=(new.observed if new else "unknown") if on_target else None,
+                from_status=_status(old, away=away) if on_source else None,
+                to_status=_status(new, away=away) if on_target else None,
                 reason="; ".join(reason for reason in reasons if reason),
             )
         )
     return readings
+
+
+def _status(placed: Placement | None, *, away: bool) -> str:
+    return Observed.UNKNOWN.value if placed is None or away else placed.observed
 
 
 def nodes_of(swap: SwapOperation, rows: ModelRows) -> list[NodeReading]:

@@ -84,6 +84,9 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
     )
     # Panic mode would send requests to hosts known to be bad.
     cluster.common_lb_config.healthy_panic_threshold.value = 0
+    # Else Envoy's workers hear of a host's health up to a second after its gauges show it: for
+    # that long a dead host has traffic, and of two that are ready one has none.
+    cluster.common_lb_config.update_merge_window.FromSeconds(0)
     cluster.circuit_breakers.thresholds.append(_breakers())
     protocol = http_protocol_options_pb2.HttpProtocolOptions()
     protocol.common_http_protocol_options.CopyFrom(

@@ -19,6 +19,7 @@ from swaps.engine.advance import _do as carry_out
 from swaps.engine.advance import advance, take
 from swaps.engine.commands import request_activation
 from swaps.engine.observe import Sighting, observe
+from swaps.engine.reconcile import reconcile
 from swaps.engine.registration import register_host, register_model
 from swaps.engine.turns import Turn
 from swaps.models import ModelHost, Placement, Route, ServedModel, SwapOperation
@@ -147,6 +148,20 @@ def placement(model: str, version: str, host: HostOfTests) -> Placement:
     return Placement.objects.select_related("host", "model").get(
         model__name=model, version=version, host__name=host.name
     )
+
+
+def reconciled_until(so: Callable[[], bool]) -> None:
+    def reconciled() -> bool:
+        reconcile()
+        return so()
+
+    wait_until(reconciled, "reconciliation does it")
+
+
+def is_loaded_again(model: str, version: str, host: HostOfTests) -> bool:
+    """And a real inference came back since the host's last start."""
+    seen = placement(model, version, host)
+    return seen.observed == "ready" and seen.answered_boot_id == host.running.boot_id
 
 
 def row_of(model: str) -> ServedModel:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,7 +29,9 @@ from tests.integration.engine.swapping import (
     activate,
     carry_on,
     fresh,
+    is_loaded_again,
     placement,
+    reconciled_until,
     time_passes,
     waits_for,
     weights,
@@ -69,22 +71,8 @@ def a_host_that_says(words: dict[str, Any]) -> Iterator[str]:
             thread.join()
 
 
-def reconciled_until(so: Callable[[], bool]) -> None:
-    def reconciled() -> bool:
-        reconcile()
-        return so()
-
-    wait_until(reconciled, "reconciliation does it")
-
-
 def cleaned_up(swap: SwapOperation) -> None:
     reconciled_until(lambda: not fresh(swap).cleanup_pending)
-
-
-def is_loaded_again(model: str, version: str, host: HostOfTests) -> bool:
-    """And a real inference came back since the host's last start."""
-    seen = placement(model, version, host)
-    return seen.observed == "ready" and seen.answered_boot_id == host.running.boot_id
 
 
 # --- loads that fail

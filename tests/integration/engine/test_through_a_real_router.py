@@ -3,8 +3,6 @@
 What requests meet in whole swaps, under load and with processes killed, is in tests/system.
 """
 
-import asyncio
-import json
 from datetime import timedelta
 
 import pytest
@@ -17,6 +15,7 @@ from swaps.engine.errors import DrainTimeout
 from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.engine.registration import register_model
 from tests.integration.bundled_host.running import wait_until
+from tests.integration.engine.calling import infer
 from tests.integration.engine.hosts import HostOfTests, a_new_name
 from tests.integration.engine.swapping import (
     ADMINISTRATOR,
@@ -29,18 +28,12 @@ from tests.integration.engine.swapping import (
     register,
     waits_for,
 )
-from tests.integration.router.parts import Answer, EnvoyNode, request
+from tests.integration.router.parts import EnvoyNode
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 S = SwapState
 LONG = timedelta(seconds=60)
-
-
-def infer(envoy: EnvoyNode, model: str, kind: str = "iris") -> Answer:
-    body = json.dumps(SAMPLE_REQUESTS[kind]).encode()
-    headers = {"content-type": "application/json"}
-    return asyncio.run(request(envoy.port, "POST", f"/v2/models/{model}/infer", body, headers))
 
 
 def test_both_versions_answer_during_the_transition_and_one_before_and_after(
