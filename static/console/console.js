@@ -6,7 +6,7 @@
 const SILENCE_MS = 10_000;
 const CLOSED_FOR_GOOD = {
   4403: 'You are signed out, or may not look any more. <a href="">Sign in again</a>.',
-  4404: "This swap does not exist any more.",
+  4404: "What this page shows does not exist any more.",
 };
 
 let clockAheadMs = 0; // the server's clock less ours: deadlines are kept by the server's
@@ -102,6 +102,9 @@ function tick() {
   }
   for (const time of document.querySelectorAll("time[data-elapsed]")) {
     write(time, inWords(Math.max(0, (now - Date.parse(time.dateTime)) / 1000)));
+  }
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    write(time, `${inWords(Math.max(0, (now - Date.parse(time.dateTime)) / 1000))} ago`);
   }
 }
 
@@ -215,17 +218,17 @@ document.addEventListener("keydown", (event) => {
 
 // -- the record: a link to it, and paper --
 
-async function copyLink(button) {
-  const address = location.origin + location.pathname;
+async function copyText(button, text) {
+  const label = button.textContent;
   try {
-    await navigator.clipboard.writeText(address);
+    await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {
     // Without HTTPS browsers give no clipboard: then it stands there to be taken.
-    window.prompt("The link to this swap", address);
+    window.prompt(button.getAttribute("aria-label") ?? label, text);
     return;
   }
-  setTimeout(() => (button.textContent = "Copy link"), 2000);
+  setTimeout(() => (button.textContent = label), 2000);
 }
 
 function showWhatNeedsScript() {
@@ -234,8 +237,10 @@ function showWhatNeedsScript() {
 
 document.addEventListener("click", (event) => {
   const copies = event.target.closest("[data-copy-link]");
-  if (copies) copyLink(copies);
+  if (copies) copyText(copies, location.origin + location.pathname);
   if (event.target.closest("[data-print]")) window.print();
+  const words = event.target.closest("[data-copy]");
+  if (words) copyText(words, words.parentElement.querySelector("code").textContent);
 });
 document.addEventListener("htmx:oobAfterSwap", showWhatNeedsScript);
 document.addEventListener("htmx:afterSwap", showWhatNeedsScript);

@@ -74,6 +74,7 @@ ANSWERS: Mapping[str, Any] = {
         "boot_id": "b7d2",
         "has_control_token": True,
         "max_concurrent_loads": 1,
+        "loads_running": 0,
         "capabilities": {"reports_digest": True},
         "versions": [
             {
@@ -85,6 +86,7 @@ ANSWERS: Mapping[str, Any] = {
                 "digest": "sha256:5c1b",
                 "size_bytes": 5120,
                 "observed_at": "2026-10-02T10:00:00Z",
+                "drift": None,
             }
         ],
         "etag": ETAG,

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from swaps.console.changes import Change, changes
 from swaps.console.frozen import shown_inputs
+from swaps.console.host_words import abilities, drift_remedy, drift_words, drifts, loaded
 from swaps.console.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
 from swaps.readings.audit import AuditReading
@@ -50,6 +51,8 @@ def marked(text: str, part: str) -> str | SafeString:
 
 
 register.filter("shown_inputs", shown_inputs)
+for of_hosts in (abilities, drift_remedy, drift_words, drifts, loaded):
+    register.filter(of_hosts.__name__, of_hosts)
 
 
 @register.filter
@@ -139,6 +142,15 @@ def elapsed(since: datetime) -> SafeString:
     """Time since, ticking in the browser."""
     text = since.astimezone(UTC).strftime("since %H:%M:%S")
     return format_html('<time datetime="{}" data-elapsed>{}</time>', _iso(since), text)
+
+
+@register.simple_tag
+def ago(at: datetime | None) -> SafeString:
+    """How long since, ticking in the browser; the time itself where there is no script."""
+    if at is None:
+        return UNKNOWN
+    text = at.astimezone(UTC).strftime("%d %b %H:%M:%S")
+    return format_html('<time datetime="{}" data-ago>{}</time>', _iso(at), text)
 
 
 def _time(at: datetime, text: str) -> SafeString:

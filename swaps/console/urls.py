@@ -6,17 +6,22 @@ from swaps.console import (
     approving,
     audit,
     command_dialog,
-    fleet_pages,
+    host_list,
+    host_page,
     keys,
     own_password,
     pages,
+    router_page,
     search,
     signing_in,
     start_swap,
     swap_list,
 )
 from swaps.console.consumers import LivePage
+from swaps.console.host_list import HostListSubject
+from swaps.console.host_page import HostSubject
 from swaps.console.live_swap import SwapSubject
+from swaps.console.router_page import RouterSubject
 from swaps.console.swap_list import SwapListSubject
 
 urlpatterns = [
@@ -31,9 +36,9 @@ urlpatterns = [
     path("audit/newer", audit.newer, name="audit-newer"),
     path("audit/export", audit.export, name="audit-export"),
     path("audit/<int:entry_id>", audit.entry, name="audit-entry"),
-    path("hosts", fleet_pages.hosts, name="hosts"),
-    path("hosts/<str:name>", fleet_pages.host, name="host"),
-    path("router", fleet_pages.router, name="router"),
+    path("hosts", host_list.hosts, name="hosts"),
+    path("hosts/<str:name>", host_page.host, name="host"),
+    path("router", router_page.router, name="router"),
     path("models/<str:name>", pages.model, name="model"),
     path("swaps", swap_list.swaps, name="swaps"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),
@@ -48,6 +53,9 @@ urlpatterns = [
 
 
 websocket_urlpatterns = [
+    path("ws/hosts", LivePage.as_asgi(subject_of=HostListSubject.of, by_query=True)),
+    path("ws/hosts/<str:name>", LivePage.as_asgi(subject_of=HostSubject)),
+    path("ws/router", LivePage.as_asgi(subject_of=RouterSubject)),
     path("ws/swaps", LivePage.as_asgi(subject_of=SwapListSubject.of, by_query=True)),
     path("ws/swaps/<uuid:swap_id>", LivePage.as_asgi(subject_of=SwapSubject)),
 ]

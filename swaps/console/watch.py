@@ -67,6 +67,7 @@ class Look:
     events: tuple[str, ...] = ()  # html, one for each that is new
     mark: int = 0  # what has been seen now: the next look begins after it
     ended: bool = False  # nothing more will happen here
+    pace: float = 0.0  # seconds between two looks at least, however often somebody nudges
 
 
 class Subject(Hashable, Protocol):
@@ -153,6 +154,8 @@ class Watch:
             try:
                 async with self._turn:
                     await self._round()
+                if self._last is not None and self._last.look.pace:
+                    await asyncio.sleep(self._tick_seconds())
             except DatabaseError as error:
                 # Pages see the silence and say so; they are right again after this.
                 log.warning("%s cannot be read: %s", self.subject, error)
@@ -164,7 +167,8 @@ class Watch:
         if self._last.look.ended:
             return ENDED_TICK_SECONDS
         audience = TICK_SECONDS_PER_WATCHER * len(self.watchers)
-        return min(max(TICK_SECONDS, audience, TICK_PER_LOOK * self._last.seconds), 3.0)
+        least = max(TICK_SECONDS, self._last.look.pace)
+        return min(max(least, audience, TICK_PER_LOOK * self._last.seconds), 3.0)
 
     async def _listen(self) -> None:
         layer = get_channel_layer()

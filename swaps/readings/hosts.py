@@ -2,20 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
+
+from django.db.models import Q
+from django.utils import timezone
 
 from swaps.access.roles import Scope
 from swaps.adapters.contract import HostAddress
 from swaps.adapters.errors import Unsupported
 from swaps.adapters.registry import adapter_for
+from swaps.domain.drift import Drift, drift_of
 from swaps.domain.host_addresses import parse_host_url
+from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.host_edits import contents_of
 from swaps.engine.revisions import revision_of
-from swaps.models import ModelHost, Placement
+from swaps.models import ModelHost, Placement, SwapOperation
 from swaps.models.hosts import Desired, HostHealth, Observed
 from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
+
+# A load that began longer ago and was never heard of again takes no slot any more; the engine
+# counts alike (swaps.engine.observe).
+SLOT_HELD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,9 @@ class PlacementReading:
     digest: str | None
     size_bytes: int | None
     observed_at: datetime | None
+    # unasked: loaded, though nobody asked for it; missing: to be loaded, and not loaded; null:
+    # as it should be, or not known
+    drift: Annotated[str, one_of(Drift)] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class ModelHostReading(Reading):
     boot_id: str | None
     has_control_token: bool
     max_concurrent_loads: int
+    loads_running: int  # of those, in use now
     capabilities: dict[str, Any] | None  # null: no adapter of that kind
     versions: list[PlacementReading]
     etag: str  # of what can be edited: give it as If-Match
@@ -59,16 +72,19 @@ def read_hosts(
     kind: str | None = None,
     health: str | None = None,
     model: str | None = None,
+    text: str | None = None,
     scope: Scope = None,
     descending: bool = False,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[ModelHostReading]:
-    """By name. `model`: only those that have a version of it, loaded or not. `scope` narrows
-    what is shown on them. Raises CursorInvalid.
+    """By name. `model`: only those that have a version of it, loaded or not. `text`: only those
+    with it in their name or address. `scope` narrows what is shown on them. Raises CursorInvalid.
     """
     wanted = {"kind": kind, "health": health}
     found = ModelHost.objects.filter(**{name: one for name, one in wanted.items() if one})
+    if text:
+        found = found.filter(Q(name__icontains=text) | Q(url__icontains=text))
     if model is not None:
         there = Placement.objects.filter(model__name=model).exclude(observed=Observed.ABSENT)
         if scope is not None:
@@ -84,10 +100,21 @@ def _read_each(hosts: Sequence[ModelHost], scope: Scope) -> list[ModelHostReadin
     found = Placement.objects.select_related("model").filter(host__in=hosts)
     for row in found if scope is None else found.filter(model__name__in=scope):
         placed.setdefault(row.host_id, []).append(row)
-    return [_reading(host, placed.get(host.pk, [])) for host in hosts]
+    swapped_in = _swapped_in() if placed else set()
+    return [_reading(host, placed.get(host.pk, []), swapped_in) for host in hosts]
 
 
-def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
+def _swapped_in() -> set[tuple[int, str]]:
+    """What open swaps load: model and version."""
+    loading = SwapOperation.objects.filter(queued=False).exclude(
+        state__in=[*END_STATES, SwapState.OLD_VERSION_DRAINING]
+    )
+    return set(loading.values_list("model", "to_version"))
+
+
+def _reading(
+    host: ModelHost, placements: list[Placement], swapped_in: set[tuple[int, str]]
+) -> ModelHostReading:
     return ModelHostReading(
         name=host.name,
         kind=host.kind,
@@ -99,6 +126,7 @@ def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
         boot_id=host.boot_id or None,
         has_control_token=bool(host.control_token),
         max_concurrent_loads=host.max_concurrent_loads,
+        loads_running=sum(_takes_slot(row) for row in placements),
         capabilities=_capabilities(host),
         versions=[
             PlacementReading(
@@ -110,11 +138,28 @@ def _reading(host: ModelHost, placements: list[Placement]) -> ModelHostReading:
                 digest=row.digest or None,
                 size_bytes=row.size_bytes,
                 observed_at=row.observed_at,
+                drift=drift_of(
+                    wanted=row.desired == Desired.LOADED,
+                    seen=row.observed,
+                    unload_owed=row.unload_owed,
+                    swapped_in=(row.model_id, row.version) in swapped_in,
+                ),
             )
             for row in placements
         ],
         etag=revision_of(contents_of(host)),
     )
+
+
+def _takes_slot(row: Placement) -> bool:
+    if row.load_called_at is None or row.load_called_at < timezone.now() - SLOT_HELD:
+        return False
+    if row.desired == Desired.LOADED:
+        return row.observed == Observed.LOADING
+    return row.unload_owed and row.observed in _MAY_STILL_LOAD
+
+
+_MAY_STILL_LOAD = {Observed.LOADING, Observed.UNLOADING, Observed.UNKNOWN}
 
 
 def _address(host: ModelHost) -> str | None:

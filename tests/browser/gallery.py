@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
-from swaps.models import AuditEntry, ModelHost, TrafficSample
+from swaps.models import AuditEntry, ModelHost, Placement, TrafficSample
 from tests.integration.console.scenes import Fleet, SwapScene
+from tests.integration.readings.rows import placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ def nothing_yet(stage: Stage) -> Iterator[Picture]:
     yield Picture("login", "/login", None)
     yield Picture("overview-empty", "/")
     yield Picture("swaps-empty", "/swaps", live=True)
-    yield Picture("hosts-empty", "/hosts")
-    yield Picture("router-empty", "/router")
+    yield Picture("hosts-empty", "/hosts", live=True)
+    yield Picture("router-empty", "/router", live=True)
     yield Picture("start-empty", "/swaps/new")
     yield Picture("audit-empty", "/audit")
 
@@ -145,11 +146,16 @@ def the_fleet(stage: Stage) -> Iterator[Picture]:
     ModelHost.objects.filter(name="beta").update(
         health="unreachable", health_reason="the connection was refused"
     )
-    yield Picture("hosts", "/hosts")
-    yield Picture("host", "/hosts/alpha")
-    yield Picture("host-unreachable", "/hosts/beta", Role.VIEWER)
+    iris = stage.fleet.iris
+    Placement.objects.filter(version="1.1", host__name="alpha").update(observed="ready")
+    placed(iris, "0.9", ModelHost.objects.get(name="beta"), "failed", desired="loaded")
+    yield Picture("hosts", "/hosts", live=True)
+    yield Picture("hosts-nothing-matches", "/hosts?text=gamma&health=healthy", live=True)
+    yield Picture("hosts-wrong-filter", "/hosts?health=well")
+    yield Picture("host", "/hosts/alpha", live=True)
+    yield Picture("host-unreachable", "/hosts/beta", Role.VIEWER, live=True)
     yield Picture("host-missing", "/hosts/none")
-    yield Picture("router", "/router")
+    yield Picture("router", "/router", live=True)
 
 
 @scene("start-swap")

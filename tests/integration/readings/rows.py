@@ -43,14 +43,16 @@ def placed(
 ) -> Placement:
     ready = status == "ready"
     return Placement.objects.create(
-        model=model,
-        version=version,
-        host=host,
-        desired="loaded" if ready else "absent",
-        observed=status,
-        boot_id="boot-1",
-        answered_boot_id="boot-1" if ready else "",
-        **changes,
+        **{
+            "model": model,
+            "version": version,
+            "host": host,
+            "desired": "loaded" if ready else "absent",
+            "observed": status,
+            "boot_id": "boot-1",
+            "answered_boot_id": "boot-1" if ready else "",
+            **changes,
+        }
     )
 
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from swaps.access.roles import Actor, Role
 from swaps.audit.filters import AuditFilter
 from swaps.audit.record import record
-from swaps.models import RouterProcess, SwapEvent, SwapOperation
+from swaps.models import Placement, RouterProcess, SwapEvent, SwapOperation
 from swaps.readings.audit import read_audit
 from swaps.readings.events import read_events, recent_events
 from swaps.readings.hosts import read_host, read_hosts
@@ -89,7 +89,7 @@ def test_models_and_hosts_in_pages_of_a_fixed_cost(
     rest = read_models(cursor=page.cursor)
     assert [m.name for m in rest.items] == ["model-3", "model-4"]
     assert rest.cursor is None
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         assert len(read_hosts().items) == 5
     with pytest.raises(CursorInvalid):
         read_models(cursor="nonsense")
@@ -108,6 +108,34 @@ def test_a_host_shows_what_it_can_do_but_never_its_token() -> None:
     assert reading["capabilities"]["scope"] == "native"
     assert reading["versions"][0]["status"] == "ready"
     assert read_host("old").capabilities is None
+
+
+def test_drift_is_what_nobody_asked_for_and_what_should_be_there() -> None:
+    model, alpha = a_model(), a_host("alpha")
+    placed(model, "1.0", alpha)
+    stray = placed(model, "1.3", alpha)
+    Placement.objects.filter(pk=stray.pk).update(desired="absent")
+    given_up = placed(model, "1.2", alpha, unload_owed=True)
+    Placement.objects.filter(pk=given_up.pk).update(desired="absent")
+    lost = placed(model, "0.9", alpha, "available")
+    Placement.objects.filter(pk=lost.pk).update(desired="loaded")
+
+    def drift() -> dict[str, str | None]:
+        return {one.version: one.drift for one in read_host("alpha").versions}
+
+    assert drift() == {"0.9": "missing", "1.0": None, "1.2": None, "1.3": "unasked"}
+    a_swap(model, to_version="0.9", state="LoadingNewVersion")
+    assert drift()["0.9"] is None, "its swap says how the load goes"
+
+
+def test_loads_that_run_take_slots_until_they_are_forgotten() -> None:
+    model, alpha = a_model(), a_host("alpha", max_concurrent_loads=2)
+    loading = placed(model, "1.1", alpha, "loading", load_called_at=timezone.now())
+    Placement.objects.filter(pk=loading.pk).update(desired="loaded")
+    placed(model, "1.0", alpha, load_called_at=timezone.now())
+    assert read_host("alpha").loads_running == 1
+    Placement.objects.update(load_called_at=timezone.now() - timedelta(minutes=11))
+    assert read_host("alpha").loads_running == 0
 
 
 def test_the_router_shows_nodes_incarnations_and_what_each_applied() -> None:

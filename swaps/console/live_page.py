@@ -1,0 +1,31 @@
+"""A page that shows itself anew: its fragments, each a template that the page includes too.
+
+A fragment `NAME` of a page whose templates are in `console/FOLDER/` is `console/FOLDER/NAME.html`;
+its element has an id of its own, and takes its place by it (`oob`).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.template.loader import render_to_string
+
+from swaps.access.roles import Role
+from swaps.console.watch import CLOCK
+
+
+def render_fragments(
+    folder: str, names: Iterable[str], context: Mapping[str, object], now: datetime
+) -> dict[str, str]:
+    """Html by name, and the clock's."""
+    fragments = {name: render_fragment(folder, name, context) for name in names}
+    clock = render_to_string("console/swap/clock.html", {"live": {"now": now}, "oob": True})
+    return fragments | {CLOCK: clock}
+
+
+def render_fragment(folder: str, name: str, context: Mapping[str, object]) -> str:
+    return render_to_string(f"console/{folder}/{name}.html", {**context, "oob": True})
+
+
+def nothing_personal(roles: Iterable[Role]) -> dict[Role, str]:
+    """For pages that look the same to everybody."""
+    return dict.fromkeys(roles, "")
