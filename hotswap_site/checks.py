@@ -12,12 +12,12 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import DatabaseError
-from django.db.models import Max
 
 from swaps.access.certificate_folder import CertificateFolder, ends_soon, expiry
 from swaps.access.certificates import CertificateProblem
 from swaps.adapters.registry import KINDS
-from swaps.models import ModelHost, NodeCertificate
+from swaps.models import ModelHost
+from swaps.readings.certificates import read_certificates, warnings_of
 
 
 def reached_from_elsewhere() -> list[str]:
@@ -121,8 +121,7 @@ def check_rows(
     found: list[CheckMessage] = []
     try:
         strangers = list(ModelHost.objects.exclude(kind__in=KINDS).values_list("name", "kind"))
-        ends = NodeCertificate.objects.filter(revoked_at=None).values_list("node_id")
-        nodes = list(ends.annotate(last=Max("expires_at")).order_by("node_id"))
+        certificates = warnings_of(read_certificates())
     except DatabaseError:
         return []  # a database that is away is another check's matter
     for name, kind in strangers:
@@ -133,16 +132,9 @@ def check_rows(
                 id="hotswap.W007",
             )
         )
-    for node_id, last in nodes:
-        if ends_soon(last):
-            found.append(
-                Warning(
-                    f"The certificate of node {node_id} ends on {last:%Y-%m-%d}: it gets no "
-                    "routes any more then.",
-                    hint=f"`manage.py enrolnode {node_id}` renews it; `unenrolnode` ends it.",
-                    id="hotswap.W008",
-                )
-            )
+    for warning in certificates:
+        hint = 'See "Envoys on other machines" in the README.'
+        found.append(Warning(f"{warning}.", hint=hint, id="hotswap.W008"))
     return found
 
 

@@ -25,6 +25,12 @@ class RouterFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateEnds:
+    own: datetime
+    authority: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateFolder:
     """Where a machine that runs router processes keeps what they show and trust.
 
@@ -85,6 +91,13 @@ class CertificateFolder:
                 f"{error.filename} cannot be read ({error.strerror}); enrol a node by "
                 "`manage.py enrolnode`, or copy ca.crt and router.pem from where that was done"
             ) from error
+
+    def ends(self) -> CertificateEnds | None:
+        """Of what a router process shows and trusts; None: the files cannot be read now."""
+        try:
+            return CertificateEnds(own=expiry(self.router), authority=expiry(self.authority))
+        except CertificateProblem:
+            return None
 
 
 def expiry(path: Path) -> datetime:

@@ -271,6 +271,14 @@ ANSWERS: Mapping[str, Any] = {
                 "applied": {"1.0": 95, "1.1": 5},
             }
         ],
+        "certificates": [
+            {
+                "holder": "node",
+                "name": "edge-1",
+                "ends_at": "2027-10-01T09:00:00Z",
+                "warning": None,
+            }
+        ],
     },
     "Me": {
         "name": "olga",

@@ -21,6 +21,7 @@ from swaps.live.gauges import in_flight
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.models.nodes import REQUIRED_NODE_STATES
+from swaps.readings.certificates import read_certificates
 from swaps.readings.fleet import read_fleet
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -73,6 +74,15 @@ def _router(scope: Scope) -> Iterable[str]:
         ({"state": state.value}, counted.get(state.value, 0)) for state in REQUIRED_NODE_STATES
     ]
     yield from _family("hotswap_router_nodes", "Router nodes that must agree.", samples)
+    ends: list[Sample] = [
+        ({"holder": one.holder, "name": one.name}, one.ends_at.timestamp())
+        for one in read_certificates()
+    ]
+    yield from _family(
+        "hotswap_certificate_expiry_timestamp_seconds",
+        "When a certificate between nodes and router processes ends.",
+        ends,
+    )
 
     weights: list[Sample] = []
     revisions: list[Sample] = []
@@ -104,4 +114,5 @@ def _family(name: str, words: str, samples: Iterable[Sample]) -> Iterable[str]:
     for labels, value in samples:
         # Names need no escaping: neither quotes nor backslashes are possible in them.
         inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
-        yield f"{name}{{{inner}}} {value:g}" if inner else f"{name} {value:g}"
+        # As long as a time needs: six digits, the default, would be ten days off.
+        yield f"{name}{{{inner}}} {value:.15g}" if inner else f"{name} {value:.15g}"

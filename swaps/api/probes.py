@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import valkey
 from swaps.models.nodes import NodeState
+from swaps.readings.certificates import read_certificates, warnings_of
 
 OK = "ok"
 
@@ -25,15 +26,24 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready: each part by name, with what is wrong; 503 unless all are there."""
+    """Ready: each part by name, with what is wrong; 503 unless all are there.
+
+    `warnings` say what will be wrong some day, and make nobody less ready.
+    """
     parts = {"postgres": _postgres(), "valkey": _valkey()}
     nodes: dict[str, str] = {}
+    warnings: list[str] = []
     parts["router"] = "not known without postgres"
     if parts["postgres"] == OK:
-        parts["router"], nodes = _router()
+        parts["router"], nodes, warnings = _router()
     ready = all(state == OK for state in parts.values())
     return JsonResponse(
-        {"status": OK if ready else "not-ready", "parts": parts, "router_nodes": nodes},
+        {
+            "status": OK if ready else "not-ready",
+            "parts": parts,
+            "router_nodes": nodes,
+            "warnings": warnings,
+        },
         status=200 if ready else 503,
     )
 
@@ -55,16 +65,21 @@ def _valkey() -> str:
     return OK
 
 
-def _router() -> tuple[str, dict[str, str]]:
-    """One node that serves is enough to be ready; those that are away are named beside it."""
+def _router() -> tuple[str, dict[str, str], list[str]]:
+    """One node that serves is enough to be ready; those that are away are named beside it.
+
+    And certificates that end soon: who watches only this must not be cut off by surprise.
+    """
     live = ExpressionWrapper(Q(router__lease_until__gt=Now()), output_field=BooleanField())
     try:
         found = list(required_nodes().annotate(live=live).values_list("node_id", "state", "live"))
+        warnings = warnings_of(read_certificates())
     except DatabaseError:
-        return "its tables cannot be read: run the migrations", {}
+        return "its tables cannot be read: run the migrations", {}, []
     # A row says "connected" until somebody writes; only a router process that lives does.
     nodes = {
         name: "its router process is gone" if state == NodeState.CONNECTED and not live else state
         for name, state, live in found
     }
-    return (OK if NodeState.CONNECTED in nodes.values() else "no node is connected"), nodes
+    state = OK if NodeState.CONNECTED in nodes.values() else "no node is connected"
+    return state, nodes, warnings

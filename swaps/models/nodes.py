@@ -19,6 +19,10 @@ class RouterProcess(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     lease_until = models.DateTimeField()
+    # Of its own certificate, and of the authority's that it trusts; null: it does not listen to
+    # the network.
+    certificate_ends_at = models.DateTimeField(null=True, blank=True)
+    authority_ends_at = models.DateTimeField(null=True, blank=True)
 
 
 class NodeState(models.TextChoices):
@@ -49,6 +53,8 @@ class NodeIncarnation(models.Model):
     ended_reason = models.TextField(default="", blank=True)
     # It was started with its node's lock in hand, so none of its earlier processes runs any more.
     alone = models.BooleanField(db_default=False)
+    # Serial of the certificate that its stream showed; "": over the unix socket there is none.
+    certificate = models.CharField(max_length=40, db_default="", blank=True)
     # Why this node refuses part of what we pushed (its last NACK of listeners, clusters
     # or scopes); "" when it accepts all.
     nack = models.TextField(default="", blank=True)

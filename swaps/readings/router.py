@@ -12,6 +12,7 @@ from swaps.access.roles import Scope
 from swaps.live.gauges import read_node_gauges
 from swaps.models import NodeIncarnation, Route, RouteOnNode, RouterProcess
 from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
+from swaps.readings.certificates import CertificateReading, read_certificates
 from swaps.readings.json_form import Reading, one_of
 from swaps.readings.traffic import remember
 
@@ -69,6 +70,7 @@ class RouterReading(Reading):
     processes: list[RouterProcessReading]
     nodes: list[IncarnationReading]
     routes: list[ModelRouteReading]
+    certificates: list[CertificateReading]  # of nodes of other machines, and what they rely on
 
 
 def read_router(*, scope: Scope = None) -> RouterReading:
@@ -117,6 +119,7 @@ def read_router(*, scope: Scope = None) -> RouterReading:
         processes=_processes(),
         nodes=nodes,
         routes=[_route(route, required, acks) for route in routes],
+        certificates=read_certificates(),
     )
 
 

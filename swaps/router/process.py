@@ -125,7 +125,8 @@ class RouterProcess:
 
     async def _hold_lease(self) -> None:
         while True:
-            await self.writer.committed(RenewLease(self.id, self.services.streams))
+            ends = self.door.folder.ends() if self.door else None
+            await self.writer.committed(RenewLease(self.id, self.services.streams, ends))
             await asyncio.sleep(LEASE.total_seconds() / 3)
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from django.db import connection
 
+from swaps.access.certificate_folder import CertificateEnds
 from swaps.models.statements import Statement, run
 
 LEASE = timedelta(seconds=10)
@@ -56,14 +57,25 @@ class RenewLease:
     durable: ClassVar[bool] = False
     router: uuid.UUID
     streams: Collection[uuid.UUID]
+    ends: CertificateEnds | None = None
 
     def execute(self) -> set[int]:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO swaps_routerprocess AS p (id, lease_until)"
-                " VALUES (%(router)s, now() + make_interval(secs => %(lease)s))"
-                " ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-                {"router": self.router, "lease": LEASE.total_seconds()},
+                "INSERT INTO swaps_routerprocess AS p"
+                " (id, lease_until, certificate_ends_at, authority_ends_at)"
+                " VALUES (%(router)s, now() + make_interval(secs => %(lease)s), %(own)s, %(ca)s)"
+                # Files that cannot be read just now: those from before are still shown.
+                " ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until,"
+                " certificate_ends_at = coalesce(excluded.certificate_ends_at,"
+                " p.certificate_ends_at),"
+                " authority_ends_at = coalesce(excluded.authority_ends_at, p.authority_ends_at)",
+                {
+                    "router": self.router,
+                    "lease": LEASE.total_seconds(),
+                    "own": self.ends.own if self.ends else None,
+                    "ca": self.ends.authority if self.ends else None,
+                },
             )
             # A process that was stopped for longer than its lease takes its nodes back.
             cursor.execute(
@@ -92,19 +104,25 @@ class NodeConnected:
     of: StreamOf
     node_id: str
     alone: bool = False
+    certificate: str = ""  # the serial; "" over the unix socket
 
     def execute(self) -> set[int]:
         # Whatever was said of it before (away, reaped, retired): it speaks, so it lives, and
         # what lives may route.
         _changed(
             "INSERT INTO swaps_nodeincarnation AS i"
-            " (node_id, nonce, state, alone, router_id, stream, ended_reason, nack)"
-            " VALUES (%(node_id)s, %(nonce)s, 'connected', %(alone)s, %(router)s, %(stream)s,"
-            " '', '')"
+            " (node_id, nonce, state, alone, certificate, router_id, stream, ended_reason, nack)"
+            " VALUES (%(node_id)s, %(nonce)s, 'connected', %(alone)s, %(certificate)s,"
+            " %(router)s, %(stream)s, '', '')"
             " ON CONFLICT (nonce) DO UPDATE SET state = 'connected', router_id = %(router)s,"
-            " stream = %(stream)s, last_seen_at = now(), ended_at = NULL, ended_reason = '',"
-            " nack = '' WHERE i.node_id = excluded.node_id",
-            {"node_id": self.node_id, "alone": self.alone, **_guard(self.of)},
+            " stream = %(stream)s, certificate = excluded.certificate, last_seen_at = now(),"
+            " ended_at = NULL, ended_reason = '', nack = '' WHERE i.node_id = excluded.node_id",
+            {
+                "node_id": self.node_id,
+                "alone": self.alone,
+                "certificate": self.certificate,
+                **_guard(self.of),
+            },
         )
         return _nodes_changed()
 

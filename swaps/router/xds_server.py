@@ -115,7 +115,9 @@ class XdsServices:
         try:
             # The row first, the routes after: whoever commits a revision from now on sees this
             # node among those that must take it, and whatever was committed before is read.
-            await self._writer.committed(NodeConnected(of, node.node_id, node.alone))
+            await self._writer.committed(
+                NodeConnected(of, node.node_id, node.alone, node.peer.serial or "")
+            )
             await self.admission.require_own_run(node)
             snapshot = await self._feed.reread()
             listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))

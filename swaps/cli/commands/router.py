@@ -11,6 +11,7 @@ from swaps.cli.output import (
     GOOD,
     Document,
     plain,
+    remark,
     say,
     short_time,
     show_json,
@@ -67,6 +68,9 @@ def show_router(as_json: AsJson = False) -> None:
         ),
         empty="No model is routed yet.",
     )
+    for certificate in found.get("certificates", []):
+        if certificate["warning"]:
+            remark(certificate["warning"], BUSY)
 
 
 @app.command("retire")

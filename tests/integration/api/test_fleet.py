@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from swaps.models import AuditEntry, NodeIncarnation, RouterProcess
+from swaps.models import AuditEntry, NodeCertificate, NodeIncarnation, RouterProcess
 from tests.integration.api.caller import Caller, problem_of
 from tests.integration.bundled_host.running import TOKEN, RunningHost
 from tests.integration.readings.rows import (
@@ -129,6 +129,48 @@ def test_alive_is_not_ready() -> None:
     # The router process died and nobody wrote that its nodes are away.
     RouterProcess.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     json_of(Client().get("/readyz"), 503)
+
+
+def test_certificates_that_end_soon_are_warned_of_and_make_nobody_less_ready(
+    viewer: Caller,
+) -> None:
+    now = timezone.now()
+    process = RouterProcess.objects.create(
+        lease_until=now + timedelta(minutes=1),
+        certificate_ends_at=now + timedelta(days=300),
+        authority_ends_at=now + timedelta(days=300),
+    )
+    for node, days in (("edge-1", 3), ("edge-2", 300), ("edge-3", 3), ("edge-3", 300)):
+        NodeCertificate.objects.create(
+            node_id=node, serial=f"{node}-{days}", expires_at=now + timedelta(days=days)
+        )
+    a_node("edge-1")
+    a_node("edge-3")
+    NodeIncarnation.objects.update(router=process)
+    NodeIncarnation.objects.filter(node_id="edge-3").update(certificate="edge-3-3")
+    soon = f"{now + timedelta(days=3):%Y-%m-%d}"
+    answer = json_of(Client().get("/readyz"))
+    assert answer["status"] == "ok"
+    assert [one.split(":")[0] for one in answer["warnings"]] == [
+        f"the certificate of node edge-1 ends on {soon}",
+        f"node edge-3 still shows a certificate that ends on {soon}, though it was renewed until "
+        f"{now + timedelta(days=300):%Y-%m-%d}",
+    ]
+
+    RouterProcess.objects.update(authority_ends_at=now + timedelta(days=3))
+    found = json_of(viewer.get("router"))["certificates"]
+    assert [(one["holder"], one["name"], one["warning"] is None) for one in found] == [
+        ("node", "edge-1", False),
+        ("node", "edge-2", True),
+        ("node", "edge-3", False),
+        ("router-process", str(process.pk), True),
+        ("authority", str(process.pk), False),
+    ]
+    ends = round((now + timedelta(days=300)).timestamp(), 3)
+    text = Client().get("/metrics").content.decode()
+    of_edge_2 = 'hotswap_certificate_expiry_timestamp_seconds{holder="node",name="edge-2"} '
+    [line] = [line for line in text.splitlines() if line.startswith(of_edge_2)]
+    assert abs(float(line.removeprefix(of_edge_2)) - ends) < 1
 
 
 def test_metrics_leave_out_what_is_not_known() -> None:

@@ -21,6 +21,7 @@ from swaps.models import (
     ServedModel,
 )
 from swaps.models.nodes import NodeState
+from swaps.readings.certificates import read_certificates, warnings_of
 from tests.integration.router.enrolled import EnrolledEnvoy
 from tests.integration.router.parts import (
     RouterCommand,
@@ -244,6 +245,25 @@ def test_a_renewed_certificate_takes_over_when_the_earlier_one_ends(
         "it is back with the other one",
     )
     assert node.serves()
+
+
+def test_who_is_cut_off_soon_is_said_by_what_is_really_shown(
+    new_node: Callable[..., EnrolledEnvoy], sockets: Path
+) -> None:
+    node = new_node("edge-1", days=3).start().wait_until_it_serves()
+    ends = {one.holder: one for one in read_certificates()}
+    assert set(ends) == {"node", "router-process", "authority"}
+    assert ends["authority"].warning is None
+    assert "`manage.py enrolnode edge-1` renews it" in (ends["node"].warning or "")
+    # Renewed into a folder that stays here: the node shows what it has.
+    EnrolledEnvoy(sockets / "elsewhere", "edge-1").enrol(free_port())
+    [said] = warnings_of(read_certificates())
+    assert said.startswith("node edge-1 still shows a certificate that ends on ")
+    # Brought to it, and connected again (of itself within a day).
+    (node.folder / "node.pem").write_bytes((sockets / "elsewhere" / "node.pem").read_bytes())
+    node.kill()
+    node.start().wait_until_it_serves()
+    eventually(lambda: warnings_of(read_certificates()) == [], "nothing is left to be warned of")
 
 
 def test_a_node_that_is_started_anew_holds_up_no_drain_by_the_process_it_was(

@@ -61,5 +61,5 @@ def test_a_host_without_an_adapter_and_a_node_that_is_cut_off_soon_are_warned_of
     found = check_rows(None, ["default"])
     assert [(one.id, one.msg.split(" is ")[0].split(" ends ")[0]) for one in found] == [
         ("hotswap.W007", "Host alpha"),
-        ("hotswap.W008", "The certificate of node edge-1"),
+        ("hotswap.W008", "the certificate of node edge-1"),
     ]
