@@ -58,7 +58,12 @@ class NewSwap(Body):
     ] = None
     drain_timeout_seconds: Duration | None = None
     load_timeout_seconds: Timeout | None = None
-    swap_timeout_seconds: Timeout | None = None
+    swap_timeout_seconds: Annotated[
+        Timeout | None,
+        Field(
+            description="of the whole swap, from its turn: no wait in line or for approval counts"
+        ),
+    ] = None
     on_drain_timeout: Policy | None = None
     keep_warm_seconds: Annotated[
         Duration | None, Field(description="the old version stays loaded for so long")

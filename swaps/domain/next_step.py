@@ -61,10 +61,8 @@ def _start(s: Snapshot) -> Step:
         return MoveTo(_S.CANCELLED, "cancelled before it began")
     if s.queued_behind:
         return Wait(s.queued_behind)
-    if s.swap_deadline and s.now > s.swap_deadline:
-        return MoveTo(_S.FAILED, "time is up", failure="the swap's time was over before its turn")
     if s.unapproved:
-        return Wait(s.unapproved, s.swap_deadline, asks_operator=True)
+        return Wait(s.unapproved, asks_operator=True)
     if s.from_version is None and s.weights:
         held = ", ".join(sorted(s.weights))
         return MoveTo(_S.FAILED, "a version serves", failure=f"{held} serves already: swap it")
@@ -143,20 +141,26 @@ def _drain_old(s: Snapshot) -> Step:
         )
     lost = [view.host for view in s.target if not view.ready]
     if lost and not any(view.ready for view in s.target):
-        return Wait(
-            f"{s.to_version} is not ready on {', '.join(lost)}: {old} stays loaded; "
-            "roll back, or bring the host back",
-            asks_operator=True,
+        return _though_forced(
+            s,
+            Wait(
+                f"{s.to_version} is not ready on {', '.join(lost)}: {old} stays loaded; "
+                "roll back, or bring the host back",
+                asks_operator=True,
+            ),
         )
     waiting = no_node(s) or not_applied(s) or not_proven(s, old)
     if waiting is None:
+        idle = f"{old} is idle, proven on every node"
+        if s.forced_by and s.keep_warm:
+            return PassReturn(old, hosts, f"{idle}; {s.forced_by} ended its bake time")
         if s.drained_at is None and s.keep_warm:
             return Advance(f"{old} is idle on every node; it stays warm", drained=True)
         if s.drained_at and not s.bake_ended and s.now < s.drained_at + s.keep_warm:
             return Wait(
                 f"{old} is idle and stays warm for a quick way back", s.drained_at + s.keep_warm
             )
-        return PassReturn(old, hosts, f"{old} is idle, proven on every node")
+        return PassReturn(old, hosts, idle)
     return _force(s, old, hosts) or _drain_deadline(s, waiting)
 
 
@@ -214,18 +218,28 @@ def _unload_old(s: Snapshot) -> Step:
 
 
 def _roll_back(s: Snapshot) -> Step:
-    new, old = s.to_version, s.from_version
-    back = {old: 100} if old else {}
     if s.past_return:
         return _unload_new(s)
-    forward = roll_forward_step(s) if s.roll_forward and s.routed else None
-    if forward:
+    if not (s.roll_forward and s.routed):
+        return _return(s)
+    forward = roll_forward_step(s)
+    if not isinstance(forward, Wait):
         return forward
+    # Requests are served meanwhile by whichever version can: the way back goes on.
+    back = _return(s)
+    return replace(
+        back, reason=f"{back.reason} (asked to roll forward, which waits: {forward.reason})"
+    )
+
+
+def _return(s: Snapshot) -> Step:
+    new, old = s.to_version, s.from_version
+    back = {old: 100} if old else {}
     if s.routed and dict(s.weights) != back:
         # The way back must be as ready as the way forth was.
         step = return_step(s, old, s.source) if old else None
         if step is not None:
-            return step
+            return _though_forced(s, step) if isinstance(step, Wait) else step
         return Advance(
             f"all traffic returns to {old}" if old else "no version serves",
             route=RouteChange(back, frozenset(back), gone=new, watch=new),
@@ -242,6 +256,13 @@ def _roll_back(s: Snapshot) -> Step:
     if waiting is None:
         return PassReturn(new, hosts, f"{new} is idle, proven on every node")
     return _force(s, new, hosts) or _drain_deadline(s, waiting)
+
+
+def _though_forced(s: Snapshot, waiting: Wait) -> Wait:
+    """Whoever forced it is told what it waits for all the same."""
+    if not s.forced_by:
+        return waiting
+    return replace(waiting, reason=f"forced by {s.forced_by}, but {waiting.reason}")
 
 
 def _unload_new(s: Snapshot) -> Step:

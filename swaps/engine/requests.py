@@ -36,7 +36,7 @@ class SwapRequest:
     target_hosts: list[str] | None = None
     drain_timeout_seconds: int | None = None
     load_timeout_seconds: int | None = None
-    swap_timeout_seconds: int | None = None
+    swap_timeout_seconds: int | None = None  # from its turn; None: no limit
     on_drain_timeout: str | None = None
     keep_warm_seconds: int | None = None
     min_ready_hosts: int | None = None

@@ -1,11 +1,9 @@
 """Asking for a swap: its versions asked of their hosts, its inputs frozen in a row."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
@@ -79,7 +77,6 @@ def _create(
     def or_default(value: Any, default: Any) -> Any:
         return default if value is None else value
 
-    timeout = request.swap_timeout_seconds
     try:
         with transaction.atomic():
             # One at a time a model: the turn is decided under its row's lock.
@@ -118,8 +115,7 @@ def _create(
                 drain_timeout_seconds=or_default(
                     request.drain_timeout_seconds, model.drain_timeout_seconds
                 ),
-                swap_timeout_seconds=timeout,
-                swap_deadline=Now() + timedelta(seconds=timeout) if timeout else None,
+                swap_timeout_seconds=request.swap_timeout_seconds,
                 on_drain_timeout=request.on_drain_timeout or default_policy(model, actor),
                 keep_warm_seconds=or_default(request.keep_warm_seconds, model.keep_warm_seconds),
                 reason=request.reason,

@@ -59,6 +59,9 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
         case SwapState.LOADING_NEW_VERSION:
             # A swap that stood in line was asked for before its source was loaded.
             changes["source_hosts"] = sighting.source_now
+            # What it waited before, for its turn and for people, is not its own time.
+            if swap.swap_timeout_seconds is not None:
+                changes["swap_deadline"] = Now() + timedelta(seconds=swap.swap_timeout_seconds)
         case SwapState.TRANSITIONING:
             calls = [view.called_at for view in sighting.snapshot.target if view.called_at]
             began = max(min(calls), swap.start_time) if calls else None

@@ -76,7 +76,7 @@ class SwapOperation(models.Model):
     drain_watch = models.ForeignKey(
         "swaps.DrainWatch", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    swap_deadline = models.DateTimeField(null=True, blank=True)
+    swap_deadline = models.DateTimeField(null=True, blank=True)  # from when it began to load
     drain_deadline = models.DateTimeField(null=True, blank=True)
     drained_at = models.DateTimeField(null=True, blank=True)
     # The point of no return: from here on the old version may be unloaded.

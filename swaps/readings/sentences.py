@@ -68,6 +68,7 @@ def _asks_whether_idle(swap: SwapOperation, rows: ModelRows) -> bool:
         and swap.past_return_at is None
         and swap.drained_at is None
         and swap.drain_watch_id is not None
+        and not swap.roll_forward_requested  # then the engine's sentence tells of both ways
         and rows.applied
         and all(node.row.state == "connected" for node in rows.nodes)
     )

@@ -140,6 +140,14 @@ def time_passes(swap: SwapOperation, seconds: float) -> None:
     )
 
 
+def time_given(swap: SwapOperation) -> timedelta:
+    """From the begin of its load to the end of the whole swap's time."""
+    deadline = fresh(swap).swap_deadline
+    assert deadline is not None, f"{swap} has all the time there is"
+    began = swap.events.get(kind="transition", to_state=SwapState.LOADING_NEW_VERSION)
+    return deadline - began.at
+
+
 def weights(model: str) -> dict[str, int]:
     return dict(Route.objects.get(model__name=model).weights)
 

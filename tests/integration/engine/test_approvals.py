@@ -1,5 +1,6 @@
 """A protected model's swap begins once a second person has approved just what it froze."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ from tests.integration.engine.swapping import (
     carry_on,
     fresh,
     row_of,
+    time_given,
+    time_passes,
     weights,
 )
 
@@ -86,6 +89,21 @@ def test_it_waits_in_words_until_another_person_approves(alpha: HostOfTests, nod
     entry = AuditEntry.objects.get(actor="peter", outcome="done")
     assert (entry.action, entry.swap) == ("approve", swap.pk)
     assert entry.after == {"verdict": "approved", "inputs_digest": digest_of(done)}
+
+
+def test_while_nobody_approves_the_swaps_time_does_not_run(alpha: HostOfTests, node: Node) -> None:
+    model = a_protected_model(alpha)
+    swap = ModelHotSwapper(a_person("olga")).swap_version(
+        model, "1.0", "1.1", swap_timeout_seconds=600
+    )
+    time_passes(swap, 6000)
+    advance(swap.pk)
+    reading = read_swap(fresh(swap))
+    assert reading.deadline is None
+    assert (reading.waiting_for or "").startswith("Waits for the approval of a second person")
+    approve(swap, a_person("peter"))
+    carry_on(swap, until=SwapState.COMPLETED)
+    assert time_given(swap) == timedelta(seconds=600)
 
 
 def test_no_approval_counts_of_whoever_may_have_asked(alpha: HostOfTests, node: Node) -> None:

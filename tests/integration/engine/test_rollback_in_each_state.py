@@ -2,6 +2,7 @@
 
 import pytest
 
+from swaps.access.roles import Actor
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import MoveTo, PassReturn
@@ -10,9 +11,11 @@ from swaps.engine.commands import apply_command
 from swaps.engine.errors import NotPossibleNow, PastPointOfNoReturn, VersionNotActive
 from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.models import SwapEvent
+from swaps.readings.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests
-from tests.integration.engine.nodes import Node
+from tests.integration.engine.nodes import Node, Nodes
 from tests.integration.engine.swapping import (
+    ADMINISTRATOR,
     OPERATOR,
     PAUSED_HALF_WAY,
     a_serving_model,
@@ -188,6 +191,27 @@ def test_a_roll_forward_of_what_never_had_traffic_is_refused_with_the_reason(
     carry_on(swap, until=S.ROLLED_BACK)
 
 
+def test_a_roll_forward_that_a_cold_node_holds_up_says_so_and_goes_on_once_it_is_warm(
+    iris: str, nodes: Nodes, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    cold = nodes.connect("edge-2", warms=False)
+    swapper.rollback(swap.pk)
+    carry_on(swap, until=waits_for("edge-2 has no healthy connection to 1.0 yet"))
+    apply_command(swap.pk, Command.ROLL_FORWARD, actor=OPERATOR)
+    carry_on(
+        swap,
+        until=waits_for(
+            "(asked to roll forward, which waits: edge-2 has no healthy connection to 1.1 yet)"
+        ),
+    )
+    assert "asked to roll forward" in (read_swap(fresh(swap)).waiting_for or "")
+    cold.now(warms=True)
+    carry_on(swap, until=S.COMPLETED)
+    assert weights(iris) == {"1.1": 100}
+
+
 def test_promote_while_paused_passes_the_step_and_goes_on(
     iris: str, swapper: ModelHotSwapper
 ) -> None:
@@ -198,3 +222,19 @@ def test_promote_while_paused_passes_the_step_and_goes_on(
     apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
     carry_on(swap, until=S.COMPLETED)
     assert weights(iris) == {"1.1": 100}
+
+
+@pytest.mark.parametrize(
+    ("command", "actor"), [(Command.PROMOTE, OPERATOR), (Command.FORCE_UNLOAD, ADMINISTRATOR)]
+)
+def test_a_bake_time_ends_at_once_by_a_promote_or_by_force(
+    command: Command, actor: Actor, iris: str, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1", keep_warm_seconds=3600)
+    carry_on(swap, until=waits_for("stays warm for a quick way back"))
+    assert alpha.answers(iris, "1.0")
+    apply_command(swap.pk, command, actor=actor)
+    carry_on(swap, until=S.COMPLETED)
+    assert alpha.state(iris, "1.0") == "available"
+    passed = SwapEvent.objects.get(swap=swap, data__point_of_no_return=True)
+    assert passed.data["forced"] is False  # it was idle, whoever hurried it

@@ -1,6 +1,7 @@
 """OldVersionDraining: the old version goes only when proven idle everywhere, or forced by name."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_the_old_version_stays_while_the_new_one_is_ready_nowhere() -> None:
     step = next_step(draining(nodes=IDLE, target=(lost,), forced_by="ada"))
     assert isinstance(step, Wait)
     assert step.asks_operator
-    assert "1.0 stays loaded" in step.reason
+    assert step.reason.startswith("forced by ada, but 1.1 is not ready on host-a: 1.0 stays loaded")
 
 
 # Bake time
@@ -112,6 +113,15 @@ def test_promote_ends_the_bake() -> None:
         draining(nodes=IDLE, keep_warm=seconds(60), drained_at=ago(20), bake_ended=True)
     )
     assert isinstance(step, PassReturn)
+
+
+@pytest.mark.parametrize("drained_at", [None, ago(20)])
+def test_forced_while_it_bakes_it_goes_at_once_and_only_idle(drained_at: datetime | None) -> None:
+    baking = draining(keep_warm=seconds(60), drained_at=drained_at, forced_by="ada")
+    step = next_step(replace(baking, nodes=IDLE))
+    assert isinstance(step, PassReturn)
+    assert (step.forced, "ada ended its bake time" in step.reason) == (False, True)
+    assert isinstance(next_step(replace(baking, nodes=AWAY)), Wait)
 
 
 @pytest.mark.parametrize("policy", ["rollback", "force"])

@@ -196,19 +196,42 @@ def test_the_new_version_is_looked_at_before_it_gets_all_traffic() -> None:
     assert (step.call, step.version) == (Call.LOOK, NEW)
 
 
+COLD = a_node(warm=frozenset({OLD}), proven=False)
+
+
 @pytest.mark.parametrize(
-    "unfit",
+    ("unfit", "words"),
     [
-        {"target": (a_host(status="absent", answered=False),)},
-        {"nodes": (a_node(warm=frozenset({OLD})),)},
+        (
+            {"target": (a_host(status="absent", answered=False),)},
+            "1.1 is not ready on host-a (absent)",
+        ),
+        ({"nodes": (COLD,)}, "node-a has no healthy connection to 1.1 yet"),
     ],
 )
-def test_while_the_new_version_cannot_take_traffic_the_way_back_goes_on(
-    unfit: dict[str, object],
+def test_while_the_new_version_cannot_take_traffic_the_way_back_goes_on_and_says_so(
+    unfit: dict[str, object], words: str
 ) -> None:
     step = next_step(half_way(roll_forward=True, **unfit))
     assert isinstance(step, Advance)
     assert step.route == BACK
+    assert f"(asked to roll forward, which waits: {words})" in step.reason
+
+
+def test_a_roll_forward_that_waits_says_for_what_beside_what_the_way_back_waits_for() -> None:
+    step = next_step(rolling_back(roll_forward=True, nodes=(COLD,)))
+    assert isinstance(step, Wait)
+    assert step.reason == (
+        "1.1 is not yet idle on node-a (asked to roll forward, which waits: "
+        "node-a has no healthy connection to 1.1 yet)"
+    )
+
+
+def test_forced_while_the_old_version_is_not_back_yet_it_says_what_comes_first() -> None:
+    loading = a_host(status="loading", answered=False, called_at=ENTERED)
+    step = next_step(half_way(forced_by="ada", source=(loading,)))
+    assert isinstance(step, Wait)
+    assert step.reason == "forced by ada, but 1.0 is not ready on host-a (loading)"
 
 
 def test_there_is_no_way_forward_once_the_new_version_is_given_up() -> None:

@@ -74,7 +74,6 @@ def test_taken_back_in_the_queue_it_is_cancelled(abort: str) -> None:
         ({"weights": {"0.9": 100}}, "1.0 does not hold 100 % any more: 0.9 does"),
         ({"weights": {OLD: 50, "0.9": 50}}, "no single version"),
         ({"from_version": None}, "1.0 serves already"),
-        ({"swap_deadline": ago(1)}, "over before its turn"),
     ],
 )
 def test_a_check_that_no_longer_holds_at_its_turn_fails_it(
