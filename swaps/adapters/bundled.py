@@ -56,7 +56,7 @@ class BundledHost:
     def address(self) -> HostAddress:
         return self._transport.address
 
-    def probe(self) -> HostInfo:
+    def identify(self) -> HostInfo:
         server = self._expect_ok(self._transport.call("GET", "/v2", authorised=False), "be probed")
         extensions = server.get("extensions")
         if not isinstance(extensions, list) or EXTENSION not in extensions:
@@ -64,13 +64,17 @@ class BundledHost:
                 f"host {self.address.name} ({self.address.url}) is not a bundled host: "
                 f"it doesn't offer the extension {EXTENSION}"
             )
-        self._index()  # only a control call shows whether it takes our token
         return HostInfo(
             name=sentence(server.get("name")),
             version=sentence(server.get("version")),
             boot_id=_text(server, "boot_id"),
             extensions=tuple(sentence(extension) for extension in extensions[:MOST_EXTENSIONS]),
         )
+
+    def probe(self) -> HostInfo:
+        info = self.identify()
+        self._index()  # only a control call shows whether it takes our token
+        return info
 
     def list(self) -> list[tuple[Ref, Observation]]:
         index = self._index()

@@ -127,11 +127,15 @@ class Adapter(Protocol):
     @property
     def address(self) -> HostAddress: ...
 
-    def probe(self) -> HostInfo:
-        """Is it there, is it this kind, does it take our token?
+    def identify(self) -> HostInfo:
+        """Is it there, and is it this kind? Asked without our token.
 
         Raises Unsupported when the server lacks what this kind needs.
         """
+        ...
+
+    def probe(self) -> HostInfo:
+        """As `identify`, and does it take our token?"""
         ...
 
     def list(self) -> list[tuple[Ref, Observation]]:

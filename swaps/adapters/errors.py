@@ -17,6 +17,10 @@ class HostUnreachable(AdapterError):
     """The host did not answer, or could not: nothing was changed by this call."""
 
 
+class NoConnection(HostUnreachable):
+    """Nothing takes connections there, or nothing lets us through."""
+
+
 class OutcomeUnknown(AdapterError):
     """The host may or may not have done it: look at the status before anything else."""
 

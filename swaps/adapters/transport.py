@@ -15,7 +15,13 @@ import httpx
 
 from swaps.adapters.bounded import within
 from swaps.adapters.contract import HostAddress
-from swaps.adapters.errors import AuthFailed, HostUnreachable, OutcomeUnknown, ProtocolError
+from swaps.adapters.errors import (
+    AuthFailed,
+    HostUnreachable,
+    NoConnection,
+    OutcomeUnknown,
+    ProtocolError,
+)
 from swaps.domain.host_addresses import parse_host_url
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -87,7 +93,7 @@ class Transport:
             ):
                 content = _read(response, where)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise HostUnreachable(f"no connection to host {where}: {_said(error)}") from error
+            raise NoConnection(f"no connection to host {where}: {_said(error)}") from error
         except httpx.TimeoutException as error:
             raise lost(
                 f"host {where} did not answer {method} {path} in full within {answer_seconds:g} s"

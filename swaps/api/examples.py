@@ -62,34 +62,47 @@ _ENTRY = {
     "after": {"swap": "1.0 → 1.1", "hosts": ["gpu-7"]},
 }
 
+_HOST = {
+    "name": "gpu-7",
+    "kind": "bundled",
+    "url": "http://gpu-7.example.org:8001",
+    "address": "10.20.0.7",
+    "health": "healthy",
+    "health_reason": None,
+    "last_seen_at": "2026-10-02T10:00:00Z",
+    "boot_id": "b7d2",
+    "has_control_token": True,
+    "max_concurrent_loads": 1,
+    "loads_running": 0,
+    "capabilities": {"reports_digest": True},
+    "versions": [
+        {
+            "model": "iris",
+            "version": "1.0",
+            "desired": "loaded",
+            "status": "ready",
+            "reason": "",
+            "digest": "sha256:5c1b",
+            "size_bytes": 5120,
+            "observed_at": "2026-10-02T10:00:00Z",
+            "drift": None,
+        }
+    ],
+    "etag": ETAG,
+}
+
 ANSWERS: Mapping[str, Any] = {
-    "ModelHostReading": {
-        "name": "gpu-7",
-        "kind": "bundled",
-        "url": "http://gpu-7.example.org:8001",
-        "address": "10.20.0.7",
-        "health": "healthy",
-        "health_reason": None,
-        "last_seen_at": "2026-10-02T10:00:00Z",
-        "boot_id": "b7d2",
-        "has_control_token": True,
-        "max_concurrent_loads": 1,
-        "loads_running": 0,
-        "capabilities": {"reports_digest": True},
-        "versions": [
+    "ModelHostReading": _HOST,
+    "CheckedHostReading": _HOST
+    | {
+        "checks": [
             {
-                "model": "iris",
-                "version": "1.0",
-                "desired": "loaded",
-                "status": "ready",
-                "reason": "",
-                "digest": "sha256:5c1b",
-                "size_bytes": 5120,
-                "observed_at": "2026-10-02T10:00:00Z",
-                "drift": None,
+                "name": "resolves",
+                "result": "passed",
+                "words": "gpu-7.example.org stands for 10.20.0.7",
+                "remedy": "",
             }
-        ],
-        "etag": ETAG,
+        ]
     },
     "ModelReading": {
         "name": "iris",

@@ -14,10 +14,16 @@ from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, NamedQuery, storable
-from swaps.engine.host_checks import check_again
+from swaps.engine.host_checks import check_in_steps
 from swaps.engine.host_edits import MOST_LOADS_AT_ONCE, delete_host, find_host, update_host
 from swaps.engine.registration import register_host
-from swaps.readings.hosts import ModelHostReading, read_host, read_hosts
+from swaps.readings.hosts import (
+    CheckedHostReading,
+    ModelHostReading,
+    checked_host,
+    read_host,
+    read_hosts,
+)
 
 router = Router(tags=["hosts"])
 
@@ -136,16 +142,17 @@ def remove_host(request: HttpRequest, name: str, if_match: IfMatch = None) -> Ht
     "/hosts/{name}/check",
     auth=Bearer(Action.MANAGE_HOSTS),
     response={
-        200: ModelHostReading,
+        200: CheckedHostReading,
         **problems("host-not-found", "still-running", "invalid-request"),
     },
     summary="Ask a host who it is, now",
-    description="Its `health` says what it answered.",
+    description="Its `health` says what it answered, and `checks` each step of the way there, with "
+    "what to do about one that failed.",
 )
 @repeatable()
 def check_host(request: HttpRequest, name: str) -> HttpResponse:
-    check_again(actor=actor_of(request), name=name)
-    return answer(_read(request, name))
+    checks = check_in_steps(actor=actor_of(request), name=name)
+    return answer(checked_host(_read(request, name), checks))
 
 
 def _read(request: HttpRequest, name: str) -> ModelHostReading:

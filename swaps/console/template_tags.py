@@ -7,9 +7,10 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from swaps.adapters.abilities import abilities
 from swaps.console.changes import Change, changes
 from swaps.console.frozen import shown_inputs
-from swaps.console.host_words import abilities, drift_remedy, drift_words, drifts, loaded
+from swaps.console.host_words import drift_remedy, drift_words, drifts, loaded
 from swaps.console.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
 from swaps.readings.audit import AuditReading

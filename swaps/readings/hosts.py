@@ -1,7 +1,7 @@
 """Model hosts: what they are, whether they answer, what is on them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from swaps.domain.drift import Drift, drift_of
 from swaps.domain.host_addresses import parse_host_url
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.host_edits import contents_of
+from swaps.engine.host_examination import CheckName, CheckResult, HostCheck
 from swaps.engine.revisions import revision_of
 from swaps.models import ModelHost, Placement, SwapOperation
 from swaps.models.hosts import Desired, HostHealth, Observed
@@ -60,6 +61,29 @@ class ModelHostReading(Reading):
     capabilities: dict[str, Any] | None  # null: no adapter of that kind
     versions: list[PlacementReading]
     etag: str  # of what can be edited: give it as If-Match
+
+
+@dataclass(frozen=True, slots=True)
+class HostCheckReading:
+    """One step of a check; each needs those before it."""
+
+    name: Annotated[str, one_of(CheckName)]
+    result: Annotated[str, one_of(CheckResult)]
+    words: str  # what was found
+    remedy: str  # what to do about it, "" for nothing
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedHostReading(ModelHostReading):
+    """A host, and what was just tried with it, in the order in which it was tried."""
+
+    checks: list[HostCheckReading]
+
+
+def checked_host(reading: ModelHostReading, checks: Sequence[HostCheck]) -> CheckedHostReading:
+    found = [HostCheckReading(one.name, one.result, one.words, one.remedy) for one in checks]
+    whole = {field.name: getattr(reading, field.name) for field in fields(reading)}
+    return CheckedHostReading(**whole, checks=found)
 
 
 def read_host(name: str, *, scope: Scope = None) -> ModelHostReading:

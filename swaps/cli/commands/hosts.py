@@ -30,6 +30,8 @@ app = typer.Typer(
 
 _STYLES = {"healthy": GOOD, "unreachable": BAD, "unknown": BUSY}
 
+_RESULTS = {"passed": GOOD, "failed": BAD, "warning": BUSY}
+
 TokenFile = Annotated[
     str | None,
     typer.Option(
@@ -122,10 +124,24 @@ def edit_host(
 
 @app.command("check")
 def check_host(name: HostName, as_json: AsJson = False) -> None:
-    """Ask a host who it is, now. Ends with 1 when it is not healthy."""
+    """Ask a host who it is, now, step by step. Ends with 1 when it is not healthy."""
     with connected() as api:
         host = api.post(path_of("hosts", name, "check"))
     _show(host, as_json)
+    if not as_json:
+        show_table(
+            ("check", "result", "found", "what to do"),
+            (
+                (
+                    one["name"],
+                    Text(one["result"], style=_RESULTS.get(one["result"], "")),
+                    one["words"],
+                    one["remedy"],
+                )
+                for one in host["checks"]
+            ),
+            empty="",
+        )
     if host["health"] != "healthy":
         raise typer.Exit(ExitCode.FAILED)
 

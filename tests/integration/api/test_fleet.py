@@ -48,7 +48,9 @@ def test_hosts_are_registered_checked_and_read(
     assert TOKEN not in response.content.decode()
     assert json_of(viewer.get("hosts/alpha")) == host
     assert json_of(viewer.get("hosts"))["items"] == [host]
-    assert json_of(administrator.post("hosts/alpha/check"))["health"] == "healthy"
+    checked = json_of(administrator.post("hosts/alpha/check"))
+    assert checked["health"] == "healthy"
+    assert {one["result"] for one in checked["checks"]} == {"passed"}
     problem_of(administrator.post("hosts", body), 422, "invalid-request")
     problem_of(administrator.post("hosts", body | {"kind": "magic"}), 422, "invalid-request")
     problem_of(
@@ -63,6 +65,9 @@ def test_a_host_that_is_away_says_so(administrator: Caller) -> None:
     host = json_of(administrator.post("hosts/gone/check"))
     assert host["health"] == "unreachable"
     assert host["health_reason"]
+    failed = [one for one in host["checks"] if one["result"] == "failed"]
+    assert [one["name"] for one in failed] == ["reachable"]
+    assert "Start the inference server" in failed[0]["remedy"]
 
 
 def test_models_are_registered_and_read(administrator: Caller, viewer: Caller) -> None:
