@@ -212,7 +212,8 @@ def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
             calls = [
                 one
                 for one in _effects(sighting, Call.LOAD, version, hosts, fences=1)
-                if not one.placed.undecided
+                # Looked at first, and loaded only if it is not ready then.
+                if not (one.placed.undecided or one.placed.adoptable)
             ]
             return transitions.move(sighting, step, *calls)
         case MoveTo():

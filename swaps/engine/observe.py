@@ -89,6 +89,9 @@ class Placed:
     # Given up while it loaded, and nobody knows yet what became of that: whoever wants the
     # version anew looks first.
     undecided: bool = False
+    # Loaded by others, and never wanted or given up by us: no call of ours can be under way, so
+    # the host need not hear of the fence that a load would tell it. See swaps.engine.advance.
+    adoptable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,7 @@ def _placed(row: dict[str, Any]) -> Placed:
         row["id"],
         row["fence"],
         undecided=row["owed"] and unknown and row["called_at"] is not None,
+        adoptable=row["fence"] == 0 and row["observed"] == Observed.READY,
     )
 
 

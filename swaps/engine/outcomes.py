@@ -1,7 +1,7 @@
 """What came of a call to a host, as rows: an answer that is no news writes nothing."""
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -39,7 +39,8 @@ def said_by(begun: Begun, answer: Future[Any]) -> Said:
         raise error
     match begun.effect.call:
         case Call.LOOK:
-            return _looked(begun, _unknown(error) if error else answer.result())
+            seen = _unknown(error) if error else answer.result()
+            return _looked(begun, _if_it_is_that_file(seen, begun.effect.digest))
         case Call.LOAD:
             return _of_lease(begun, _seen(_failure(error) if error else answer.result()))
         case Call.ANSWER:
@@ -69,6 +70,14 @@ def _looked(begun: Begun, seen: Observation) -> Said:
         },
     )
     return Said((written,), begun.host.pk if freed else None)
+
+
+def _if_it_is_that_file(seen: Observation, digest: str) -> Observation:
+    """A load is told which file it must find; what others loaded is compared here."""
+    if seen.status is not VersionStatus.READY or not digest or seen.digest in (None, digest):
+        return seen
+    reason = f"it is loaded from another file than was asked for ({seen.digest}, not {digest})"
+    return replace(seen, status=VersionStatus.FAILED, reason=reason)
 
 
 def _of_warmth(begun: Begun, tried: Warmth) -> Said:

@@ -17,6 +17,7 @@ ASK_SECONDS = 2.0
 @dataclass(frozen=True, slots=True)
 class Presence:
     digests: dict[str, str]  # {host: digest}, for the hosts that tell
+    ready: list[str]  # hosts where it is loaded already, whoever did that
 
 
 def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presence:
@@ -41,7 +42,8 @@ def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presenc
         raise VersionNotFound(
             f"{ref} is not one version: its hosts have different files under it ({files})"
         )
-    return Presence(digests)
+    ready = sorted(n for n, found in seen.items() if found.status is VersionStatus.READY)
+    return Presence(digests, ready)
 
 
 def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Observation]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
@@ -27,7 +28,8 @@ from swaps.engine.requests import (
 from swaps.engine.strategies import default_strategy
 from swaps.live.broadcast import swap_changed
 from swaps.live.wake import wake_swap
-from swaps.models import ModelHost, ServedModel, SwapEvent, SwapOperation
+from swaps.models import ModelHost, Placement, ServedModel, SwapEvent, SwapOperation
+from swaps.models.hosts import Desired, Observed
 from swaps.models.served_models import DrainTimeoutPolicy
 from swaps.models.swap_operations import EventKind
 
@@ -126,6 +128,7 @@ def _create(
                 queued=queued,
                 waiting_for=waiting_for,
             )
+            _note_loaded(swap, presence)
             if request.idempotency_key:
                 idempotency.remember(actor, request.idempotency_key, request.asked(), swap)
             _record_creation(swap, request, actor, action)
@@ -140,6 +143,18 @@ def _create(
         raise SwapInProgress(f"{model.name} has an open swap already", current.pk) from error
     swap.refresh_from_db()
     return swap
+
+
+def _note_loaded(swap: SwapOperation, presence: Presence) -> None:
+    """That others loaded it is news: so it is adopted, and not loaded once more."""
+    if presence.ready:
+        Placement.objects.filter(
+            model=swap.model_id,
+            version=swap.to_version,
+            host__name__in=presence.ready,
+            desired=Desired.ABSENT,
+            fence=0,
+        ).update(observed=Observed.READY, observed_reason="", observed_at=Now())
 
 
 def _record_creation(
