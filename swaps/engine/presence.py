@@ -1,11 +1,13 @@
 """Asking hosts, before anything is begun, whether they have a version, and which file it is."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
+from swaps.domain.names import name_problem
 from swaps.engine.errors import HostUnreachable, VersionNotFound
 from swaps.engine.hosts import adapter_of
 from swaps.models import ModelHost
@@ -63,15 +65,38 @@ def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Ob
 
 def ask_hosts(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], dict[str, str]]:
     """What each host says right now, and why the others did not; by host."""
-    seen: dict[str, Observation] = {}
+    return _ask_each(hosts, lambda host: adapter_of(host).status(ref))
+
+
+def versions_on_hosts(
+    model: str, hosts: list[ModelHost]
+) -> tuple[dict[str, dict[str, Observation]], dict[str, str]]:
+    """Every version of this name that a host has right now, by version and host, registered or
+    not; and why hosts did not say, by host.
+    """
+    listed, unreachable = _ask_each(hosts, lambda host: adapter_of(host).list())
+    found: dict[str, dict[str, Observation]] = {}
+    for host, refs in sorted(listed.items()):
+        for ref, seen in refs:
+            there = seen.status is not VersionStatus.ABSENT
+            if ref.model == model and there and name_problem(ref.version, of="version") is None:
+                found.setdefault(ref.version, {})[host] = seen
+    return found, unreachable
+
+
+def _ask_each[T](
+    hosts: list[ModelHost], question: Callable[[ModelHost], T]
+) -> tuple[dict[str, T], dict[str, str]]:
+    """All at once, ASK_SECONDS at most: the answers, and why there was none, by host."""
+    answers: dict[str, T] = {}
     unreachable: dict[str, str] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, min(8, len(hosts))))
     try:
-        asked = {host.name: pool.submit(_ask, host, ref) for host in hosts}
+        asked = {host.name: pool.submit(question, host) for host in hosts}
         deadline = time.monotonic() + ASK_SECONDS
         for name, future in asked.items():
             try:
-                seen[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
+                answers[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 unreachable[name] = f"no answer within {ASK_SECONDS:g} s"
             except AdapterError as error:
@@ -79,12 +104,8 @@ def ask_hosts(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation],
     finally:
         # Not waited for: a host that hangs must not hold the caller longer than promised.
         pool.shutdown(wait=False, cancel_futures=True)
-    return seen, unreachable
+    return answers, unreachable
 
 
 def _each(reasons: dict[str, str]) -> str:
     return "; ".join(f"{host}: {reason}" for host, reason in reasons.items())
-
-
-def _ask(host: ModelHost, ref: Ref) -> Observation:
-    return adapter_of(host).status(ref)

@@ -13,6 +13,8 @@ from typing import TypedDict
 import redis
 from django.conf import settings
 
+from swaps.live.gauge_history import Kept, ask_history, keep_gauges, parse_history
+
 log = logging.getLogger(__name__)
 
 TTL_SECONDS = 3
@@ -47,8 +49,12 @@ def _key(nonce: str) -> str:
 
 def publish_node_gauges(nonce: str, gauges: Mapping[str, ClusterGauges]) -> None:
     """`gauges` by cluster name. Valkey away is no error: nobody decides by these."""
+    counted = {name: (one, *counts_of(one)) for name, one in gauges.items()}
     try:
-        valkey().set(_key(nonce), json.dumps(gauges), ex=TTL_SECONDS)
+        with valkey().pipeline(transaction=False) as pipeline:
+            pipeline.set(_key(nonce), json.dumps(gauges), ex=TTL_SECONDS)
+            keep_gauges(pipeline, nonce, counted)
+            pipeline.execute()
     except redis.RedisError as error:
         log.debug("gauges of node %s not published: %s", nonce, error)
 
@@ -63,6 +69,20 @@ def read_node_gauges(nonces: list[str]) -> list[dict[str, ClusterGauges] | None]
         log.warning("live gauges cannot be read: %s", error)
         return [None] * len(nonces)
     return [json.loads(raw) if raw else None for raw in found]
+
+
+def read_gauge_history(nonces: list[str], clusters: list[str]) -> dict[str, list[list[Kept]]]:
+    """By cluster, for each node its last minutes, oldest first; empty where nothing is known."""
+    if not nonces or not clusters:
+        return {cluster: [] for cluster in clusters}
+    try:
+        with valkey().pipeline(transaction=False) as pipeline:
+            ask_history(pipeline, nonces, clusters)
+            found = iter(pipeline.execute())
+    except redis.RedisError as error:
+        log.warning("the history of gauges cannot be read: %s", error)
+        return {cluster: [] for cluster in clusters}
+    return {cluster: [parse_history(next(found)) for _ in nonces] for cluster in clusters}
 
 
 def counts_of(gauges: ClusterGauges) -> tuple[int, int]:

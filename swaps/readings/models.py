@@ -15,7 +15,7 @@ from swaps.engine.model_edits import contents_of
 from swaps.engine.revisions import revision_of
 from swaps.engine.strategies import default_strategy
 from swaps.live.gauges import in_flight
-from swaps.models import Placement, ServedModel, SwapOperation, UnprotectRequest
+from swaps.models import Placement, Route, ServedModel, SwapOperation, UnprotectRequest
 from swaps.models.hosts import Desired, Observed
 from swaps.models.served_models import DrainTimeoutPolicy
 from swaps.readings.fleet import ModelRows, read_fleet
@@ -99,13 +99,17 @@ def read_models(
     name_contains: str | None = None,
     host: str | None = None,
     swapping: bool | None = None,
+    serving: bool | None = None,
+    held: bool | None = None,
+    protected: bool | None = None,
     scope: Scope = None,
     descending: bool = False,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[ModelReading]:
     """By name. `host`: only those of which a version shall be loaded there; `swapping`: only
-    those that have an open swap, or have none. Raises CursorInvalid.
+    those that have an open swap, or have none; `serving`: of which a version has traffic, or
+    none; `held`: whose line waits for an operator, or does not. Raises CursorInvalid.
     """
     found = _within(scope)
     if name_contains is not None:
@@ -117,6 +121,14 @@ def read_models(
         open_swaps = SwapOperation.objects.filter(queued=False).exclude(state__in=END_STATES)
         having = Q(pk__in=open_swaps.values("model"))
         found = found.filter(having if swapping else ~having)
+    if serving is not None:
+        routes = Q(pk__in=Route.objects.exclude(weights={}).values("model"))
+        found = found.filter(routes if serving else ~routes)
+    if held is not None:
+        free = Q(queue_held_reason="")
+        found = found.filter(~free if held else free)
+    if protected is not None:
+        found = found.filter(protected=protected)
     found = from_name(found, cursor, descending=descending)
     rows = list(found.values_list("pk", "name")[: limit + 1])
     return cut(rows, limit, lambda row: [row[1]], _read_each([pk for pk, _ in rows[:limit]]))

@@ -83,6 +83,14 @@ def _rates(nonces: Sequence[str], clusters: Sequence[str]) -> dict[str, tuple[fl
     return rates if nonces else None
 
 
+def requests_per_second(nonces: Sequence[str]) -> float | None:
+    """On all of these nodes, whatever the model; None when one is unknown, or there is none."""
+    with _lock:
+        seen = [_looks[nonce][-1][1] for nonce in nonces if _looks.get(nonce)]
+    rates = _rates(nonces, sorted({cluster for counts in seen for cluster in counts}))
+    return round(sum(rate for rate, _ in rates.values()), 1) if rates is not None else None
+
+
 def observed_weights(nonces: Sequence[str], clusters: Mapping[str, str]) -> dict[str, float] | None:
     """Percent of answers by version in the last seconds; None when unknown, or without any.
 

@@ -1,0 +1,196 @@
+"""What waits for a person, all over the fleet: why, and what it is about. The gravest first."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import F, Q
+
+from swaps.domain.states import END_STATES, SwapState
+from swaps.engine.nodes import required_nodes
+from swaps.models import (
+    ModelHost,
+    NodeIncarnation,
+    Placement,
+    Route,
+    RouteOnNode,
+    ServedModel,
+    SwapOperation,
+    UnprotectRequest,
+)
+from swaps.models.hosts import Desired, HostHealth, Observed
+from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
+from swaps.readings.swaps import SwapReading
+
+# Of one kind: a page that lists a thousand hosts is read by nobody.
+MOST = 20
+
+
+class Kind(StrEnum):
+    """From the gravest: first what holds traffic or requests up."""
+
+    NO_NODE = "no-node"  # nothing can be applied, and nothing counts as drained
+    DRAIN_OVERDUE = "drain-overdue"  # the operator is asked: extend, roll back, force
+    NODE_REFUSES = "node-refuses"
+    NODE_AWAY = "node-away"
+    HOST_AWAY = "host-away"
+    NOT_LOADED = "not-loaded"  # wanted, not there, and no swap sees to it
+    QUEUE_HELD = "queue-held"
+    APPROVAL = "approval"
+    PROMOTION = "promotion"
+    PAUSED = "paused"
+    UNPROTECT = "unprotect"
+    CLEANUP = "cleanup"
+    DRIFT = "drift"  # loaded by somebody else beside what serves
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """`reason` is a sentence; of what it is about, the names that it has."""
+
+    kind: Kind
+    about: str
+    reason: str
+    since: datetime | None = None
+    swap: uuid.UUID | None = None
+    model: str = ""
+    host: str = ""
+
+
+def read_concerns(unended: Sequence[SwapReading], now: datetime) -> list[Concern]:
+    """`unended`: every swap that is not over; `now` by the database. At most MOST of a kind."""
+    found = [
+        *_of_swaps(unended, now),
+        *_of_models(),
+        *_of_hosts(),
+        *_of_placements({swap.model_name for swap in unended}),
+        *_of_nodes(),
+        *_of_cleanup(),
+    ]
+    order = list(Kind)
+    return sorted(found, key=lambda one: order.index(one.kind))
+
+
+def _of_swaps(unended: Iterable[SwapReading], now: datetime) -> Iterator[Concern]:
+    for swap in unended:
+        kind = _asks(swap, now)
+        if kind is not None:
+            yield Concern(
+                kind,
+                f"{swap.model_name} {swap.from_version or 'nothing'} → {swap.to_version}",
+                swap.waiting_for or "It waits for a person.",
+                swap=swap.id,
+                model=swap.model_name,
+                since=swap.deadline if kind is Kind.DRAIN_OVERDUE else None,
+            )
+
+
+def _asks(swap: SwapReading, now: datetime) -> Kind | None:
+    """What of a swap waits for a person."""
+    if swap.approval is not None and swap.approval.status == "waiting":
+        return Kind.APPROVAL
+    drains = swap.state in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}
+    if drains and swap.deadline is not None and swap.deadline <= now:
+        return Kind.DRAIN_OVERDUE
+    if swap.state != SwapState.TRANSITIONING:
+        return None
+    if swap.paused:
+        return Kind.PAUSED
+    current = next((step for step in swap.steps if step.status == "current"), None)
+    return Kind.PROMOTION if current is not None and current.kind == "pause" else None
+
+
+def _of_models() -> Iterator[Concern]:
+    for name, why in ServedModel.objects.exclude(queue_held_reason="").values_list(
+        "name", "queue_held_reason"
+    )[:MOST]:
+        yield Concern(Kind.QUEUE_HELD, name, f"The queue is held: {why}.", model=name)
+    for asked in UnprotectRequest.objects.select_related("model")[:MOST]:
+        words = f"{asked.requested_by} asks to give up the protection"
+        yield Concern(
+            Kind.UNPROTECT,
+            asked.model.name,
+            f"{words}: {asked.reason}" if asked.reason else f"{words}.",
+            since=asked.requested_at,
+            model=asked.model.name,
+        )
+
+
+def _of_hosts() -> Iterator[Concern]:
+    for host in ModelHost.objects.filter(health=HostHealth.UNREACHABLE)[:MOST]:
+        words = host.health_reason or "nobody knows why"
+        yield Concern(
+            Kind.HOST_AWAY,
+            host.name,
+            f"The host does not answer: {words}.",
+            since=host.last_seen_at,
+            host=host.name,
+        )
+
+
+def _of_placements(swapping: set[str]) -> Iterator[Concern]:
+    """Where the hosts differ from what is wanted, and no swap is about to change that."""
+    calm = Placement.objects.select_related("model", "host").filter(host__health=HostHealth.HEALTHY)
+    calm = calm.exclude(model__name__in=swapping)
+    missing = calm.filter(desired=Desired.LOADED).exclude(observed=Observed.READY)
+    for row in missing.exclude(observed=Observed.UNKNOWN)[:MOST]:
+        why = f": {row.observed_reason}" if row.observed_reason else ""
+        yield _of_placement(
+            Kind.NOT_LOADED, row, f"Wanted on {row.host.name}, but {row.observed} there{why}."
+        )
+    serving = Route.objects.exclude(weights={}).values("model")
+    strange = calm.filter(
+        desired=Desired.ABSENT, unload_owed=False, observed=Observed.READY, model__in=serving
+    )
+    for row in strange[:MOST]:
+        yield _of_placement(
+            Kind.DRIFT,
+            row,
+            f"Loaded on {row.host.name}, and not by Hotswap, which leaves it alone.",
+        )
+
+
+def _of_placement(kind: Kind, row: Placement, reason: str) -> Concern:
+    name = row.model.name
+    return Concern(kind, f"{name} {row.version}", reason, model=name, host=row.host.name)
+
+
+def _of_nodes() -> Iterator[Concern]:
+    required = list(required_nodes())
+    connected = [node for node in required if node.state == NodeState.CONNECTED]
+    if not connected and Route.objects.exclude(weights={}).exists():
+        words = "No Envoy is connected: nothing can be applied, and nothing counts as drained."
+        yield Concern(Kind.NO_NODE, "router", words)
+    for node in [node for node in required if node.state == NodeState.AWAY][:MOST]:
+        words = "Away, and may still send traffic by its old routes: drains wait for it."
+        yield Concern(Kind.NODE_AWAY, node.node_id, words, since=node.last_seen_at)
+    for node in [node for node in required if node.nack][:MOST]:
+        yield _refusal(node, node.nack)
+    refusing = RouteOnNode.objects.select_related("incarnation", "route__model").filter(
+        Q(incarnation__state__in=REQUIRED_NODE_STATES),
+        nacked_revision=F("route__revision"),
+    )
+    for row in refusing[:MOST]:
+        yield _refusal(row.incarnation, f"the route of {row.route.model.name}: {row.nack_detail}")
+
+
+def _refusal(node: NodeIncarnation, words: str) -> Concern:
+    return Concern(Kind.NODE_REFUSES, node.node_id, f"It refuses {words}".rstrip(".") + ".")
+
+
+def _of_cleanup() -> Iterator[Concern]:
+    owing = SwapOperation.objects.select_related("model").filter(
+        cleanup_pending=True, state__in=END_STATES
+    )
+    for swap in owing[:MOST]:
+        left = swap.from_version if swap.state == SwapState.COMPLETED else swap.to_version
+        yield Concern(
+            Kind.CLEANUP,
+            str(swap),
+            f"It is over, but {left} is still to be unloaded; it is tried again and again.",
+            since=swap.end_time,
+            swap=swap.pk,
+            model=swap.model.name,
+        )
