@@ -45,7 +45,7 @@
 
   // -- lists --
 
-  const LISTS = "[data-rows], main table > tbody, main .running-swaps, main .queue";
+  const LISTS = "[data-rows], main table > tbody, main .in-line";
 
   function visible(part) {
     return part.getClientRects().length > 0;

@@ -87,7 +87,7 @@ def _chart(
     bounds: Sequence[float] = (),
 ) -> InFlightChart:
     highest = max((n for s in samples for n in (s.old, s.new) if n is not None), default=0)
-    top = _round_up(highest)
+    top = round_up(highest)
 
     def x(at: float) -> float:
         return round(CHART_WIDTH * (at - began) / (ended - began), 1)
@@ -101,7 +101,8 @@ def _chart(
     )
 
 
-def _round_up(highest: int) -> int:
+def round_up(highest: float) -> int:
+    """What a chart's upper edge stands for."""
     return next(top for top in _TOPS if top >= highest)
 
 

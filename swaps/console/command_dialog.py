@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
-from swaps.access.roles import NotAllowed, role_of
+from swaps.access.roles import NotAllowed
 from swaps.console.confirmations import ACTIONS, Confirmation, confirmation, subject_of
-from swaps.console.live_swap import look_at_swap, render_commands, render_shared
+from swaps.console.page_behind import page_behind
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.domain.commands import Command
@@ -125,11 +125,7 @@ def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> Ht
         return redirect(address)
     if done.pk != swap.pk:
         return HttpResponse(headers={"HX-Redirect": address})
-    live, role = look_at_swap(done.pk), role_of(request.user)
-    assert live is not None, "it was just written to"
-    assert role is not None, "who has no role was refused"
-    fragments = [*render_shared(live).values(), render_commands(live, [role])[role]]
-    return HttpResponse("".join(fragments), headers={"HX-Trigger": "command-done"})
+    return page_behind(request, otherwise=address)
 
 
 def _dialog(

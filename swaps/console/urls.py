@@ -3,12 +3,18 @@
 from django.urls import path
 
 from swaps.console import (
+    activation,
     approving,
     audit,
     command_dialog,
     host_list,
     host_page,
     keys,
+    model_dialog,
+    model_edits,
+    model_list,
+    model_page,
+    overview,
     own_password,
     pages,
     router_page,
@@ -21,11 +27,14 @@ from swaps.console.consumers import LivePage
 from swaps.console.host_list import HostListSubject
 from swaps.console.host_page import HostSubject
 from swaps.console.live_swap import SwapSubject
+from swaps.console.model_list import ModelListSubject
+from swaps.console.model_page import ModelSubject
+from swaps.console.overview import OverviewSubject
 from swaps.console.router_page import RouterSubject
 from swaps.console.swap_list import SwapListSubject
 
 urlpatterns = [
-    path("", pages.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("login", signing_in.SignIn.as_view(), name="login"),
     path("logout", signing_in.SignOut.as_view(), name="logout"),
     path("password", own_password.own_password, name="own-password"),
@@ -39,7 +48,13 @@ urlpatterns = [
     path("hosts", host_list.hosts, name="hosts"),
     path("hosts/<str:name>", host_page.host, name="host"),
     path("router", router_page.router, name="router"),
-    path("models/<str:name>", pages.model, name="model"),
+    path("models", model_list.models, name="models"),
+    path("models/new", model_edits.new_model, name="new-model"),
+    path("models/new/found", model_edits.found, name="found-versions"),
+    path("models/<str:name>", model_page.model, name="model"),
+    path("models/<str:name>/edit", model_edits.edit_model, name="edit-model"),
+    path("models/<str:name>/activate", activation.activate, name="activate"),
+    path("models/<str:name>/<str:what>", model_dialog.ask_model, name="model-ask"),
     path("swaps", swap_list.swaps, name="swaps"),
     path("swaps/new", start_swap.start_swap, name="start-swap"),
     path("swaps/new/plan", start_swap.plan, name="swap-plan"),
@@ -56,6 +71,9 @@ websocket_urlpatterns = [
     path("ws/hosts", LivePage.as_asgi(subject_of=HostListSubject.of, by_query=True)),
     path("ws/hosts/<str:name>", LivePage.as_asgi(subject_of=HostSubject)),
     path("ws/router", LivePage.as_asgi(subject_of=RouterSubject)),
+    path("ws/overview", LivePage.as_asgi(subject_of=OverviewSubject)),
+    path("ws/models", LivePage.as_asgi(subject_of=ModelListSubject.of, by_query=True)),
+    path("ws/models/<str:name>", LivePage.as_asgi(subject_of=ModelSubject.of, by_query=True)),
     path("ws/swaps", LivePage.as_asgi(subject_of=SwapListSubject.of, by_query=True)),
     path("ws/swaps/<uuid:swap_id>", LivePage.as_asgi(subject_of=SwapSubject)),
 ]

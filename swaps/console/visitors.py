@@ -22,6 +22,10 @@ class Visitor:
     def may_swap(self) -> bool:
         return Actor("", self.role, "console").may(Action.SWAP)
 
+    @property
+    def may_manage_models(self) -> bool:
+        return Actor("", self.role, "console").may(Action.MANAGE_MODELS)
+
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person behind a request, for the command and for the audit entry it leaves."""

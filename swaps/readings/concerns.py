@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from django.db.models import F, Q
 
+from swaps.domain.drift import Drift, drift_of
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.nodes import required_nodes
 from swaps.models import (
@@ -131,25 +132,32 @@ def _of_hosts() -> Iterator[Concern]:
 
 
 def _of_placements(swapping: set[str]) -> Iterator[Concern]:
-    """Where the hosts differ from what is wanted, and no swap is about to change that."""
-    calm = Placement.objects.select_related("model", "host").filter(host__health=HostHealth.HEALTHY)
-    calm = calm.exclude(model__name__in=swapping)
-    missing = calm.filter(desired=Desired.LOADED).exclude(observed=Observed.READY)
-    for row in missing.exclude(observed=Observed.UNKNOWN)[:MOST]:
-        why = f": {row.observed_reason}" if row.observed_reason else ""
-        yield _of_placement(
-            Kind.NOT_LOADED, row, f"Wanted on {row.host.name}, but {row.observed} there{why}."
-        )
-    serving = Route.objects.exclude(weights={}).values("model")
-    strange = calm.filter(
-        desired=Desired.ABSENT, unload_owed=False, observed=Observed.READY, model__in=serving
+    """Drift on hosts that answer, where no swap is about to change it."""
+    gone = ~Q(observed__in=[Observed.READY, Observed.UNKNOWN])
+    there = Q(observed__in=[Observed.READY, Observed.LOADING])
+    rows = (
+        Placement.objects.select_related("model", "host")
+        .filter(Q(desired=Desired.LOADED) & gone | Q(desired=Desired.ABSENT) & there)
+        .filter(host__health=HostHealth.HEALTHY)
+        .exclude(model__name__in=swapping)
     )
-    for row in strange[:MOST]:
-        yield _of_placement(
-            Kind.DRIFT,
-            row,
-            f"Loaded on {row.host.name}, and not by Hotswap, which leaves it alone.",
+    # Of a model that serves nothing yet, what is loaded is what will be taken over.
+    serving = set(Route.objects.exclude(weights={}).values_list("model", flat=True))
+    for row in rows[:MOST]:
+        drift = drift_of(
+            wanted=row.desired == Desired.LOADED,
+            seen=row.observed,
+            unload_owed=row.unload_owed,
+            swapped_in=False,
         )
+        if drift is Drift.MISSING:
+            why = f": {row.observed_reason}" if row.observed_reason else ""
+            yield _of_placement(
+                Kind.NOT_LOADED, row, f"Wanted on {row.host.name}, but {row.observed} there{why}."
+            )
+        elif drift is Drift.UNASKED and row.model_id in serving:
+            words = f"Loaded on {row.host.name}, and not by Hotswap, which leaves it alone."
+            yield _of_placement(Kind.DRIFT, row, words)
 
 
 def _of_placement(kind: Kind, row: Placement, reason: str) -> Concern:

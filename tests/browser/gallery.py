@@ -6,7 +6,9 @@ here that carries `@scene` and names the pages it shows (their names in urls.py)
 follows. A page that no scene shows fails a test.
 """
 
+import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +18,19 @@ from django.utils import timezone
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
-from swaps.models import AuditEntry, ModelHost, Placement, TrafficSample
+from swaps.live.gauge_history import EVERY_SECONDS, history_key
+from swaps.live.gauges import valkey
+from swaps.models import (
+    AuditEntry,
+    ModelHost,
+    NodeIncarnation,
+    Placement,
+    ServedModel,
+    TrafficSample,
+    UnprotectRequest,
+)
 from tests.integration.console.scenes import Fleet, SwapScene
-from tests.integration.readings.rows import placed
+from tests.integration.readings.rows import a_model, a_swap, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +94,14 @@ def live_swap(name: str, one: SwapScene, press: str = "") -> Picture:
 # -- the overview and what hangs on it --
 
 
-@scene("overview", "swaps", "hosts", "router", "start-swap", "audit", "login")
+@scene(
+    "overview", "models", "new-model", "swaps", "hosts", "router", "start-swap", "audit", "login"
+)
 def nothing_yet(stage: Stage) -> Iterator[Picture]:
     yield Picture("login", "/login", None)
-    yield Picture("overview-empty", "/")
+    yield Picture("overview-empty", "/", live=True)
+    yield Picture("models-empty", "/models", live=True)
+    yield Picture("new-model-empty", "/models/new")
     yield Picture("swaps-empty", "/swaps", live=True)
     yield Picture("hosts-empty", "/hosts", live=True)
     yield Picture("router-empty", "/router", live=True)
@@ -100,14 +116,87 @@ def a_busy_fleet(stage: Stage) -> Iterator[Picture]:
     failed.fail("the file is not an ONNX model")
     running = stage.swap()
     transition(running)
-    yield Picture("overview", "/")
-    yield Picture("overview-viewer", "/", Role.VIEWER)
-    yield Picture("model", "/models/iris")
+    yield Picture("overview", "/", live=True)
+    yield Picture("overview-viewer", "/", Role.VIEWER, live=True)
+    yield Picture("model-swapping", "/models/iris", live=True)
     yield Picture("model-missing", "/models/none")
     yield Picture("start-open-swap", "/swaps/new?model=iris", Role.OPERATOR)
     yield Picture("audit", "/audit")
     yield Picture("confirm", f"{running.path}/rollback", Role.OPERATOR)
     yield Picture("confirm-refused", f"{running.path}/rollback", Role.VIEWER)
+
+
+@scene("overview", "models")
+def a_fleet_that_needs_people(stage: Stage) -> Iterator[Picture]:
+    overdue = stage.swap()
+    transition(overdue)
+    overdue.drain(1, seconds=-95)
+    stage.swap(queued=True, from_version="1.1", to_version="1.2")
+    for name, changes in {
+        "fraud-scores": {
+            "queue_held_reason": "3.1 → 3.2 ended Failed: release the queue, or cancel"
+        },
+        "ranking": {"protected": True},
+        "speech-to-text-large": {},
+    }.items():
+        model = a_model(name, weights={"3.1": 100} if name != "ranking" else None)
+        ServedModel.objects.filter(pk=model.pk).update(**changes)
+        if name == "ranking":
+            a_swap(model, from_version=None, needs_approval=True, queued=True)
+            UnprotectRequest.objects.create(model=model, requested_by="ada", requesters=[1])
+        if name == "fraud-scores":
+            a_swap(model, state="Completed", cleanup_pending=True, end_time=timezone.now())
+    ModelHost.objects.filter(name="beta").update(
+        health="unreachable", health_reason="the connection was refused"
+    )
+    Placement.objects.filter(version="1.1", host__name="alpha").update(observed="failed")
+    NodeIncarnation.objects.filter(node_id="edge-2").update(state="away")
+    yield Picture("overview-needs-people", "/", live=True)
+    yield Picture("overview-needs-operators", "/", Role.OPERATOR, live=True)
+    yield Picture("models", "/models", live=True)
+    yield Picture("models-filtered", "/models?text=ra&state=protected&order=-name", Role.VIEWER)
+    yield Picture("models-nothing-matches", "/models?text=vision&state=held", live=True)
+    yield Picture("models-wrong-filter", "/models?state=done&name=iris")
+
+
+@scene("model", "model-ask")
+def a_model_in_peace(stage: Stage) -> Iterator[Picture]:
+    for days in range(1, 26):
+        a_past_swap(stage, days)
+    one = stage.swap("all-at-once")
+    a_quarter_of_an_hour(stage)
+    one.load()
+    one.ready()
+    one.drain(0)
+    one.prove()
+    one.complete()
+    Placement.objects.update(digest=f"sha256:{'3f9a1c' * 10}", size_bytes=187_000_000)
+    iris = "/models/iris"
+    yield Picture("model", iris, live=True)
+    yield Picture("model-viewer", iris, Role.VIEWER, live=True)
+    yield Picture("model-roll-back", iris, Role.OPERATOR, live=True, press="Roll back to 1.0…")
+    yield Picture("model-delete", iris, live=True, press="Delete…")
+    yield Picture("model-protect", f"{iris}/protect")
+    yield Picture("model-ask-refused", f"{iris}/protect", Role.VIEWER)
+    ServedModel.objects.update(
+        protected=True, queue_held_reason="1.0 → 1.1 ended Failed: release the queue, or cancel"
+    )
+    stage.swap(queued=True, from_version="1.1", to_version="1.2")
+    stage.swap(queued=True, from_version="1.2", to_version="1.3", needs_approval=True)
+    yield Picture("model-held", iris, live=True)
+    yield Picture("model-release", iris, Role.OPERATOR, live=True, press="Release the queue…")
+
+
+@scene("model", "new-model", "edit-model", "activate")
+def a_new_model(stage: Stage) -> Iterator[Picture]:
+    a_model("wine")
+    yield Picture("new-model", "/models/new?name=wine&default_strategy=canary")
+    yield Picture("new-model-custom", "/models/new?default_strategy=custom")
+    yield Picture("new-model-refused", "/models/new", Role.OPERATOR)
+    yield Picture("edit-model", f"/models/{stage.fleet.iris.name}/edit")
+    yield Picture("model-unserved", "/models/wine", live=True)
+    yield Picture("activate", "/models/wine/activate", Role.OPERATOR)
+    yield Picture("activate-refused", "/models/iris/activate")
 
 
 @scene("swaps")
@@ -284,6 +373,25 @@ def a_past_swap(stage: Stage, days: int) -> None:
     state = ("Completed", "Completed", "RolledBack", "Completed", "Cancelled")[days % 5]
     ended = began + timedelta(seconds=3 + days * 37 % 600)
     stage.swap(state=state, start_time=began, end_time=ended)
+
+
+def a_quarter_of_an_hour(stage: Stage) -> None:
+    """Kept for the charts: all traffic goes from one version to the other, half-way."""
+    now = time.time()
+    for node in stage.fleet.nodes:
+        for version, cluster in stage.fleet.clusters.items():
+            answers, entries = 0, []
+            for index in range(180):
+                share = min(1, max(0, (index - 90) / 20))
+                wave = 420 + 60 * math.sin(index / 9)
+                rate = wave * (share if version == "1.1" else 1 - share)
+                answers += round(rate * EVERY_SECONDS)
+                errors = max(0, index - 60) * 4 if version == "1.0" else 0
+                p95 = 9 + 2 * math.sin(index / 5) + (3 if version == "1.1" else 0)
+                entry = [now - (180 - index) * EVERY_SECONDS, answers, errors, 3, round(p95, 2)]
+                entries.append(json.dumps(entry))
+            valkey().delete(history_key(node.nonce, cluster.name))
+            valkey().rpush(history_key(node.nonce, cluster.name), *entries)
 
 
 def transition(one: SwapScene) -> None:

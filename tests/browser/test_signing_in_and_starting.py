@@ -47,4 +47,4 @@ def test_the_overview_follows_by_itself(fleet: Fleet, desks: Desks) -> None:
     page = desk.open("/")
     scene = SwapScene(fleet, "canary")
     scene.load()
-    expect(page.locator(".running-swaps")).to_contain_text("LoadingNewVersion")
+    expect(page.locator("#overview-running")).to_contain_text("LoadingNewVersion")

@@ -8,8 +8,9 @@ from django.db.models import Model
 from django.http import HttpResponse
 from django.urls import reverse
 
-from swaps.access.roles import Action
+from swaps.access.roles import Action, Actor
 from swaps.console.confirmations import confirmation, subject_of
+from swaps.console.model_asks import model_ask
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.frozen_inputs import digest_of
@@ -98,6 +99,10 @@ def _get(where: str) -> Attempt:
     return lambda person, model: _behind_sign_in(person, person.browser.get(where))
 
 
+def _posted(page: str, given: Mapping[str, object]) -> Attempt:
+    return lambda person, model: _post(person, reverse(page), given)
+
+
 def _behind_sign_in(person: Person, response: HttpResponse) -> HttpResponse:
     """The admin sends strangers to sign in, and tells there who is signed in but may not."""
     if response.status_code == 302 and response["Location"].startswith("/admin/login/"):
@@ -143,6 +148,26 @@ def _release_by_rest(person: Person, model: ServedModel) -> HttpResponse:
     return person.rest("POST", f"models/{_held(model).name}/queue/release")
 
 
+def _release_at_the_console(person: Person, model: ServedModel) -> HttpResponse:
+    return _asked("release")(person, _held(model))
+
+
+def _asked(what: str) -> Attempt:
+    """At the console: read what it does, and confirm it."""
+
+    def ask(person: Person, model: ServedModel) -> HttpResponse:
+        asked = model_ask(what, model, Actor("somebody", None, "console"))
+        assert asked is not None, what
+        given = {"effect": asked.effect_key, "typed": asked.typed}
+        return _post(person, reverse("model-ask", args=[model.name, what]), given)
+
+    return ask
+
+
+def _activate(person: Person, model: ServedModel) -> HttpResponse:
+    return _post(person, reverse("activate", args=[model.name]), {"version": "1.1"})
+
+
 def _start(old: str) -> Attempt:
     given = {"model": "iris", "from_version": old, "to_version": "1.1", "strategy": "canary"}
     return lambda person, model: _post(person, reverse("start-swap"), given)
@@ -182,15 +207,21 @@ DOORS: Mapping[Action, Mapping[str, Attempt]] = {
     },
     Action.ACTIVATE: {
         CONSOLE: _without_a_version(_start("")),
+        f"{CONSOLE}: activate": _without_a_version(_activate),
         API: _without_a_version(_rest("POST", "models/iris/versions/1.1/activate")),
         ADMIN: _without_a_version(_start_at_the_admin("")),
     },
     Action.APPROVE: {CONSOLE: _approve_at_the_console, API: _approve_by_rest},
     Action.ROLLBACK: _COMMANDS[Action.ROLLBACK]
     | {ADMIN: _pressed("roll_back", lambda model: swap_for(Command.ROLLBACK, model))},
-    Action.RELEASE_QUEUE: {API: _release_by_rest, ADMIN: _pressed("release", _held)},
+    Action.RELEASE_QUEUE: {
+        CONSOLE: _release_at_the_console,
+        API: _release_by_rest,
+        ADMIN: _pressed("release", _held),
+    },
     Action.RETIRE_NODE: {API: _retire},
     Action.PROTECT: {
+        CONSOLE: _asked("protect"),
         API: _rest("POST", "models/iris/protect"),
         ADMIN: _pressed("protect", lambda model: model),
     },
@@ -199,6 +230,7 @@ DOORS: Mapping[Action, Mapping[str, Attempt]] = {
         ADMIN: _added(ModelHost, {**_HOST, "max_concurrent_loads": 1}),
     },
     Action.MANAGE_MODELS: {
+        CONSOLE: _posted("new-model", {"name": "wine"}),
         API: _rest("POST", "models", {"name": "wine"}),
         ADMIN: _added(ServedModel, {"name": "wine", **_LIMITS}),
     },

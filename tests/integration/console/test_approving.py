@@ -54,7 +54,7 @@ def test_all_see_what_it_froze_and_only_who_may_gets_buttons(
         assert "somebody other than operator must approve" in html
         assert "drain timeout seconds" in html
         assert (address(asked_for, "approve") in html) is buttons
-        assert "Waits for approval" in page_of(client, reverse("overview"))
+        assert "aits for the approval of a second person" in page_of(client, reverse("overview"))
 
 
 def test_another_person_approves_what_they_read(asked_for: SwapOperation, peter: Client) -> None:

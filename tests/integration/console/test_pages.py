@@ -93,7 +93,8 @@ def test_pages_are_whole_and_nothing_in_them_is_inline(
 def test_an_empty_installation_teaches_the_first_steps(operator: Client) -> None:
     page = operator.get("/").content.decode()
     assert "Three steps to the first swap" in page
-    assert "/api/v1/hosts" in page
+    assert "hotswap hosts add alpha" in page
+    assert "No model is registered yet" in operator.get("/models").content.decode()
     assert "No model is registered yet" in operator.get("/swaps/new").content.decode()
 
 
