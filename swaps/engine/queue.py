@@ -3,14 +3,13 @@
 import uuid
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
-from swaps.access.roles import ENGINE
 from swaps.domain.states import END_STATES, SwapState
+from swaps.engine import store
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.live.wake import wake_swap
-from swaps.models import ServedModel, SwapEvent, SwapOperation
+from swaps.models import ServedModel, SwapOperation
 from swaps.models.swap_operations import EventKind
 
 
@@ -73,17 +72,13 @@ def release_next(model_id: int) -> uuid.UUID | None:
     )
     if following is None or lacks_approval(following):
         return None
-    SwapOperation.objects.filter(pk=following.pk).update(
-        queued=False, generation=F("generation") + 1, state_entered_at=Now(), next_check_at=Now()
-    )
-    SwapEvent.objects.create(
-        swap=following,
-        generation=following.generation + 1,
+    store.write(
+        following,
         kind=EventKind.STEP,
-        from_state=following.state,
-        to_state=following.state,
-        actor=ENGINE.name,
-        source=ENGINE.source,
         reason="its turn has come",
+        queued=False,
+        state_entered_at=Now(),
+        next_check_at=Now(),
+        waiting_for="",
     )
     return following.pk

@@ -13,6 +13,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Model, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from swaps.access.roles import ENGINE, Actor
 from swaps.domain.states import END_STATES, SwapState
@@ -43,7 +44,7 @@ def write(
     """One generation and its event. To be called in a transaction. Raises StaleSwap.
 
     `changes`: columns and their values, or expressions of Django's. `read_at`: when the swap
-    was read, for the log.
+    was read, for the log; None: now.
     """
     before, generation = swap.state, swap.generation + 1
     if to_state is not None:
@@ -63,23 +64,54 @@ def write(
     (written,) = run(_compare_and_swap(swap, changes | {"generation": generation}, event))
     if written.touched != 1:
         raise StaleSwap(f"swap {swap.pk} is past generation {swap.generation}")
+    in_state_ms = _milliseconds(swap.state_entered_at, read_at or timezone.now())
     swap.generation = generation
     if to_state is not None:
         swap.state = to_state
-    log.info(
-        "swap",
-        swap=str(swap.pk),
-        model=swap.model.name,
-        from_version=swap.from_version,
-        to_version=swap.to_version,
-        generation=generation,
-        kind=str(kind),
-        from_state=str(before),
-        to_state=str(swap.state),
-        in_state_ms=_milliseconds(swap.state_entered_at, read_at),
+    _tell(swap, kind=kind, from_state=before, actor=actor, reason=reason, in_state_ms=in_state_ms)
+
+
+def begin_story(swap: SwapOperation, *, reason: str, actor: Actor) -> None:
+    """The first event of a swap that this transaction has made."""
+    SwapEvent.objects.create(
+        swap=swap,
+        generation=swap.generation,
+        kind=EventKind.CREATED,
+        from_state="",
+        to_state=swap.state,
         actor=actor.name,
+        source=actor.source,
         reason=reason,
     )
+    _tell(swap, kind=EventKind.CREATED, from_state="", actor=actor, reason=reason, in_state_ms=0)
+
+
+def _tell(
+    swap: SwapOperation,
+    *,
+    kind: EventKind,
+    from_state: str,
+    actor: Actor,
+    reason: str,
+    in_state_ms: int,
+) -> None:
+    """The log, with the words of the event, and the pages: once it is committed, since what is
+    rolled back has not happened.
+    """
+    line = {
+        "swap": str(swap.pk),
+        "model": swap.model.name,
+        "from_version": swap.from_version,
+        "to_version": swap.to_version,
+        "generation": swap.generation,
+        "kind": str(kind),
+        "from_state": str(from_state),
+        "to_state": str(swap.state),
+        "in_state_ms": in_state_ms,
+        "actor": actor.name,
+        "reason": reason,
+    }
+    transaction.on_commit(lambda: log.info("swap", **line))
     announce(swap)
 
 
@@ -118,8 +150,9 @@ def _terms(model: type[Model], changes: dict[str, Any]) -> tuple[list[tuple[str,
     return terms, parameters
 
 
-def _milliseconds(began: datetime, ended: datetime | None) -> int | None:
-    return None if ended is None else round((ended - began).total_seconds() * 1000)
+def _milliseconds(began: datetime, ended: datetime) -> int:
+    # Where the database did not tell the time, the two clocks may differ.
+    return max(0, round((ended - began).total_seconds() * 1000))
 
 
 def announce(swap: SwapOperation) -> None:

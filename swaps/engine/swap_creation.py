@@ -10,7 +10,7 @@ from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.domain.approval import asks_approval
 from swaps.domain.strategies import Strategy
-from swaps.engine import idempotency
+from swaps.engine import idempotency, store
 from swaps.engine.errors import InvalidRequest, ModelNotFound, SwapInProgress
 from swaps.engine.presence import Presence, require_version
 from swaps.engine.refusals import audited
@@ -26,12 +26,10 @@ from swaps.engine.requests import (
     require_turn,
 )
 from swaps.engine.strategies import default_strategy
-from swaps.live.broadcast import swap_changed
 from swaps.live.wake import wake_swap
-from swaps.models import ModelHost, Placement, ServedModel, SwapEvent, SwapOperation
+from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
 from swaps.models.served_models import DrainTimeoutPolicy
-from swaps.models.swap_operations import EventKind
 
 
 def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
@@ -161,16 +159,7 @@ def _record_creation(
     swap: SwapOperation, request: SwapRequest, actor: Actor, action: Action
 ) -> None:
     what = f"{swap.from_version or 'nothing'} → {swap.to_version}"
-    SwapEvent.objects.create(
-        swap=swap,
-        generation=0,
-        kind=EventKind.CREATED,
-        from_state="",
-        to_state=swap.state,
-        actor=actor.name,
-        source=actor.source,
-        reason=request.reason or f"asked for {what}",
-    )
+    store.begin_story(swap, reason=request.reason or f"asked for {what}", actor=actor)
     record(
         actor=actor,
         action=action,
@@ -183,9 +172,6 @@ def _record_creation(
     )
     if not swap.queued:
         transaction.on_commit(lambda: wake_swap(swap.pk))
-    transaction.on_commit(
-        lambda: swap_changed(swap_id=swap.pk, model_name=swap.model.name, generation=0)
-    )
 
 
 def _hold(hosts: Iterable[ModelHost]) -> None:

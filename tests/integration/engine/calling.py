@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,10 +13,12 @@ from tests.integration.bundled_host.running import wait_until
 from tests.integration.router.parts import Answer, EnvoyNode, request
 
 
-def infer(envoy: EnvoyNode, model: str, kind: str = "iris") -> Answer:
+def infer(
+    envoy: EnvoyNode, model: str, kind: str = "iris", headers: Mapping[str, str] | None = None
+) -> Answer:
     body = json.dumps(SAMPLE_REQUESTS[kind]).encode()
-    headers = {"content-type": "application/json"}
-    return asyncio.run(request(envoy.port, "POST", f"/v2/models/{model}/infer", body, headers))
+    sent = {"content-type": "application/json"} | dict(headers or {})
+    return asyncio.run(request(envoy.port, "POST", f"/v2/models/{model}/infer", body, sent))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,13 @@ from tests.integration.engine.swapping import (
     OPERATOR,
     PAUSED_HALF_WAY,
     Beside,
+    Condition,
     a_serving_model,
     activate,
     carry_on,
     register,
     waits_for,
+    weights,
 )
 from tests.integration.router.parts import EnvoyNode
 
@@ -57,6 +59,37 @@ def test_both_versions_answer_during_the_transition_and_one_before_and_after(
     back = swapper.rollback(swap.pk)
     carry_on(back, until=S.COMPLETED)
     assert versions_of(5) == {"1.0"}
+
+
+def test_with_a_sticky_header_a_caller_goes_over_once_and_never_back(
+    envoy: EnvoyNode, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    iris = a_serving_model(alpha)
+    steps = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
+    strategy = {"steps": steps, "stickyHeader": "X-User"}
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=strategy)
+    callers = [f"caller-{number}" for number in range(60)]
+
+    def on_the_new_one(caller: str) -> bool:
+        """Whichever asks how often: one caller, one version."""
+        answers = [infer(envoy, iris, headers={"x-user": caller}) for _ in range(3)]
+        assert {answer.status for answer in answers} == {200}
+        [version] = {answer.headers["x-model-version"] for answer in answers}
+        return version == "1.1"
+
+    def at(percent: int) -> Condition:
+        return lambda _: weights(iris).get("1.1") == percent
+
+    gone_over: set[str] = set()
+    for percent in (20, 60):
+        carry_on(swap, until=at(percent))
+        carry_on(swap, until=waits_for("paused until promoted"))
+        now = {caller for caller in callers if on_the_new_one(caller)}
+        assert gone_over < now < set(callers)
+        gone_over = now
+        apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
+    carry_on(swap, until=S.COMPLETED)
+    assert all(on_the_new_one(caller) for caller in callers)
 
 
 def test_drainage_times_out_while_a_request_runs_and_completes_when_it_has_its_answer(

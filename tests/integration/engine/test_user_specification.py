@@ -7,9 +7,11 @@ test_queue.py, and the same through a real router in test_through_a_real_router.
 import uuid
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
+from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from swaps.domain.commands import Command
 from swaps.domain.states import Phase, SwapState
 from swaps.engine.advance import advance
@@ -23,9 +25,10 @@ from swaps.engine.errors import (
     VersionNotFound,
 )
 from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.engine.nodes import retire_node
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.engine.hosts import HostOfTests
-from tests.integration.engine.nodes import Node
+from tests.integration.engine.nodes import Node, Nodes
 from tests.integration.engine.swapping import (
     ADMINISTRATOR,
     OPERATOR,
@@ -35,6 +38,7 @@ from tests.integration.engine.swapping import (
     at_once,
     carry_on,
     fresh,
+    placement,
     time_passes,
     waits_for,
     weights,
@@ -354,3 +358,39 @@ def test_a_node_that_is_away_is_never_forced_past(
     waiting = carry_on(swap, until=waits_for("edge-1 is away"))
     assert waiting.past_return_at is None
     assert alpha.answers(iris, "1.0")
+
+
+def test_a_node_that_vanished_blocks_the_drain_by_name_until_it_is_retired(
+    iris: str, node: Node, nodes: Nodes, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    gone = nodes.connect("edge-2", proves=False)
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    carry_on(swap, until=waits_for("1.0 is not yet idle on edge-2"))
+    gone.goes_away()
+    waiting = carry_on(swap, until=waits_for("edge-2 is away and may still send requests to 1.0"))
+    assert "bring it back or retire it" in waiting.waiting_for
+    assert alpha.answers(iris, "1.0")
+    retire_node(actor=ADMINISTRATOR, nonce=gone.of.nonce, reason="its machine burned down")
+    carry_on(swap, until=S.COMPLETED)
+    assert alpha.state(iris, "1.0") == "available"
+
+
+@pytest.mark.parametrize("sample_request", [SAMPLE_REQUESTS["iris"], None])
+def test_the_new_version_is_warmed_up_on_every_target_host_before_it_has_any_weight(
+    sample_request: dict[str, Any] | None,
+    alpha: HostOfTests,
+    beta: HostOfTests,
+    node: Node,
+    swapper: ModelHotSwapper,
+) -> None:
+    """By the operator's request, or by one made from the host's metadata."""
+    iris = a_serving_model(alpha, beta, sample_request=sample_request)
+    node.now(warms=False)
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    loading = carry_on(swap, until=waits_for("no healthy connection to 1.1"))
+    assert weights(iris) == {"1.0": 100}
+    for host in (alpha, beta):
+        assert host.status(iris, "1.1")["requests_total"] == 1 + loading.warmup_requests
+        assert placement(iris, "1.1", host).answers
+    node.now(warms=True)
+    carry_on(swap, until=S.COMPLETED)
