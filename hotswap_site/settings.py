@@ -128,6 +128,7 @@ VALKEY_PREFIX = os.environ.get("HOTSWAP_VALKEY_PREFIX", "hotswap")
 
 INSTALLED_APPS = [
     "daphne",
+    "swaps",  # before Django's own, some of whose commands it replaces
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -137,7 +138,6 @@ INSTALLED_APPS = [
     "channels",
     "django_htmx",
     "pgtrigger",
-    "swaps",
     "hotswap_site",
 ]
 
