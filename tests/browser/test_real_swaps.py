@@ -1,6 +1,7 @@
 """An operator at a real Chromium, real swaps of real models: all processes run, under traffic."""
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -312,4 +313,53 @@ def test_log_in_start_watch_and_roll_back_by_keyboard_alone(real: Fleet, people:
     go_to(page, "dialog button[type=submit]")
     page.keyboard.press("Enter")
     expect_state(page, "RolledBack")
+    assert real.serving("iris") == old
+
+
+def test_a_model_is_registered_and_its_first_version_activated(real: Fleet, people: People) -> None:
+    for repository in real.repositories.values():
+        shutil.copytree(repository / "iris", repository / "wine")
+    watching = people.at("viewer", "/models")
+    watching.wait_for_selector("body.linked")
+    page = people.at("administrator", "/models")
+    page.get_by_role("link", name="Register a model…").click()
+    page.get_by_label("Name", exact=True).fill("wine")
+    expect(page.locator("#found")).to_contain_text("1.1")
+    page.get_by_label("Sample request").fill(json.dumps(SAMPLE_REQUESTS["iris"]))
+    page.get_by_role("button", name="Register the model").click()
+    page.wait_for_url("**/models/wine/activate")
+    expect(watching.get_by_role("row", name="wine")).to_contain_text("nothing yet")
+    page.get_by_role("radio", name="1.1").check()
+    page.get_by_label("Reason").fill("the first of its kind")
+    page.get_by_role("button", name="Activate").click()
+    page.wait_for_url("**/swaps/*-*")
+    expect(page.locator("#swap-now")).to_contain_text("1.1 serves all traffic")
+    expect(watching.get_by_role("row", name="wine")).to_contain_text("1.1 100 %")
+    watching.get_by_role("link", name="wine").click()
+    watching.wait_for_selector("body.linked")
+    with real.traffic(60, "wine") as traffic:
+        expect(watching.locator("#model-traffic path.new").first).to_be_visible()
+        expect(watching.locator("#model-serving")).to_contain_text("alpha 50 %")
+        assert traffic.report()["failed"] == 0
+    assert watching.locator("#model-commands :is(a, button)").count() == 0
+
+
+def test_a_held_queue_is_released_at_the_overview(real: Fleet, people: People) -> None:
+    old, new = real.serving("iris"), real.other("iris")
+    first = real.start_swap("iris", strategy={"steps": [{"setWeight": 10}, {"pause": {}}]})
+    real.start_swap("iris", from_version=new, to_version=old, when_busy="queue")
+    model, overview = people.at("operator", "/models/iris"), people.at("operator", "/")
+    for page in (model, overview):
+        page.wait_for_selector("body.linked")
+    expect(model.locator("#model-line")).to_contain_text(f"{new} → {old}")
+    expect(overview.locator("#overview-running")).to_contain_text(f"iris {old} → {new}")
+    press(overview, "Roll back", reason="errors went up")
+    real.finished(first["id"], "RolledBack")
+    expect(overview.locator("#overview-attention")).to_contain_text("The queue is held")
+    expect(model.locator("#model-line")).to_contain_text("ended RolledBack")
+    press(overview, "Release the queue", reason="let it fail")
+    # What waited was to go on from a version that does not serve: it is checked, and says so.
+    expect(overview.locator("#overview-attention")).not_to_contain_text("The queue is held")
+    expect(model.locator("#model-line")).to_be_hidden()
+    expect(model.locator("#model-history")).to_contain_text("Failed")
     assert real.serving("iris") == old
