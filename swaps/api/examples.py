@@ -176,6 +176,7 @@ ANSWERS: Mapping[str, Any] = {
                 "proven": False,
                 "warm": True,
                 "refusal": "",
+                "in_flight": {"from": 14, "to": 5},
             }
         ],
         "timings": {

@@ -1,12 +1,19 @@
 """Which command buttons a swap's page shows: those its reader may press, or why not now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from swaps.access.roles import Actor, Role
 from swaps.console.confirmations import ACTIONS, DANGEROUS, LABELS
 from swaps.domain.commands import Command
 from swaps.domain.states import END_STATES, SwapState
+
+OF_A_DRAIN = {
+    Command.EXTEND_DRAIN,
+    Command.ROLLBACK,
+    Command.ROLL_FORWARD,
+    Command.FORCE_UNLOAD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,13 @@ def buttons(
         for command in LABELS
         if reader.may(ACTIONS[command]) and _belongs(command, state, paused=paused)
     ]
+
+
+def drain_buttons(shown: Sequence[Button], state: SwapState) -> list[Button]:
+    """Those of the shown that are about a drain, while something drains."""
+    if state not in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}:
+        return []
+    return [button for button in shown if button.command in OF_A_DRAIN]
 
 
 def _belongs(command: Command, state: SwapState, *, paused: bool) -> bool:

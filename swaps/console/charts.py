@@ -9,8 +9,11 @@ WINDOW_SECONDS = 60
 CHART_WIDTH, CHART_HEIGHT = 600, 120
 # A gap this long between two samples is a time nobody looked: the line stops there.
 GAP_SECONDS = 3.0
-# The scale changes seldom: 1, 2 or 5 times a power of ten, and 4 at least.
-_TOPS: tuple[int, ...] = (4, *(factor * 10**power for power in range(9) for factor in (5, 10, 20)))
+# The scale changes seldom: 1, 2 or 5 times a power of ten.
+_TOPS: tuple[int, ...] = tuple(factor * 10**power for power in range(10) for factor in (1, 2, 5))
+LEAST_IN_FLIGHT, LEAST_PERCENT, LEAST_MS = 4, 1, 10
+# More is not seen in a small chart, and is sent each second.
+POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +49,64 @@ def traffic_bar(weights: Mapping[str, Mapping[str, float] | None], new: str) -> 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Requests in flight at a moment (seconds of any one clock); None: not known."""
+    """Of both versions, at a moment (seconds of any one clock); None: not known."""
 
     at: float
-    old: int | None
-    new: int | None
+    old: float | None
+    new: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class InFlightChart:
+class LineChart:
     old: str  # path data
     new: str
     top: int  # what the chart's upper edge stands for
-    samples: int
+    samples: int  # how many are drawn
     bounds: tuple[float, ...] = ()  # x of moments that are marked
 
 
-def in_flight_chart(samples: Sequence[Sample], now: float) -> InFlightChart:
+def in_flight_chart(samples: Sequence[Sample], now: float) -> LineChart:
     """The last minute, right edge now."""
     shown = [s for s in samples if now - s.at <= WINDOW_SECONDS]
-    return _chart(shown, now - WINDOW_SECONDS, now, GAP_SECONDS)
+    return _chart(shown, now - WINDOW_SECONDS, now, GAP_SECONDS, least=LEAST_IN_FLIGHT)
 
 
-def record_chart(samples: Sequence[Sample], bounds: Sequence[float]) -> InFlightChart:
-    """All of a swap, from the first sample to the last; `bounds` are moments to be marked."""
+def record_chart(
+    samples: Sequence[Sample], bounds: Sequence[float], *, least: int = LEAST_IN_FLIGHT
+) -> LineChart:
+    """All of a swap, from the first sample to the last; `bounds` are moments to be marked.
+
+    `least`: what the upper edge stands for at the very least.
+    """
     if not samples:
-        return _chart([], 0.0, 1.0, GAP_SECONDS)
+        return _chart([], 0.0, 1.0, GAP_SECONDS, least=least)
     began = samples[0].at
     ended = max(samples[-1].at, began + 1)
     # Long swaps are sampled ever more seldom, which is no gap.
     gap = max(GAP_SECONDS, (ended - began) / 20)
-    return _chart(samples, began, ended, gap, [at for at in bounds if began < at < ended])
+    marked = [at for at in bounds if began < at < ended]
+    return _chart(samples, began, ended, gap, marked, least=least)
+
+
+def highest_of_each_part(samples: Sequence[Sample], parts: int = POINTS) -> list[Sample]:
+    """At most so many samples: of each part of the time the highest values, which say most."""
+    if len(samples) <= parts:
+        return list(samples)
+    began, length = samples[0].at, samples[-1].at - samples[0].at
+    kept: dict[int, Sample] = {}
+    for one in samples:
+        part = min(parts - 1, int(parts * (one.at - began) / length)) if length else 0
+        before = kept.get(part)
+        kept[part] = (
+            Sample(before.at, _higher(before.old, one.old), _higher(before.new, one.new))
+            if before
+            else one
+        )
+    return list(kept.values())
+
+
+def _higher(one: float | None, other: float | None) -> float | None:
+    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def _chart(
@@ -85,29 +115,31 @@ def _chart(
     ended: float,
     gap: float,
     bounds: Sequence[float] = (),
-) -> InFlightChart:
+    *,
+    least: int,
+) -> LineChart:
     highest = max((n for s in samples for n in (s.old, s.new) if n is not None), default=0)
-    top = round_up(highest)
+    top = round_up(highest, least=least)
 
     def x(at: float) -> float:
         return round(CHART_WIDTH * (at - began) / (ended - began), 1)
 
-    return InFlightChart(
+    return LineChart(
         old=_path([(s.at, x(s.at), s.old) for s in samples], top, gap),
         new=_path([(s.at, x(s.at), s.new) for s in samples], top, gap),
         top=top,
-        samples=len(samples),
+        samples=sum(s.old is not None or s.new is not None for s in samples),
         bounds=tuple(x(at) for at in bounds),
     )
 
 
-def round_up(highest: float) -> int:
+def round_up(highest: float, *, least: int = LEAST_IN_FLIGHT) -> int:
     """What a chart's upper edge stands for."""
-    return next(top for top in _TOPS if top >= highest)
+    return next(top for top in (least, *_TOPS) if top >= highest)
 
 
-def _path(points: Sequence[tuple[float, float, int | None]], top: int, gap: float) -> str:
-    """`points`: when, x, and how many."""
+def _path(points: Sequence[tuple[float, float, float | None]], top: int, gap: float) -> str:
+    """`points`: when, x, and the value."""
     parts: list[str] = []
     last: float | None = None
     for at, x, value in points:

@@ -7,36 +7,46 @@ its element (`swap-NAME`) and of its template (`console/swap/NAME.html`).
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.template.loader import render_to_string
 
 from swaps.access.roles import Action, Actor, Role
-from swaps.console.buttons import buttons
+from swaps.console.buttons import buttons, drain_buttons
 from swaps.console.charts import (
-    InFlightChart,
+    LEAST_MS,
+    LEAST_PERCENT,
+    LineChart,
     Sample,
     TrafficBar,
+    highest_of_each_part,
     in_flight_chart,
     record_chart,
     traffic_bar,
 )
 from swaps.console.database_clock import database_now
+from swaps.console.host_flight import OnHost, flight_on_hosts
 from swaps.console.in_flight_history import keep_sample, samples_of
 from swaps.console.state_strip import OUTCOMES, Mark, Visit, state_strip
+from swaps.console.step_times import times_of_steps
+from swaps.console.traffic_life import life_of
 from swaps.console.watch import Look
 from swaps.domain.states import END_STATES, SwapState
 from swaps.live.broadcast import swap_group
 from swaps.models import SwapOperation
 from swaps.readings.events import EventReading, read_events
+from swaps.readings.swap_parts import StepReading
 from swaps.readings.swaps import SwapReading, read_swap
-from swaps.readings.traffic_record import Tally, TrafficRecord, read_traffic_record
+from swaps.readings.traffic_record import Tally, TrafficRecord
 
 # Those that are the same for whoever looks; the commands depend on the reader's role.
-SHARED_FRAGMENTS = ("head", "now", "approval", "flight", "fleet", "timeline", "clock")
-COMMANDS_FRAGMENT = "commands"
+SHARED_FRAGMENTS = ("head", "now", "approval", "flight", "life", "fleet", "timeline", "clock")
+# Above all, and those about the drain once more where the drain is shown.
+PERSONAL_FRAGMENTS = ("commands", "drain")
+# Then nothing runs on a host for its sake.
+NOT_ON_HOSTS = {SwapState.NOT_STARTED, *END_STATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,8 @@ class LiveSwap:
     failure: str  # why the engine gave up, once it did
     step_entered: datetime | None  # when the present step of the strategy began
     samples: tuple[Sample, ...]
-    record: TrafficRecord | None  # of what is over
+    life: TrafficRecord  # its kept samples, up to now
+    on_hosts: Mapping[str, OnHost]  # what hosts say of what they execute, by host
     now: datetime
 
     @property
@@ -90,13 +101,46 @@ class LiveSwap:
         return traffic_bar(asdict(self.reading.weights), self.new)
 
     @property
-    def chart(self) -> InFlightChart:
+    def record(self) -> TrafficRecord | None:
+        """Of what is over."""
+        return self.life if self.ended else None
+
+    @property
+    def chart(self) -> LineChart:
         """While it runs the last minute; of what is over, the whole of it."""
         if self.record is None or (self.samples and not self.record.moments):
             return in_flight_chart(self.samples, self.samples[-1].at if self.samples else 0.0)
-        kept = [Sample(one.at.timestamp(), one.old, one.new) for one in self.record.moments]
-        entered = [visit.entered.timestamp() for visit in self._visits(self.events)]
-        return record_chart(kept, entered)
+        kept = [
+            Sample(one.at.timestamp(), one.old.in_flight, one.new.in_flight)
+            for one in self.record.moments
+        ]
+        return record_chart(kept, self._entered)
+
+    @property
+    def errors_chart(self) -> LineChart:
+        """From beginning to now, or to its end."""
+        rates = [
+            Sample(one.at.timestamp(), one.old.errors_percent, one.new.errors_percent)
+            for one in self.life.moments
+        ]
+        return record_chart(highest_of_each_part(rates), self._entered, least=LEAST_PERCENT)
+
+    @property
+    def latency_chart(self) -> LineChart:
+        times = [
+            Sample(one.at.timestamp(), one.old.p95_ms, one.new.p95_ms) for one in self.life.moments
+        ]
+        return record_chart(highest_of_each_part(times), self._entered, least=LEAST_MS)
+
+    @property
+    def _entered(self) -> list[float]:
+        return [visit.entered.timestamp() for visit in self._visits(self.events)]
+
+    @property
+    def steps(self) -> list[tuple[StepReading, timedelta | None]]:
+        """Each with how long it lasted, once it is over."""
+        steps = self.reading.steps
+        return list(zip(steps, times_of_steps(self.events, len(steps)), strict=True))
 
     @property
     def lasted(self) -> timedelta:
@@ -188,7 +232,8 @@ def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
         failure=swap.failure,
         step_entered=swap.step_entered_at,
         samples=samples_of(swap_id),
-        record=read_traffic_record(swap) if swap.state in END_STATES else None,
+        life=life_of(swap),
+        on_hosts={} if swap.state in NOT_ON_HOSTS else flight_on_hosts(swap),
         now=database_now(),
     )
 
@@ -198,7 +243,10 @@ def render_shared(live: LiveSwap) -> dict[str, str]:
 
 
 def render_commands(live: LiveSwap, roles: Iterable[Role]) -> dict[Role, str]:
-    return {role: _render(COMMANDS_FRAGMENT, live, oob=True, role=role) for role in roles}
+    return {
+        role: "".join(_render(name, live, oob=True, role=role) for name in PERSONAL_FRAGMENTS)
+        for role in roles
+    }
 
 
 def render_event(live: LiveSwap, event: EventReading) -> str:
@@ -216,8 +264,7 @@ def swap_context(live: LiveSwap, role: Role | None) -> dict[str, object]:
         "live": live,
         "strip": live.strip,
         "generation": live.reading.generation,
-        "buttons": _buttons(live, role),
-        "approve_buttons": _may_decide(live, role),
+        **_personal(live, role),
     }
 
 
@@ -231,15 +278,19 @@ def _render(
     context: dict[str, object] = {"live": live, "oob": oob}
     if name == "head":
         context |= {"strip": live.strip, "generation": live.reading.generation}
-    if name == COMMANDS_FRAGMENT:
-        context["buttons"] = _buttons(live, role)
-        context["approve_buttons"] = _may_decide(live, role)
+    if name in PERSONAL_FRAGMENTS:
+        context |= _personal(live, role)
     return render_to_string(f"console/swap/{name}.html", context)
 
 
-def _buttons(live: LiveSwap, role: Role | None) -> list[object]:
+def _personal(live: LiveSwap, role: Role | None) -> dict[str, object]:
     reading = live.reading
-    return [*buttons(role, live.state, reading.commands, paused=reading.paused)]
+    shown = buttons(role, live.state, reading.commands, paused=reading.paused)
+    return {
+        "buttons": shown,
+        "drain_buttons": drain_buttons(shown, live.state),
+        "approve_buttons": _may_decide(live, role),
+    }
 
 
 def _may_decide(live: LiveSwap, role: Role | None) -> bool:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from swaps.domain.states import SwapState
 from swaps.engine.nodes import required_nodes
-from swaps.live.gauges import ClusterGauges, answered, in_flight, read_node_gauges
+from swaps.live.gauges import ClusterGauges, answered, in_flight, read_node_gauges, slowest
 from swaps.models import Cluster, SwapOperation, TrafficSample
 
 # A long swap is sampled ever more seldom: a day of it leaves under a thousand rows.
@@ -40,8 +40,9 @@ def record_traffic() -> int:
     }
     samples = []
     for swap in due:
-        old = _counts(clusters.get((swap.model_id, swap.from_version or "")), gauges)
-        new = _counts(clusters.get((swap.model_id, swap.to_version)), gauges)
+        was = clusters.get((swap.model_id, swap.from_version or ""))
+        becomes = clusters.get((swap.model_id, swap.to_version))
+        old, new = _counts(was, gauges), _counts(becomes, gauges)
         samples.append(
             TrafficSample(
                 swap=swap,
@@ -52,6 +53,8 @@ def record_traffic() -> int:
                 new_in_flight=new[0],
                 new_answers=new[1],
                 new_errors=new[2],
+                old_p95_ms=slowest("p95_ms", was, gauges) if was else None,
+                new_p95_ms=slowest("p95_ms", becomes, gauges) if becomes else None,
             )
         )
     TrafficSample.objects.bulk_create(samples)

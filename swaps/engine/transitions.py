@@ -73,7 +73,7 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
             changes |= {"end_time": Now(), "next_check_at": None, "attended_until": None}
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
     if step.step_index is not None:
-        changes["step_index"] = step.step_index
+        changes["step_index"] = data["step_index"] = step.step_index
     with transaction.atomic(savepoint=False):
         model = queue.lock_line(swap.model_id) if step.state in END_STATES else None
         begun = _write_step(
@@ -100,9 +100,11 @@ def advance(sighting: Sighting, step: Advance) -> None:
     changes = _onward()
     if step.drained:
         changes["drained_at"] = Now()
-    if step.step_index is not None:
-        changes["step_index"] = step.step_index
     moved_on = sighting.swap.state == SwapState.TRANSITIONING
+    data = _applied(sighting) if moved_on else {}
+    if step.step_index is not None:
+        # In the event too: how long each step lasted is read from there.
+        changes["step_index"] = data["step_index"] = step.step_index
     with transaction.atomic(savepoint=False):
         _write_step(
             sighting,
@@ -111,7 +113,7 @@ def advance(sighting: Sighting, step: Advance) -> None:
             kind=EventKind.STEP,
             reason=step.reason,
             to_state=None,
-            data=_applied(sighting) if moved_on else {},
+            data=data,
             changes=changes,
         )
 

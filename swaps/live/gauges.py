@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import redis
 from django.conf import settings
@@ -117,3 +117,17 @@ def in_flight(cluster: str, nodes: Sequence[Mapping[str, ClusterGauges] | None])
             return None
         requests += gauges.get("active", 0) + gauges.get("pending", 0)
     return requests if nodes else None
+
+
+def slowest(
+    percentile: Literal["p50_ms", "p95_ms", "p99_ms"],
+    cluster: str,
+    nodes: Sequence[Mapping[str, ClusterGauges] | None],
+) -> float | None:
+    """The slowest node's: percentiles cannot be summed. None: unknown, or above what is measured
+    on one of them.
+    """
+    shown = [node[cluster] for node in nodes if node is not None and cluster in node]
+    if any("over_ms" in one and percentile not in one for one in shown):
+        return None
+    return max((one[percentile] for one in shown if percentile in one), default=None)

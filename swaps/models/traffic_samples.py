@@ -24,6 +24,9 @@ class TrafficSample(models.Model):
     new_answers = models.BigIntegerField(null=True)
     old_errors = models.BigIntegerField(null=True)
     new_errors = models.BigIntegerField(null=True)
+    # Of the slowest node, over the seconds before; null also where it lies above what is measured.
+    old_p95_ms = models.FloatField(null=True)
+    new_p95_ms = models.FloatField(null=True)
 
     class Meta:
         ordering: ClassVar = ["at", "pk"]

@@ -1,15 +1,19 @@
 """What a swap's reading is made of: its strategy's steps, hosts, nodes, times, commands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, assert_never
 
 from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
+from swaps.domain.rolling_forward import no_way_forward
+from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep, parse_strategy
+from swaps.live.gauges import in_flight
 from swaps.models import Placement, SwapOperation
 from swaps.models.hosts import HostHealth, Observed
-from swaps.readings.fleet import ModelRows
+from swaps.readings.fleet import ModelRows, Node
 from swaps.readings.json_form import one_of
 
 
@@ -46,6 +50,7 @@ class NodeReading:
     proven: bool  # its answer to the swap's drain watch
     warm: bool  # the new version has a healthy member in this node's gauges
     refusal: str  # what it refused, in its words; "" when it accepts all
+    in_flight: dict[str, int | None]  # from, to: the requests that this node sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,15 @@ def _status(placed: Placement | None, *, away: bool) -> str:
     return Observed.UNKNOWN.value if placed is None or away else placed.observed
 
 
-def nodes_of(swap: SwapOperation, rows: ModelRows) -> list[NodeReading]:
+def nodes_of(
+    swap: SwapOperation, rows: ModelRows, clusters: Mapping[str, str]
+) -> list[NodeReading]:
+    """`clusters`: names by version, of those whose counts are this swap's."""
+
+    def count(node: Node, version: str | None) -> int | None:
+        cluster = clusters.get(version or "")
+        return in_flight(cluster, [node.gauges]) if cluster else None
+
     proven = rows.proofs.get(swap.drain_watch_id, set())
     committed = rows.route.committed_at if rows.route else None
     readings = []
@@ -159,6 +172,10 @@ def nodes_of(swap: SwapOperation, rows: ModelRows) -> list[NodeReading]:
                 proven=node.row.pk in proven,
                 warm=(node.row.pk, swap.to_version) in rows.warm,
                 refusal=refused,
+                in_flight={
+                    "from": count(node, swap.from_version),
+                    "to": count(node, swap.to_version),
+                },
             )
         )
     return readings
@@ -203,7 +220,7 @@ def milliseconds(began: datetime | None, ended: datetime | None) -> float | None
     return round((ended - began).total_seconds() * 1000, 3)
 
 
-def commands_of(swap: SwapOperation) -> dict[str, str | None]:
+def commands_of(swap: SwapOperation, rows: ModelRows) -> dict[str, str | None]:
     """Each command with the reason why it is not possible now; null: it is."""
     reasons: dict[str, str | None] = {}
     past_return = swap.past_return_at is not None
@@ -211,9 +228,43 @@ def commands_of(swap: SwapOperation) -> dict[str, str | None]:
         match verdict(command, SwapState(swap.state), past_return=past_return):
             case Refused(reason):
                 reasons[command.value] = reason
-            case Accepted() | NewSwap():
+            case NewSwap():
+                reasons[command.value] = _why_not_back(swap, rows)
+            case Accepted() if command is Command.ROLL_FORWARD:
+                reasons[command.value] = _why_not_forward(swap, rows)
+            case Accepted():
                 reasons[command.value] = None
     return reasons
+
+
+def _why_not_back(swap: SwapOperation, rows: ModelRows) -> str | None:
+    """Of what is completed, which takes a new swap."""
+    if swap.from_version is None:
+        return "it put the first version in place: there is no way back from it"
+    if rows.open_swap is not None:
+        return f"{rows.model.name} has an open swap, and there is one at a time"
+    if rows.weights.get(swap.to_version) != 100:
+        return f"{swap.to_version} does not hold all traffic any more"
+    return None
+
+
+def _why_not_forward(swap: SwapOperation, rows: ModelRows) -> str | None:
+    placed = {row.host.name: row for row in rows.placements if row.version == swap.to_version}
+    target = [
+        HostView(host, False, placed[host].observed, placed[host].observed_reason)
+        if host in placed
+        else HostView(host, False, Observed.UNKNOWN)
+        for host in swap.target_hosts
+    ]
+    snapshot = Snapshot(
+        now=rows.now,
+        state=SwapState(swap.state),
+        from_version=swap.from_version,
+        to_version=swap.to_version,
+        target=tuple(target),
+        routed=swap.revision is not None,
+    )
+    return no_way_forward(snapshot) or None
 
 
 def deadline_of(swap: SwapOperation, rows: ModelRows) -> datetime | None:

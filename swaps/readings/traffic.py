@@ -8,9 +8,8 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from swaps.live.gauges import ClusterGauges, counts_of
+from swaps.live.gauges import ClusterGauges, counts_of, slowest
 
 # Counters are cumulative, so a rate is the difference of two looks. Looks older than the
 # window are dropped; a share of less than a tenth of it says nothing yet.
@@ -112,18 +111,11 @@ def traffic_of(
     rates = _rates(nonces, [cluster])
     rate, errors = rates[cluster] if rates else (None, None)
     shown = [node[cluster] for node in nodes if node is not None and cluster in node]
-
-    def slowest(key: Literal["p50_ms", "p95_ms", "p99_ms"]) -> float | None:
-        if over is not None and any("over_ms" in one and key not in one for one in shown):
-            return None
-        return max((one[key] for one in shown if key in one), default=None)
-
-    over = max((one["over_ms"] for one in shown if "over_ms" in one), default=None)
     return Traffic(
         requests_per_second=round(rate, 1) if rate is not None else None,
         errors_percent=round(100 * errors / rate, 2) if rate and errors is not None else None,
-        p50_ms=slowest("p50_ms"),
-        p95_ms=slowest("p95_ms"),
-        p99_ms=slowest("p99_ms"),
-        over_ms=over,
+        p50_ms=slowest("p50_ms", cluster, nodes),
+        p95_ms=slowest("p95_ms", cluster, nodes),
+        p99_ms=slowest("p99_ms", cluster, nodes),
+        over_ms=max((one["over_ms"] for one in shown if "over_ms" in one), default=None),
     )

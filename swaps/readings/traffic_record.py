@@ -7,14 +7,24 @@ from itertools import pairwise
 
 from swaps.models import SwapOperation, TrafficSample
 
+# Which nodes were looked at, and their answers and errors so far.
+type Look = tuple[str, int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One version at a moment; None: not known."""
+
+    in_flight: int | None
+    errors_percent: float | None  # of the answers since the moment before; None without any
+    p95_ms: float | None
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Requests in flight then; None: not known."""
-
     at: datetime
-    old: int | None
-    new: int | None
+    old: Side
+    new: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +52,41 @@ class TrafficRecord:
 
 def read_traffic_record(swap: SwapOperation) -> TrafficRecord:
     samples = list(TrafficSample.objects.filter(swap=swap))
+    counted_old = [(one.nodes, one.old_answers, one.old_errors) for one in samples]
+    counted_new = [(one.nodes, one.new_answers, one.new_errors) for one in samples]
     return TrafficRecord(
-        tuple(Moment(one.at, one.old_in_flight, one.new_in_flight) for one in samples),
-        _tally([(one.nodes, one.old_answers, one.old_errors) for one in samples]),
-        _tally([(one.nodes, one.new_answers, one.new_errors) for one in samples]),
+        tuple(
+            Moment(
+                one.at,
+                Side(one.old_in_flight, old_errors, one.old_p95_ms),
+                Side(one.new_in_flight, new_errors, one.new_p95_ms),
+            )
+            for one, old_errors, new_errors in zip(
+                samples, _error_rates(counted_old), _error_rates(counted_new), strict=True
+            )
+        ),
+        _tally(counted_old),
+        _tally(counted_new),
     )
 
 
-def _tally(looks: Sequence[tuple[str, int | None, int | None]]) -> Tally | None:
-    """`looks`: which nodes were looked at, their answers and errors so far; oldest first.
+def _error_rates(looks: Sequence[Look]) -> list[float | None]:
+    """At each look, the percentage of errors among the answers since the last that knew."""
+    rates: list[float | None] = []
+    before: tuple[str, int, int] | None = None
+    for nodes, answers, errors in looks:
+        rate = None
+        if answers is not None and errors is not None:
+            if before is not None and before[0] == nodes and answers > before[1]:
+                rate = round(100 * (errors - before[2]) / (answers - before[1]), 2)
+            before = (nodes, answers, errors)
+        rates.append(rate)
+    return rates
 
-    Counts only grow while the nodes are the same, so a look that knew nothing hides nothing.
+
+def _tally(looks: Sequence[Look]) -> Tally | None:
+    """`looks`: oldest first. Counts only grow while the nodes are the same, so a look that knew
+    nothing hides nothing.
     """
     known = [
         (nodes, answers, errors)

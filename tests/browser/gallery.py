@@ -330,11 +330,12 @@ def swap_goes_on(stage: Stage) -> Iterator[Picture]:
     yield Picture("swap-viewer", one.path, Role.VIEWER, live=True)
     yield live_swap("dialog-roll-back", one, press="Roll back…")
     drain(one)
+    keep_samples(one)
     yield live_swap("swap-draining", one)
+    yield Picture("swap-draining-operator", one.path, Role.OPERATOR, live=True)
     yield live_swap("dialog-force", one, press="Force unload…")
     one.prove()
     one.complete()
-    keep_samples(one)
     yield live_swap("swap-completed", one)
 
 
@@ -407,8 +408,8 @@ def drain(one: SwapScene) -> None:
 
 
 def keep_samples(one: SwapScene) -> None:
-    """The samples of a swap that took three minutes, and drained in ten seconds."""
-    began = one.row.end_time - timedelta(seconds=180)
+    """The samples of a swap that began three minutes ago, and has drained for ten seconds."""
+    began = timezone.now() - timedelta(seconds=180)
     for second in range(181):
         share = 0 if second < 60 else 0.25 if second < 120 else 0.5 if second < 170 else 1
         wave = 6 + 2 * math.sin(second / 4)
@@ -423,4 +424,6 @@ def keep_samples(one: SwapScene) -> None:
             new_answers=200 * max(0, second - 60),
             old_errors=0,
             new_errors=second // 60,
+            old_p95_ms=12 + math.sin(second / 9) if second < 172 else None,
+            new_p95_ms=11 + 9 * math.exp((60 - second) / 15) if second > 60 else None,
         )

@@ -1,6 +1,7 @@
 """An operator at a real Chromium, real swaps of real models: all processes run, under traffic."""
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from tests.browser.conftest import PATIENCE_MS, complaints_in
@@ -133,9 +134,11 @@ def a_slow_request(fleet: Fleet, model: str) -> Iterator[None]:
         assert client.makefile("rb").readline().startswith(b"HTTP/1.1 200")
 
 
-def press(page: Page, button: str, *, reason: str = "", seconds: str = "") -> None:
+def press(
+    page: Page, button: str, *, reason: str = "", seconds: str = "", within: Locator | None = None
+) -> None:
     """A command's button, and then the one in its dialog."""
-    page.get_by_role("button", name=f"{button}…").first.click()
+    (within or page).get_by_role("button", name=f"{button}…").first.click()
     dialog = page.locator("dialog[open]")
     if seconds:
         dialog.get_by_label("More time, in seconds").fill(seconds)
@@ -210,7 +213,10 @@ def test_a_drain_held_open_is_extended_and_then_rolled_back(real: Fleet, people:
             f"Waiting for 1 request on {old} to finish"
         )
         expect(page.locator("#swap-now")).to_contain_text("its time is over")
-        press(page, "Extend drain", seconds="600", reason="a long batch")
+        # Each host says how much it executes, beside what Envoy counts.
+        expect(page.locator("#swap-fleet .count", has_text=re.compile(r"^\d+$"))).to_have_count(6)
+        drain = page.locator("#swap-drain")
+        press(page, "Extend drain", seconds="600", reason="a long batch", within=drain)
         expect(page.locator("#swap-events")).to_contain_text("extend the drain by 600 s")
         expect(page.locator("#swap-now")).not_to_contain_text("its time is over")
         expect_state(page, "OldVersionDraining")

@@ -28,7 +28,7 @@ class Viewer:
         if picture.live:
             page.wait_for_selector("body.linked")
         if picture.press:
-            page.get_by_role("button", name=picture.press).click()
+            page.get_by_role("button", name=picture.press).first.click()
             page.wait_for_selector("dialog[open]")
         return desk
 

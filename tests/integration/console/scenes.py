@@ -195,6 +195,7 @@ class SwapScene:
             revision_at=timezone.now(),
             step_index=step_index,
             step_entered_at=timezone.now(),
+            data={"step_index": step_index},
         )
 
     def drain(self, in_flight: int = 3, *, seconds: float = 30) -> None:

@@ -59,11 +59,33 @@ def test_the_drain_curve_and_the_requests_stay(node: NodeIncarnation, swap: Swap
         record_traffic()
     publish_node_gauges(node.nonce, {})  # the live gauges forget it
     record = read_traffic_record(swap)
-    assert [(one.old, one.new) for one in record.moments] == [(3, 1), (1, 2), (0, 2)]
+    assert [(one.old.in_flight, one.new.in_flight) for one in record.moments] == [
+        (3, 1),
+        (1, 2),
+        (0, 2),
+    ]
     assert record.old is not None
     assert record.new is not None
     assert (record.old.requests, record.old.errors, record.old.complete) == (3, 0, True)
     assert (record.new.requests, record.new.errors, record.new.errors_percent) == (62, 2, 3.23)
+    # Between two looks: 1 of 31 answers, then 1 of 31.
+    assert [one.new.errors_percent for one in record.moments] == [None, 3.23, 3.23]
+    assert [one.old.errors_percent for one in record.moments] == [None, 0.0, 0.0]
+
+
+def test_latency_is_that_of_the_slowest_node_and_unknown_above_what_is_measured(
+    node: NodeIncarnation, swap: SwapOperation
+) -> None:
+    other = a_node("edge-2")
+    old, new = (
+        swap.model.clusters.get(version=version).name
+        for version in (swap.from_version, swap.to_version)
+    )
+    shows(node, **{old: {"total": 1, "p95_ms": 7.0}, new: {"total": 1, "p95_ms": 9.0}})
+    shows(other, **{old: {"total": 1, "p95_ms": 8.5}, new: {"total": 1, "over_ms": 500.0}})
+    record_traffic()
+    (moment,) = read_traffic_record(swap).moments
+    assert (moment.old.p95_ms, moment.new.p95_ms) == (8.5, None)
 
 
 def test_other_nodes_or_counters_that_begin_anew_are_not_subtracted(
@@ -85,7 +107,7 @@ def test_other_nodes_or_counters_that_begin_anew_are_not_subtracted(
 def test_who_was_not_heard_of_is_unknown(node: NodeIncarnation, swap: SwapOperation) -> None:
     record_traffic()
     record = read_traffic_record(swap)
-    assert [(one.old, one.new) for one in record.moments] == [(None, None)]
+    assert [(one.old.in_flight, one.new.in_flight) for one in record.moments] == [(None, None)]
 
 
 def test_a_long_swap_is_sampled_ever_more_seldom(

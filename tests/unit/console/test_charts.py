@@ -1,6 +1,13 @@
 """What charts draw, and what they leave out because nobody knows it."""
 
-from swaps.console.charts import Sample, in_flight_chart, traffic_bar
+from swaps.console.charts import (
+    LEAST_PERCENT,
+    Sample,
+    highest_of_each_part,
+    in_flight_chart,
+    record_chart,
+    traffic_bar,
+)
 from swaps.console.staircase import staircase
 
 
@@ -40,6 +47,16 @@ def test_the_scale_changes_seldom() -> None:
         return [in_flight_chart([Sample(0, n, 0)], 0).top for n in highest]
 
     assert tops(0, 4, 5, 6, 11, 21, 99, 101) == [4, 4, 5, 10, 20, 50, 100, 200]
+
+
+def test_a_small_chart_has_few_points_and_every_spike() -> None:
+    samples = [Sample(at, 0.0, 7.5 if at == 613 else None) for at in range(1000)]
+    few = highest_of_each_part(samples, parts=50)
+    assert len(few) == 50
+    assert [s.new for s in few if s.new is not None] == [7.5]
+    assert record_chart(few, [], least=LEAST_PERCENT).top == 10
+    assert highest_of_each_part(samples[:3], parts=50) == samples[:3]
+    assert highest_of_each_part([], parts=50) == []
 
 
 def test_what_is_older_than_a_minute_is_not_shown() -> None:
