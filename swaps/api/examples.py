@@ -88,6 +88,7 @@ _HOST = {
             "drift": None,
         }
     ],
+    "unregistered": [],
     "etag": ETAG,
 }
 
@@ -264,7 +265,9 @@ ANSWERS: Mapping[str, Any] = {
                 "ended_reason": None,
                 "refusal": None,
                 "gauges_fresh": True,
+                "gauges_age_seconds": 0.2,
                 "in_flight": 3,
+                "requests_per_second": 412.5,
                 "routes": [
                     {
                         "model": "iris",

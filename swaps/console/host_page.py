@@ -1,22 +1,82 @@
-"""One model host, live: whether it answers, what it can do, what is on it."""
+"""One model host, live: whether it answers, what it can do, what is on it, what may be adopted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.console.database_clock import database_now
-from swaps.console.live_page import nothing_personal, render_fragments
+from swaps.console.live_page import render_fragment, render_fragments
 from swaps.console.visitors import context_of, page
 from swaps.console.watch import Look
+from swaps.domain.drift import Drift
 from swaps.live.broadcast import FLEET_GROUP
-from swaps.models import ModelHost
-from swaps.readings.hosts import ModelHostReading, read_host
+from swaps.models import ModelHost, Route
+from swaps.readings.hosts import (
+    ModelHostReading,
+    PlacementReading,
+    UnregisteredReading,
+    read_host,
+)
 
 FOLDER = "host"
 SHARED_FRAGMENTS = ("now", "versions", "abilities")
+# With the buttons of whoever may.
+PERSONAL_FRAGMENT = "found"
 PACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Adoptable:
+    """A version on a host whose model serves nothing yet."""
+
+    model: str
+    version: str
+    status: str
+    size_bytes: int | None
+    digest: str | None
+    registered: bool
+    address: str  # of the dialog that asks to adopt it
+
+    @property
+    def loaded(self) -> bool:
+        return self.status == "ready"
+
+
+def adoptable(host: ModelHostReading) -> list[Adoptable]:
+    """All versions of models that nobody registered, and those loaded of models that nothing
+    serves.
+    """
+    strays = [one for one in host.versions if one.drift == Drift.UNASKED]
+    served = (
+        set(Route.objects.exclude(weights={}).values_list("model__name", flat=True))
+        if strays
+        else set()
+    )
+    found: list[tuple[PlacementReading | UnregisteredReading, bool]] = [
+        (one, True) for one in strays if one.model not in served
+    ]
+    found += [(one, False) for one in host.unregistered]
+    return [
+        Adoptable(
+            model=one.model,
+            version=one.version,
+            status=one.status,
+            size_bytes=one.size_bytes,
+            digest=one.digest,
+            registered=registered,
+            address=(
+                f"{reverse('adopt', args=[host.name])}?"
+                f"{urlencode({'model': one.model, 'version': one.version})}"
+            ),
+        )
+        for one, registered in found
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +97,46 @@ class HostSubject:
             reading = read_host(self.name)
         except ModelHost.DoesNotExist:
             return None
-        context = host_context(reading)
+        found = adoptable(reading)
+
+        def personal(roles: Iterable[Role]) -> dict[Role, str]:
+            return {
+                role: render_fragment(FOLDER, PERSONAL_FRAGMENT, _found(reading, found, role))
+                for role in roles
+            }
+
         return Look(
-            shared=render_fragments(FOLDER, SHARED_FRAGMENTS, context, database_now()),
-            render_for=nothing_personal,
+            shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"host": reading}, database_now()),
+            render_for=personal,
             pace=PACE_SECONDS,
         )
 
 
-def host_context(reading: ModelHostReading) -> dict[str, object]:
-    """What the fragments are rendered from."""
-    return {"host": reading}
+def _found(host: ModelHostReading, found: list[Adoptable], role: Role | None) -> dict[str, object]:
+    reader = Actor("", role, "console")
+    may_register = reader.may(Action.MANAGE_MODELS)
+    may_activate = reader.may(Action.ACTIVATE)
+    return {
+        "host": host,
+        "found": [(one, may_activate and (one.registered or may_register)) for one in found],
+    }
+
+
+def host_page_context(request: HttpRequest, name: str) -> dict[str, object]:
+    """All that the page needs. Raises Http404."""
+    try:
+        reading = read_host(name)
+    except ModelHost.DoesNotExist:
+        raise Http404(f"no host {name!r} is registered") from None
+    return (
+        context_of(request, "hosts")
+        | _found(reading, adoptable(reading), role_of(request.user))
+        | {"live": {"now": database_now()}}
+    )
 
 
 @require_safe
 @page
 def host(request: HttpRequest, name: str) -> HttpResponse:
     """Without script or websocket this is the host as it was last seen when the page came."""
-    try:
-        reading = read_host(name)
-    except ModelHost.DoesNotExist:
-        raise Http404(f"no host {name!r} is registered") from None
-    context = (
-        context_of(request, "hosts") | host_context(reading) | {"live": {"now": database_now()}}
-    )
-    return render(request, "console/host.html", context)
+    return render(request, "console/host.html", host_page_context(request, name))

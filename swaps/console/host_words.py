@@ -1,12 +1,17 @@
 """What is on a host, and what is amiss with it, in words."""
 
 from swaps.domain.drift import Drift
-from swaps.readings.hosts import ModelHostReading, PlacementReading
+from swaps.readings.hosts import ModelHostReading, PlacementReading, UnregisteredReading
 
 
 def loaded(host: ModelHostReading) -> list[PlacementReading]:
     """The versions that can take requests there."""
     return [one for one in host.versions if one.status == "ready"]
+
+
+def loaded_unregistered(host: ModelHostReading) -> list[UnregisteredReading]:
+    """Of models that nobody registered, those that serve whoever asks the host itself."""
+    return [one for one in host.unregistered if one.status == "ready"]
 
 
 def drifts(host: ModelHostReading) -> list[PlacementReading]:

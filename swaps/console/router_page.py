@@ -1,21 +1,99 @@
-"""The router, live: every Envoy, what it has applied, what it refuses, and what it blocks."""
+"""The router, live: every Envoy, what it has applied, what it refuses, and what it holds up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
 
+from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.console.database_clock import database_now
-from swaps.console.live_page import nothing_personal, render_fragments
-from swaps.console.visitors import context_of, page
+from swaps.console.fleet_ask import Done, FleetAsk, answer_ask
+from swaps.console.live_page import render_fragment, render_fragments
+from swaps.console.visitors import actor_of, context_of, page
 from swaps.console.watch import Look
+from swaps.domain.states import SwapState
+from swaps.engine.nodes import retire_node
 from swaps.live.broadcast import FLEET_GROUP
-from swaps.readings.router import RouterReading, read_router
+from swaps.models import NodeIncarnation, SwapOperation
+from swaps.models.nodes import NodeState
+from swaps.readings.router import IncarnationReading, RouterReading, read_router
 
 FOLDER = "router"
-SHARED_FRAGMENTS = ("nodes", "routes")
+SHARED_FRAGMENTS = ("nodes", "routes", "parts")
+# With the buttons of whoever may.
+PERSONAL_FRAGMENT = "missed"
 PACE_SECONDS = 1.0
+DRAINING = (SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """One run of one Envoy, and how far it is with the routes."""
+
+    reading: IncarnationReading
+    behind: list[str]  # a phrase a model: what it has, and what is wanted
+    refusals: list[str]
+
+    @property
+    def applied(self) -> int:
+        return len(self.reading.routes) - len(self.behind)
+
+
+@dataclass(frozen=True, slots=True)
+class RouterNow:
+    """All that the page shows, read at one moment."""
+
+    reading: RouterReading
+    drains: list[SwapOperation]  # that wait for every node's proof
+
+    @property
+    def lines(self) -> list[NodeLine]:
+        """Those that count."""
+        wanted = {route.model: route.revision for route in self.reading.routes}
+        return [_line(node, wanted) for node in self.reading.nodes if node.required]
+
+    @property
+    def ended(self) -> list[IncarnationReading]:
+        return [node for node in self.reading.nodes if not node.required]
+
+    @property
+    def missed(self) -> list[IncarnationReading]:
+        """Away: they may still send traffic by their old routes, so drains wait for them."""
+        return [node for node in self.reading.nodes if node.state == NodeState.AWAY]
+
+    @property
+    def connected(self) -> int:
+        return sum(node.state == NodeState.CONNECTED for node in self.reading.nodes)
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """None as soon as one node's is not known."""
+        rates = [line.reading.requests_per_second for line in self.lines]
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if known and len(known) == len(rates) else None
+
+
+def look_at_router() -> RouterNow:
+    drains = SwapOperation.objects.filter(state__in=DRAINING, queued=False)
+    return RouterNow(read_router(), list(drains.select_related("model").order_by("start_time")))
+
+
+def _line(node: IncarnationReading, wanted: dict[str, int]) -> NodeLine:
+    behind = [
+        f"{on.model} at revision {on.revision}, wanted {wanted[on.model]}"
+        for on in node.routes
+        if not on.applied and on.model in wanted
+    ]
+    refusals = [node.refusal] if node.refusal else []
+    refusals += [
+        f"{on.model}, revision {on.refused_revision}: {on.refusal}"
+        for on in node.routes
+        if on.refusal
+    ]
+    return NodeLine(node, behind, refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +108,23 @@ class RouterSubject:
         return FLEET_GROUP
 
     def look(self, after: int | None) -> Look:
-        context = router_context(read_router())
+        now = look_at_router()
+
+        def personal(roles: Iterable[Role]) -> dict[Role, str]:
+            return {
+                role: render_fragment(FOLDER, PERSONAL_FRAGMENT, _context(now, role))
+                for role in roles
+            }
+
         return Look(
-            shared=render_fragments(FOLDER, SHARED_FRAGMENTS, context, database_now()),
-            render_for=nothing_personal,
+            shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"router": now}, database_now()),
+            render_for=personal,
             pace=PACE_SECONDS,
         )
 
 
-def router_context(reading: RouterReading) -> dict[str, object]:
-    """What the fragments are rendered from."""
-    return {"router": reading}
+def _context(now: RouterNow, role: Role | None) -> dict[str, object]:
+    return {"router": now, "may_retire": Actor("", role, "console").may(Action.RETIRE_NODE)}
 
 
 @require_safe
@@ -49,7 +133,48 @@ def router(request: HttpRequest) -> HttpResponse:
     """Without script or websocket this is the router when the page came."""
     context = (
         context_of(request, "router")
-        | router_context(read_router())
+        | _context(look_at_router(), role_of(request.user))
         | {"live": {"now": database_now()}}
     )
     return render(request, "console/router.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def retire(request: HttpRequest, nonce: str) -> HttpResponse:
+    """Vouch that a node which is away has ended."""
+    return answer_ask(request, lambda: _retirement(request, nonce))
+
+
+def _retirement(request: HttpRequest, nonce: str) -> FleetAsk:
+    node = NodeIncarnation.objects.filter(nonce=nonce).first() if nonce.isprintable() else None
+    if node is None:
+        raise Http404("no node was ever started with that nonce")
+    refusal = ""
+    if node.state == NodeState.CONNECTED:
+        refusal = f"{node.node_id} is connected, so it lives: end its process first."
+    elif node.state != NodeState.AWAY:
+        refusal = f"{node.node_id} had ended before: {node.state}."
+
+    def do(reason: str) -> Done:
+        retire_node(actor=actor_of(request), nonce=nonce, reason=reason)
+        return Done(f"{node.node_id} is retired: no drain waits for it.", reverse("router"))
+
+    return FleetAsk(
+        here="router",
+        actions=(Action.RETIRE_NODE,),
+        title=f"Retire {node.node_id}?",
+        subject=f"{node.node_id} {nonce}",
+        effect=(
+            "You vouch that this process has ended. From now on nothing waits for it: drains go "
+            "on, and versions may be unloaded. If it still runs, requests that it sends to an "
+            "unloaded version fail. Your name stands on it in the audit log."
+        ),
+        button="Retire the node",
+        keep="Keep waiting",
+        dangerous=True,
+        typed=node.node_id,
+        do=do,
+        back=reverse("router"),
+        refusal=refusal,
+    )

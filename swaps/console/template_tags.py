@@ -10,7 +10,13 @@ from django.utils.safestring import SafeString
 from swaps.adapters.abilities import abilities
 from swaps.console.changes import Change, changes
 from swaps.console.frozen import shown_inputs
-from swaps.console.host_words import drift_remedy, drift_words, drifts, loaded
+from swaps.console.host_words import (
+    drift_remedy,
+    drift_words,
+    drifts,
+    loaded,
+    loaded_unregistered,
+)
 from swaps.console.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
 from swaps.readings.audit import AuditReading
@@ -52,7 +58,7 @@ def marked(text: str, part: str) -> str | SafeString:
 
 
 register.filter("shown_inputs", shown_inputs)
-for of_hosts in (abilities, drift_remedy, drift_words, drifts, loaded):
+for of_hosts in (abilities, drift_remedy, drift_words, drifts, loaded, loaded_unregistered):
     register.filter(of_hosts.__name__, of_hosts)
 
 

@@ -26,6 +26,10 @@ class Visitor:
     def may_manage_models(self) -> bool:
         return Actor("", self.role, "console").may(Action.MANAGE_MODELS)
 
+    @property
+    def may_manage_hosts(self) -> bool:
+        return Actor("", self.role, "console").may(Action.MANAGE_HOSTS)
+
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person behind a request, for the command and for the audit entry it leaves."""

@@ -12,8 +12,8 @@ MAX_NAME_LENGTH = 63
 # `/v2/health/ready` and the repository verbs sit where a model's name would:
 # the router picks a route table by the third part of the path.
 RESERVED_MODEL_NAMES = frozenset({"ready", "live", "index", "models", "health", "repository"})
-# The console's page that registers a model is where this one's would be.
-CONSOLES_MODEL_NAMES = frozenset({"new"})
+# The console's pages that register a model or a host are where this one's would be.
+CONSOLES_NAMES = frozenset({"new"})
 
 _NAME = re.compile(NAME_PATTERN)
 
@@ -31,6 +31,6 @@ def name_problem(name: str, *, of: str) -> str | None:
         )
     if of == "model" and name in RESERVED_MODEL_NAMES:
         return f"{name!r} is reserved: inference servers use that path themselves"
-    if of == "model" and name in CONSOLES_MODEL_NAMES:
+    if of in ("model", "host") and name in CONSOLES_NAMES:
         return f"{name!r} is reserved: the console has a page of its own at that path"
     return None

@@ -164,7 +164,7 @@ def _forget_what_was_seen(host: ModelHost) -> None:
     _require_unused(host, "re-addressed")
     Placement.objects.filter(host=host).delete()
     host.health, host.health_reason, host.boot_id = HostHealth.UNKNOWN, "", ""
-    host.last_seen_at, host.pinned_address = None, ""
+    host.last_seen_at, host.pinned_address, host.unregistered = None, "", []
 
 
 def _require_unused(host: ModelHost, what: str, *, given_up: bool = False) -> None:

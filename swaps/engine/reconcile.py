@@ -2,7 +2,7 @@
 unloaded, and what nobody asked for is left alone (it shows as drift).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -22,6 +22,10 @@ from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
 from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH, Desired, HostHealth, Observed
 
 log = structlog.get_logger("swaps.engine")
+
+# Of the versions of names that nobody registered so many are kept, by name: people adopt from
+# them, and a host may list anything.
+MOST_UNREGISTERED = 200
 
 # The database is away for all hosts alike; the next round comes soon.
 OUTAGE = (OperationalError, InterfaceError)
@@ -74,6 +78,7 @@ def learn_versions(host: ModelHost) -> dict[Ref, Observation]:
         log.warning("host not listed", host=host.name, error=str(error))
         return {}
     models = {model.name: model for model in ServedModel.objects.all()}
+    _keep_unregistered(host, [(ref, seen) for ref, seen in listed if ref.model not in models])
     rows = [
         Placement(
             host=host,
@@ -107,6 +112,25 @@ def learn_versions(host: ModelHost) -> dict[Ref, Observation]:
         if row.desired == Desired.ABSENT and not row.unload_owed:
             _update_unwanted(row, there.get(key))
     return dict(listed)
+
+
+def _keep_unregistered(host: ModelHost, listed: Sequence[tuple[Ref, Observation]]) -> None:
+    """Those that could be registered; written when they changed."""
+    found = [
+        {
+            "model": ref.model,
+            "version": ref.version,
+            "status": seen.status.value,
+            "digest": storable(seen.digest or "", DIGEST_LENGTH) or None,
+            "size_bytes": seen.size_bytes,
+        }
+        for ref, seen in sorted(listed, key=lambda one: one[0])
+        if seen.status is not VersionStatus.ABSENT
+        and name_problem(ref.model, of="model") is None
+        and name_problem(ref.version, of="version") is None
+    ][:MOST_UNREGISTERED]
+    if found != host.unregistered:
+        ModelHost.objects.filter(pk=host.pk, url=host.url).update(unregistered=found)
 
 
 def _update_unwanted(row: Placement, seen: Placement | None) -> None:

@@ -49,6 +49,9 @@ class ModelHost(models.Model):
     health_reason = models.TextField(default="", blank=True)
     boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    # Versions it listed of names that nobody registered, to be adopted: each {"model", "version",
+    # "status", "digest", "size_bytes"} (swaps.engine.reconcile).
+    unregistered = models.JSONField(default=list, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

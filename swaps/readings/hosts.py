@@ -18,7 +18,7 @@ from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.host_edits import contents_of
 from swaps.engine.host_examination import CheckName, CheckResult, HostCheck
 from swaps.engine.revisions import revision_of
-from swaps.models import ModelHost, Placement, SwapOperation
+from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
 from swaps.models.hosts import Desired, HostHealth, Observed
 from swaps.readings.json_form import Reading, one_of
 from swaps.readings.pages import DEFAULT_LIMIT, Page, cut, from_name
@@ -44,6 +44,17 @@ class PlacementReading:
 
 
 @dataclass(frozen=True, slots=True)
+class UnregisteredReading:
+    """A version on a host, of a model that nobody registered: it may be adopted."""
+
+    model: str
+    version: str
+    status: Annotated[str, one_of(Observed.values)]
+    digest: str | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHostReading(Reading):
     """A host. Its control token is never shown, only whether there is one."""
 
@@ -60,6 +71,7 @@ class ModelHostReading(Reading):
     loads_running: int  # of those, in use now
     capabilities: dict[str, Any] | None  # null: no adapter of that kind
     versions: list[PlacementReading]
+    unregistered: list[UnregisteredReading]  # of models that nobody registered, as last listed
     etag: str  # of what can be edited: give it as If-Match
 
 
@@ -125,7 +137,21 @@ def _read_each(hosts: Sequence[ModelHost], scope: Scope) -> list[ModelHostReadin
     for row in found if scope is None else found.filter(model__name__in=scope):
         placed.setdefault(row.host_id, []).append(row)
     swapped_in = _swapped_in() if placed else set()
-    return [_reading(host, placed.get(host.pk, []), swapped_in) for host in hosts]
+    registered = _registered() if any(host.unregistered for host in hosts) else set()
+    readings = []
+    for host in hosts:
+        strange = [
+            UnregisteredReading(**one)
+            for one in host.unregistered
+            if one["model"] not in registered and (scope is None or one["model"] in scope)
+        ]
+        readings.append(_reading(host, placed.get(host.pk, []), swapped_in, strange))
+    return readings
+
+
+def _registered() -> set[str]:
+    """A model that was registered since its host was asked is none of the others."""
+    return set(ServedModel.objects.values_list("name", flat=True))
 
 
 def _swapped_in() -> set[tuple[int, str]]:
@@ -137,7 +163,10 @@ def _swapped_in() -> set[tuple[int, str]]:
 
 
 def _reading(
-    host: ModelHost, placements: list[Placement], swapped_in: set[tuple[int, str]]
+    host: ModelHost,
+    placements: list[Placement],
+    swapped_in: set[tuple[int, str]],
+    unregistered: list[UnregisteredReading],
 ) -> ModelHostReading:
     return ModelHostReading(
         name=host.name,
@@ -171,6 +200,7 @@ def _reading(
             )
             for row in placements
         ],
+        unregistered=unregistered,
         etag=revision_of(contents_of(host)),
     )
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from swaps.access.roles import Scope
 from swaps.live.gauges import read_node_gauges
+from swaps.live.node_pulse import read_node_pulses
 from swaps.models import NodeIncarnation, Route, RouteOnNode, RouterProcess
 from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
 from swaps.readings.certificates import CertificateReading, read_certificates
@@ -45,7 +46,9 @@ class IncarnationReading:
     ended_reason: str | None
     refusal: str | None
     gauges_fresh: bool
+    gauges_age_seconds: float | None  # since its metrics last came; null: not for minutes
     in_flight: int | None  # requests on all clusters; null: not heard of lately
+    requests_per_second: float | None  # of the last seconds; null: not heard of lately
     routes: list[RouteOnNodeReading]
 
 
@@ -90,10 +93,11 @@ def read_router(*, scope: Scope = None) -> RouterReading:
     gauges = read_node_gauges([node.nonce for node in required])
     shown = {node.nonce: one for node, one in zip(required, gauges, strict=True)}
     remember(shown)
+    pulses = dict(zip(shown, read_node_pulses(list(shown)), strict=True))
 
     nodes = []
     for node in [*required, *ended]:
-        counted = shown.get(node.nonce)
+        counted, pulse = shown.get(node.nonce), pulses.get(node.nonce)
         nodes.append(
             IncarnationReading(
                 node=node.node_id,
@@ -107,10 +111,14 @@ def read_router(*, scope: Scope = None) -> RouterReading:
                 ended_reason=node.ended_reason or None,
                 refusal=(node.nack or None) if scope is None else None,
                 gauges_fresh=counted is not None,
+                gauges_age_seconds=pulse.age_seconds if pulse is not None else None,
                 in_flight=sum(
                     one.get("active", 0) + one.get("pending", 0) for one in counted.values()
                 )
                 if counted is not None and scope is None
+                else None,
+                requests_per_second=pulse.requests_per_second
+                if pulse is not None and counted is not None and scope is None
                 else None,
                 routes=[_on_node(row, present[row.route_id]) for row in acks.get(node.pk, [])],
             )

@@ -10,8 +10,10 @@ import grpc
 import structlog
 from envoy.service.discovery.v3 import discovery_pb2
 
-from swaps.live.gauges import publish_node_gauges
+from swaps.live.gauges import ClusterGauges, publish_node_gauges
+from swaps.live.node_pulse import publish_node_pulse
 from swaps.router.admission import Admission, NodeIdentity
+from swaps.router.answer_rate import AnswerRate
 from swaps.router.metrics_messages import (
     METRICS_SERVICE,
     STREAM_METRICS,
@@ -203,7 +205,7 @@ class XdsServices:
         return StreamMetricsResponse()
 
     async def _take_flushes(self, node: NodeIdentity, messages: AsyncIterator[Any]) -> None:
-        parser, gauges = FlushParser(), NodeGauges(node.nonce)
+        parser, gauges, rate = FlushParser(), NodeGauges(node.nonce), AnswerRate()
         known = asyncio.create_task(self.admission.has_its_routes(node))
         publishing: asyncio.Future[None] | None = None
         publish_at = 0.0
@@ -219,13 +221,22 @@ class XdsServices:
                 now = time.monotonic()
                 if now >= publish_at and (publishing is None or publishing.done()):
                     publish_at = now + PUBLISH_SECONDS
+                    shown = gauges.gauges()
+                    rate.see(shown, now)
                     publishing = asyncio.get_running_loop().run_in_executor(
-                        None, publish_node_gauges, node.nonce, gauges.gauges()
+                        None, _publish, node.nonce, shown, rate.per_second()
                     )
         finally:
             self._gauges.discard(gauges)
             known.cancel()
             await asyncio.gather(known, return_exceptions=True)
+
+
+def _publish(
+    nonce: str, gauges: dict[str, ClusterGauges], requests_per_second: float | None
+) -> None:
+    publish_node_gauges(nonce, gauges)
+    publish_node_pulse(nonce, requests_per_second)
 
 
 def _write_of(outcome: Outcome, of: StreamOf) -> Write:

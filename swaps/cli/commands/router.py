@@ -38,7 +38,17 @@ def show_router(as_json: AsJson = False) -> None:
         show_json(found)
         return
     show_table(
-        ("node", "incarnation", "state", "since", "seen", "in flight", "applied", "refuses"),
+        (
+            "node",
+            "incarnation",
+            "state",
+            "since",
+            "seen",
+            "req/s",
+            "in flight",
+            "applied",
+            "refuses",
+        ),
         (
             (
                 node["node"],
@@ -46,6 +56,7 @@ def show_router(as_json: AsJson = False) -> None:
                 Text(plain(node["state"]), style=GOOD if node["state"] == "connected" else BUSY),
                 short_time(node["connected_at"]),
                 short_time(node["last_seen_at"]),
+                node.get("requests_per_second"),
                 node["in_flight"],
                 _applied(node),
                 node["refusal"] or "",

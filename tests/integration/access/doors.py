@@ -16,6 +16,7 @@ from swaps.domain.states import SwapState
 from swaps.engine.frozen_inputs import digest_of
 from swaps.models import (
     ApiToken,
+    Cluster,
     ModelHost,
     NamedStrategy,
     NodeIncarnation,
@@ -144,6 +145,39 @@ def _retire(person: Person, model: ServedModel) -> HttpResponse:
     return person.rest("POST", f"router/nodes/{node.nonce}/retire")
 
 
+def _retire_at_the_console(person: Person, model: ServedModel) -> HttpResponse:
+    node: NodeIncarnation = a_node("edge-9", "away")
+    return _confirmed(person, reverse("retire-node", args=[node.nonce]), {"typed": "edge-9"})
+
+
+def _confirmed(person: Person, where: str, given: Mapping[str, object]) -> HttpResponse:
+    """With the effect that the dialog named, to whoever was shown one."""
+    shown = person.browser.get(where).content.decode()
+    effect = shown.partition('name="effect" value="')[2].partition('"')[0]
+    return _post(person, where, {**given, "effect": effect})
+
+
+def _at_its_host(what: str) -> Attempt:
+    def attempt(person: Person, model: ServedModel) -> HttpResponse:
+        host = ModelHost.objects.get()
+        given = {"kind": host.kind, "url": host.url, "max_concurrent_loads": 3}
+        return _post(person, reverse(what, args=[host.name]), given)
+
+    return attempt
+
+
+def _remove_the_host(person: Person, model: ServedModel) -> HttpResponse:
+    Placement.objects.all().delete()
+    Cluster.objects.all().delete()
+    return _confirmed(person, reverse("remove-host", args=["alpha"]), {})
+
+
+def _adopt(person: Person, model: ServedModel) -> HttpResponse:
+    """Nothing is loaded for it here, as nobody carries the activation on."""
+    where = f"{reverse('adopt', args=['alpha'])}?model=slow&version=1.0"
+    return _confirmed(person, where, {})
+
+
 def _release_by_rest(person: Person, model: ServedModel) -> HttpResponse:
     return person.rest("POST", f"models/{_held(model).name}/queue/release")
 
@@ -196,6 +230,7 @@ _LIMITS = {
     "keep_warm_seconds": 0,
 }
 _HOST = {"name": "beta", "kind": "bundled", "url": "http://127.0.0.1:1"}
+_LOADS = {"max_concurrent_loads": 1}
 
 DOORS: Mapping[Action, Mapping[str, Attempt]] = {
     **_COMMANDS,
@@ -219,18 +254,24 @@ DOORS: Mapping[Action, Mapping[str, Attempt]] = {
         API: _release_by_rest,
         ADMIN: _pressed("release", _held),
     },
-    Action.RETIRE_NODE: {API: _retire},
+    Action.RETIRE_NODE: {CONSOLE: _retire_at_the_console, API: _retire},
     Action.PROTECT: {
         CONSOLE: _asked("protect"),
         API: _rest("POST", "models/iris/protect"),
         ADMIN: _pressed("protect", lambda model: model),
     },
     Action.MANAGE_HOSTS: {
+        CONSOLE: _posted("new-host", {**_HOST, **_LOADS}),
+        f"{CONSOLE}: test": _posted("new-host", {**_HOST, **_LOADS, "test": "1"}),
+        f"{CONSOLE}: change": _at_its_host("edit-host"),
+        f"{CONSOLE}: check": _at_its_host("check-host"),
+        f"{CONSOLE}: remove": _remove_the_host,
         API: _rest("POST", "hosts", _HOST),
         ADMIN: _added(ModelHost, {**_HOST, "max_concurrent_loads": 1}),
     },
     Action.MANAGE_MODELS: {
         CONSOLE: _posted("new-model", {"name": "wine"}),
+        f"{CONSOLE}: adopt": _adopt,
         API: _rest("POST", "models", {"name": "wine"}),
         ADMIN: _added(ServedModel, {"name": "wine", **_LIMITS}),
     },

@@ -19,6 +19,7 @@ from swaps.domain.states import SwapState
 from swaps.domain.strategies import parse_strategy
 from swaps.engine import store
 from swaps.live.gauges import publish_node_gauges
+from swaps.live.node_pulse import publish_node_pulse
 from swaps.models import (
     DrainProof,
     DrainWatch,
@@ -93,6 +94,7 @@ class Fleet:
                     **({"p50_ms": 4.1, "p95_ms": 11.6, "p99_ms": 19.0} if calls else {}),
                 }
             publish_node_gauges(node.nonce, gauges)
+            publish_node_pulse(node.nonce, CALLS_PER_SECOND / 2)
 
     def weights(self, weights: dict[str, int], *, applied: bool = True) -> int:
         """A new revision of the route; returns it."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from swaps.live.gauges import ClusterGauges, publish_node_gauges
+from swaps.live.node_pulse import publish_node_pulse
 from swaps.models import (
     Cluster,
     ClusterOnNode,
@@ -81,9 +82,12 @@ def warm(node: NodeIncarnation, cluster: Cluster) -> None:
     ClusterOnNode.objects.create(incarnation=node, cluster=cluster, healthy=1, total=1)
 
 
-def shows(node: NodeIncarnation, **clusters: ClusterGauges) -> None:
+def shows(
+    node: NodeIncarnation, *, requests_per_second: float | None = None, **clusters: ClusterGauges
+) -> None:
     """What this node's metrics last said, by cluster name."""
     publish_node_gauges(node.nonce, clusters)
+    publish_node_pulse(node.nonce, requests_per_second)
 
 
 def a_swap(model: ServedModel, **changes: Any) -> SwapOperation:
