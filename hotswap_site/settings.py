@@ -88,6 +88,19 @@ DATABASE_POOL = int(os.environ.get("HOTSWAP_DATABASE_POOL", "0"))
 DATABASE_URL = os.environ.get("DATABASE_URL") or default_database_url(HOME)
 
 
+# A process that is stopped in a transaction, or whose machine is cut off, keeps its rows locked;
+# then Postgres ends that session, and the others go on. No transaction of ours waits for anybody.
+ABANDONED_TRANSACTION_SECONDS = 10
+# A Postgres whose machine vanished sends nothing any more, not even an end: give up on it, too.
+_NOTICE_SILENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+
 def _database(url: str) -> dict[str, Any]:
     parts = conninfo_to_dict(url)
     known = {
@@ -97,7 +110,10 @@ def _database(url: str) -> dict[str, Any]:
         "host": "HOST",
         "port": "PORT",
     }
-    options: dict[str, Any] = {k: value for k, value in parts.items() if k not in known and value}
+    given = {k: value for k, value in parts.items() if k not in known and value}
+    options: dict[str, Any] = _NOTICE_SILENCE | given
+    limit = f"-c idle_in_transaction_session_timeout={ABANDONED_TRANSACTION_SECONDS}s"
+    options["options"] = f"{limit} {given.get('options', '')}".rstrip()  # the last one holds
     # For those of swaps.models.statements alone; Django's own are never prepared.
     options["prepare_threshold"] = 1
     if DATABASE_POOL:

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.apps import AppConfig
@@ -55,7 +56,9 @@ def _start(services: ExitStack) -> None:
     if "DATABASE_URL" in wanted:
         start_postgres(supervisor, home, durable=False)
         # The owner, because the test runner makes databases of its own.
-        os.environ["DATABASE_URL"] = default_owner_database_url(home)
+        # Tests wait in transactions that they roll back, as no process of ours does.
+        patient = quote("-c idle_in_transaction_session_timeout=0")
+        os.environ["DATABASE_URL"] = f"{default_owner_database_url(home)}&options={patient}"
     if "VALKEY_URL" in wanted:
         start_valkey(supervisor, home)
         os.environ["VALKEY_URL"] = default_valkey_url(home)

@@ -1,7 +1,10 @@
 """Processes that die or stand still in mid-swap, data stores too: the swap goes on."""
 
+import contextlib
+import os
 import signal
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -46,18 +49,33 @@ def test_a_store_killed_in_mid_swap(fleet: Fleet, store: str) -> None:
         _completes(fleet, swap_id, traffic)
 
 
-@pytest.mark.parametrize("process", ["worker", "router", "console", "beat", "valkey"])
+@pytest.mark.parametrize("process", ["worker", "router", "console", "beat", "valkey", "postgres"])
 def test_a_process_that_stands_still_for_a_while(fleet: Fleet, process: str) -> None:
     with fleet.traffic(100, "iris") as traffic:
         swap_id = _split_traffic(fleet)
-        supervisor = fleet.stack.supervisor
-        supervisor.kill(process, signal.SIGSTOP)
+        pid = fleet.stack.supervisor.pid(process)
+        assert pid is not None
+        family = [pid, *_descendants(pid)]  # Postgres has a process for each connection
+        for one in family:
+            _signal(one, signal.SIGSTOP)
         try:
             # Longer than the hold: what is due comes due while it stands still.
             time.sleep(5)
         finally:
-            supervisor.kill(process, signal.SIGCONT)
+            for one in family:
+                _signal(one, signal.SIGCONT)
         _completes(fleet, swap_id, traffic)
+
+
+def _descendants(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = [int(child) for child in found]
+    return [one for child in children for one in (child, *_descendants(child))]
+
+
+def _signal(pid: int, signum: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signum)
 
 
 def test_a_host_that_restarts_empty_is_loaded_again(fleet: Fleet) -> None:

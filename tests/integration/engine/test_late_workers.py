@@ -3,9 +3,14 @@
 import uuid
 from datetime import timedelta
 
+import psycopg
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from psycopg import conninfo
+from psycopg.errors import IdleInTransactionSessionTimeout
 
+from hotswap_site.settings import _database
 from swaps.adapters.contract import Ref
 from swaps.adapters.errors import Conflict
 from swaps.domain.commands import Command
@@ -167,3 +172,20 @@ def test_a_worker_that_died_in_its_call_holds_the_swap_up_only_for_its_lease(
     assert alpha.state(iris, "1.1") == "available"
     time_passes(swap, 6)
     carry_on(swap, until=S.COMPLETED)
+
+
+def test_a_worker_that_stands_still_in_a_transaction_keeps_nobody_from_the_swap(
+    iris: str, swapper: ModelHotSwapper
+) -> None:
+    """As the settings connect it; Postgres ends its session, and with it its locks."""
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    parameters = connection.get_connection_params()
+    of_a_worker = _database(conninfo.make_conninfo(host=parameters["host"]))["OPTIONS"]["options"]
+    ours = {k: v for k, v in parameters.items() if k not in {"cursor_factory", "context"}}
+    with psycopg.connect(**ours | {"options": of_a_worker}) as stopped:
+        stopped.execute("SELECT 1 FROM swaps_swapoperation WHERE id = %s FOR UPDATE", [swap.pk])
+        carry_on(swap, until=S.COMPLETED)
+        with pytest.raises(IdleInTransactionSessionTimeout):
+            stopped.execute("SELECT 1")
+        stopped.close()
+    assert weights(iris) == {"1.1": 100}
