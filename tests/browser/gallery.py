@@ -23,14 +23,16 @@ from swaps.live.gauges import valkey
 from swaps.models import (
     AuditEntry,
     ModelHost,
+    NodeCertificate,
     NodeIncarnation,
     Placement,
+    RouterProcess,
     ServedModel,
     TrafficSample,
     UnprotectRequest,
 )
 from tests.integration.console.scenes import Fleet, SwapScene
-from tests.integration.readings.rows import a_model, a_swap, placed
+from tests.integration.readings.rows import a_host, a_model, a_node, a_swap, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,12 @@ class Picture:
     name: str
     path: str
     role: Role | None = Role.ADMINISTRATOR
-    press: str = ""  # the button that opens a dialog
+    press: str = ""  # the button that opens a dialog,
+    shows: str = "dialog[open]"  # or shows something else
     live: bool = False  # its websocket has to be there first
+
+
+TESTED = "#host-checks li"
 
 
 class Stage:
@@ -227,7 +233,7 @@ def finding(stage: Stage) -> Iterator[Picture]:
     yield Picture("dialog-keys", "/", press="Keys")
 
 
-@scene("hosts", "host", "router")
+@scene("hosts", "host", "router", "remove-host", "adopt", "retire-node")
 def the_fleet(stage: Stage) -> Iterator[Picture]:
     node = stage.fleet.nodes[1]
     node.nack = "route iris: the cluster is not known"
@@ -241,10 +247,47 @@ def the_fleet(stage: Stage) -> Iterator[Picture]:
     yield Picture("hosts", "/hosts", live=True)
     yield Picture("hosts-nothing-matches", "/hosts?text=gamma&health=healthy", live=True)
     yield Picture("hosts-wrong-filter", "/hosts?health=well")
+    now = timezone.now()
+    ModelHost.objects.filter(name="alpha").update(
+        last_seen_at=now,
+        boot_id="b7d2f0a9c41e",
+        unregistered=[
+            {
+                **{"model": "wine", "version": version, "status": status},
+                **{"digest": f"sha256:{version * 20}", "size_bytes": 5_120_000},
+            }
+            for version, status in (("1.0", "ready"), ("1.1", "available"))
+        ],
+    )
+    a_host("gamma", url="http://10.20.0.9:8001")
+    away = a_node("edge-3", "away")
+    NodeIncarnation.objects.filter(pk=away.pk).update(last_seen_at=now - timedelta(minutes=4))
+    RouterProcess.objects.create(lease_until=now + timedelta(minutes=10))
+    NodeCertificate.objects.create(
+        node_id="edge-1", serial="a1", expires_at=now + timedelta(days=3)
+    )
     yield Picture("host", "/hosts/alpha", live=True)
+    yield Picture("dialog-adopt", "/hosts/alpha", press="Adopt wine 1.0", live=True)
+    yield Picture("adopt", "/hosts/alpha/adopt?model=wine&version=1.0")
+    yield Picture("host-remove", "/hosts/gamma/remove")
+    yield Picture("host-remove-refused", "/hosts/alpha/remove")
     yield Picture("host-unreachable", "/hosts/beta", Role.VIEWER, live=True)
     yield Picture("host-missing", "/hosts/none")
     yield Picture("router", "/router", live=True)
+    yield Picture("router-viewer", "/router", Role.VIEWER, live=True)
+    yield Picture("dialog-retire", "/router", press="Retire edge-3", live=True)
+    yield Picture("retire-refused", f"/router/nodes/{away.nonce}/retire", Role.OPERATOR)
+
+
+@scene("new-host", "edit-host", "host")
+def a_host_is_set_up(stage: Stage) -> Iterator[Picture]:
+    a_host("gpu-7", url="http://127.0.0.1:9", control_token="a token")
+    asked = "name=gpu-8&url=http://169.254.169.254:8001"
+    yield Picture("host-new", "/hosts/new")
+    yield Picture("host-new-tested", f"/hosts/new?{asked}", press="Test connection", shows=TESTED)
+    yield Picture("host-new-refused", "/hosts/new", Role.OPERATOR)
+    yield Picture("host-edit", "/hosts/gpu-7/edit")
+    yield Picture("host-tested", "/hosts/gpu-7", press="Test connection", shows=TESTED, live=True)
 
 
 @scene("start-swap")

@@ -29,5 +29,5 @@ def test_pictures_of(scene: Scene, stage: Stage, desks: Desks) -> None:
             # A dialog lies over what is seen, not over the whole page.
             page.screenshot(
                 path=FOLDER / f"{picture.name}-{width}-{'dark' if dark else 'light'}.png",
-                full_page=not picture.press,
+                full_page=not (picture.press and picture.shows.startswith("dialog")),
             )

@@ -29,7 +29,7 @@ class Viewer:
             page.wait_for_selector("body.linked")
         if picture.press:
             page.get_by_role("button", name=picture.press).first.click()
-            page.wait_for_selector("dialog[open]")
+            page.wait_for_selector(picture.shows)
         return desk
 
     def through(self, page: Page, width: int, *, dark: bool) -> None:
