@@ -62,8 +62,9 @@ def _release(model: ModelReading) -> ModelAsk:
             f"{versions}, asked for by {first.requested_by}, gets its turn. All is checked again: "
             f"it fails unless {first.from_version or 'nothing'} serves then. Now {serving} serves."
         )
-        if len(model.queue) > 1:
-            effect += f" {len(model.queue) - 1} more wait behind it."
+        behind = len(model.queue) - 1
+        if behind:
+            effect += f" {behind} more {'waits' if behind == 1 else 'wait'} behind it."
     return ModelAsk(
         "release",
         Action.RELEASE_QUEUE,

@@ -31,7 +31,7 @@ FOLDER = "model"
 SHARED_FRAGMENTS = ("serving", "versions", "traffic", "history")
 # Those with buttons depend on who looks.
 PERSONAL_FRAGMENTS = ("commands", "line", "managing")
-HISTORY_SHOWN = 20
+HISTORY_SHOWN = 10
 CHARTED_SECONDS = 10 * 60
 PACE_SECONDS = 0.5
 
@@ -56,14 +56,6 @@ class LiveModel:
     @property
     def charts(self) -> list[TrafficChart]:
         return traffic_charts(self.traffic)
-
-    @property
-    def sides(self) -> dict[str, str]:
-        """Old or new, by version, as in the model's last swap."""
-        last = self.open_swap or next(iter(self.history.items), None)
-        if last is None or self.older:
-            return {one.version: one.side for one in self.traffic.versions}
-        return {last.from_version or "": "old", last.to_version: "new"}
 
     @property
     def older_address(self) -> str:

@@ -49,12 +49,12 @@ class RunningSwap:
         return statuses.index("current") + 1
 
     @property
-    def ends(self) -> datetime | None:
-        """When the hold that runs is over, or else the time that the state has."""
+    def step_ends(self) -> datetime | None:
+        """When the hold that runs is over; None where no clock ends the step."""
         current = next((step for step in self.reading.steps if step.status == "current"), None)
-        if current is not None and current.duration_seconds is not None and self.step_entered:
-            return self.step_entered + timedelta(seconds=current.duration_seconds)
-        return self.reading.deadline
+        if current is None or current.duration_seconds is None or self.step_entered is None:
+            return None
+        return self.step_entered + timedelta(seconds=current.duration_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,6 @@ def _path(values: Sequence[float | None], top: int) -> str:
         parts.append(f"{'M' if begins else 'L'}{x:.1f} {y:.1f}")
         alone = begins and (index + 1 == len(values) or values[index + 1] is None)
         if alone:
-            parts.append("h1")
+            parts.append("h2")
         begins = False
     return "".join(parts)

@@ -28,6 +28,10 @@ class FoundOnHosts:
     silent: dict[str, str]  # why a host did not say
     hosts: list[str]  # that were asked
 
+    @property
+    def answered(self) -> list[str]:
+        return [host for host in self.hosts if host not in self.silent]
+
 
 def find_versions(name: str) -> FoundOnHosts:
     """Asks all hosts at once, two seconds at most."""

@@ -6,13 +6,14 @@ chart stays as it is until the next of these moments.
 
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from swaps.domain.states import END_STATES
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauge_history import EVERY_SECONDS, KEPT_SECONDS, Kept
 from swaps.live.gauges import read_gauge_history
@@ -24,7 +25,7 @@ _GAP_SECONDS = 3 * EVERY_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class VersionHistory:
-    """`side`: old or new, as in the model's last swap; "" for versions before these.
+    """`side`: old or new, as in the last swap that moved traffic; "" for versions before these.
 
     One value for each moment; None: not known. Percentiles are those of the slowest node.
     """
@@ -39,6 +40,7 @@ class VersionHistory:
 @dataclass(frozen=True, slots=True)
 class TrafficHistory:
     moments: tuple[float, ...]  # seconds since 1970, oldest first
+    sides: Mapping[str, str]  # old or new, by version
     versions: tuple[VersionHistory, ...]  # only those that had traffic
 
 
@@ -62,11 +64,14 @@ def read_traffic_history(
         for version, looks in by_version.items()
     ]
     known = [one for one in lines if any(rate is not None for rate in one.requests_per_second)]
-    return TrafficHistory(moments, tuple(known))
+    return TrafficHistory(moments, sides, tuple(known))
 
 
 def _sides(model: ServedModel) -> dict[str, str]:
-    last = SwapOperation.objects.filter(model=model, queued=False).order_by("-start_time").first()
+    """By the swap that is open, or else the last that moved traffic."""
+    swaps = SwapOperation.objects.filter(model=model, queued=False)
+    told = swaps.filter(Q(revision__isnull=False) | ~Q(state__in=END_STATES))
+    last = told.order_by("-start_time").first()
     if last is None:
         return {}
     sides = {last.to_version: "new"}
@@ -96,7 +101,9 @@ def _around(looks: Sequence[Kept], at: float) -> tuple[Kept, Kept] | None:
     if index == 0 or index == len(looks):
         return None
     before, then = looks[index - 1], looks[index]
-    return (before, then) if then.at - before.at <= _GAP_SECONDS else None
+    # Counts that fell were not counted on: nobody knows what was between.
+    known = then.at - before.at <= _GAP_SECONDS and then.answers >= before.answers
+    return (before, then) if known else None
 
 
 def _a_second(count: int, count_then: int, look: Kept, then: Kept) -> float:

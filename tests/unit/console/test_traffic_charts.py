@@ -5,7 +5,7 @@ from swaps.readings.traffic_history import TrafficHistory, VersionHistory
 
 
 def history(*versions: VersionHistory) -> TrafficHistory:
-    return TrafficHistory(tuple(float(i) for i in range(5)), versions)
+    return TrafficHistory(tuple(float(i) for i in range(5)), {}, versions)
 
 
 def a_version(*rates: float | None, name: str = "1.0", side: str = "old") -> VersionHistory:
@@ -28,7 +28,7 @@ def test_what_is_not_known_is_a_gap_and_no_zero() -> None:
 
 def test_a_moment_alone_is_seen() -> None:
     line = traffic_charts(history(a_version(None, None, 1, None, None)))[0].lines[0]
-    assert line.path.endswith("h1")
+    assert line.path.endswith("h2")
     assert line.last == 1
 
 
