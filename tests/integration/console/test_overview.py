@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from swaps.access.roles import Role
 from swaps.models import ModelHost, NodeIncarnation, Placement, ServedModel, UnprotectRequest
@@ -148,3 +150,28 @@ async def test_a_crowd_of_nudges_is_looked_at_once(
     await page.read_until("step 39")
     told = [message for message in page.received if "step " in message]
     assert len(told) < 40
+
+
+@pytest.mark.django_db
+def test_a_great_fleet_is_read_in_as_many_queries_as_a_small_one(
+    viewer: Client, iris: ServedModel
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            overview(viewer)
+        return len(seen)
+
+    def a_busy_model(number: int) -> None:
+        model = a_model(f"m-{number}", weights={"1.0": 100})
+        ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="it failed")
+        a_swap(model, state="Transitioning")
+        a_swap(model, queued=True, needs_approval=True)
+        a_swap(model, state="Completed", cleanup_pending=True)
+        placed(model, "1.1", ModelHost.objects.get(), "failed")
+
+    a_busy_model(0)
+    overview(viewer)  # what is kept from the first look on
+    small = queries()
+    for number in range(1, 6):
+        a_busy_model(number)
+    assert queries() == small
