@@ -52,7 +52,7 @@ def repeatable(*, hiding: str = "") -> Callable[[Call], Call]:
 
             answers: list[HttpResponse] = []
             kept = once(actor_of(request), key, _asked(request), do)
-            return answers[0] if not kept.repeated else _again(kept)
+            return answers[-1] if not kept.repeated else _again(kept)
 
         contribute_operation_args(
             checked,

@@ -1,6 +1,7 @@
 """Starting a swap: the form, and beside it the plan of what would happen."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -8,14 +9,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_safe
 
-from swaps.access.roles import Action, NotAllowed
+from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.console.refusal_words import sentence
 from swaps.console.staircase import staircase
 from swaps.console.start_swap_form import CUSTOM, StartSwapForm, new_key
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.engine.commands import request_activation, request_swap
 from swaps.engine.errors import InvalidRequest, ModelNotFound, SwapInProgress, SwapRefused
-from swaps.engine.requests import SwapRequest
+from swaps.engine.repeats import Answer, once
 from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.readings.models import ModelReading, read_model
 from swaps.readings.strategies import offered_strategies
@@ -40,15 +41,15 @@ def start_swap(request: HttpRequest) -> HttpResponse:
         form = StartSwapForm(request.POST)
         if form.is_valid():
             try:
-                swap = _ask(request, form.as_request())
+                begun = _ask(request, form)
             except NotAllowed as refused:
                 form.add_error(None, sentence(refused, actor.name))
                 return _page(request, form, status=403)
             except SwapRefused as refused:
                 _show(refused, form)
             else:
-                if swap is not None:
-                    return redirect("swap", swap.pk)
+                if begun:
+                    return redirect(begun)
                 form.add_error("to_version", "This version serves all traffic already.")
         return _page(request, form, status=422 if actor.may(Action.SWAP) else 403)
     status = 200 if actor.may(Action.SWAP) else 403
@@ -66,15 +67,35 @@ def plan(request: HttpRequest) -> HttpResponse:
     return render(request, "console/start/plan.html", context)
 
 
-def _ask(request: HttpRequest, asked: SwapRequest) -> SwapOperation | None:
-    """None: the version serves all traffic already. Raises SwapRefused, NotAllowed."""
-    options = asdict(asked)
-    del options["reverses"]
-    model, old, new = (options.pop(n) for n in ("model_name", "from_version", "to_version"))
+def _ask(request: HttpRequest, form: StartSwapForm) -> str:
+    """The swap's address; "": the version serves all traffic already.
+
+    The same form sent again gives the same one. Raises SwapRefused, NotAllowed.
+    """
     actor = actor_of(request)
-    if old is None:
-        return request_activation(actor=actor, model_name=model, version=new, **options)
-    return request_swap(actor=actor, model_name=model, from_version=old, to_version=new, **options)
+    asked = asdict(form.as_request())
+    del asked["reverses"]
+
+    def do() -> Answer:
+        swap = _start(actor, **asked)
+        return Answer(302, reverse("swap", args=[swap.pk]) if swap else "", "")
+
+    key = form.cleaned_data["key"]
+    return (once(actor, key, {"form": "start a swap"} | asked, do) if key else do()).location
+
+
+def _start(
+    actor: Actor, *, model_name: str, from_version: str | None, to_version: str, **options: Any
+) -> SwapOperation | None:
+    if from_version is None:
+        return request_activation(actor=actor, model_name=model_name, version=to_version, **options)
+    return request_swap(
+        actor=actor,
+        model_name=model_name,
+        from_version=from_version,
+        to_version=to_version,
+        **options,
+    )
 
 
 def _show(refused: SwapRefused, form: StartSwapForm) -> None:
@@ -97,7 +118,7 @@ def _show(refused: SwapRefused, form: StartSwapForm) -> None:
 def _plan(request: HttpRequest, form: StartSwapForm) -> SwapPlan | None:
     """None while too little is chosen."""
     form.is_valid()  # what is not valid is left at its default, and named on submitting
-    asked = replace(form.as_request(), idempotency_key="")
+    asked = form.as_request()
     if not asked.model_name or not asked.to_version:
         return None
     if "steps" in form.errors:

@@ -81,7 +81,6 @@ class StartSwapForm(forms.Form):
             on_drain_timeout=given.get("on_drain_timeout") or None,
             when_busy=given.get("when_busy") or "reject",
             reason=given.get("reason", ""),
-            idempotency_key=given.get("key", ""),
         )
 
 

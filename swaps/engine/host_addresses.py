@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from swaps.domain.host_addresses import Address, HostUrl, address_problem, parse_host_url
+from swaps.engine.asking import answered
 from swaps.engine.usage import uses_of_host
 from swaps.models import ModelHost
 
@@ -32,7 +33,11 @@ class Refused(Exception):
 def resolve(url: HostUrl) -> list[Address]:
     """Every address, all of them allowed. Raises NotResolved, Refused."""
     literal = url.literal
-    addresses = [literal] if literal is not None else _ask(url)
+    addresses = (
+        [literal]
+        if literal is not None
+        else answered(("address", url.name, url.port), lambda: _ask(url))
+    )
     for address in addresses:
         problem = address_problem(address, settings.HOST_NETWORKS)
         if problem:

@@ -4,6 +4,7 @@ from swaps.access.roles import Action, Actor
 from swaps.adapters.registry import KINDS
 from swaps.audit.record import record
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
+from swaps.engine.asking import answered, whom
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.host_edits import SECRET, find_host
 from swaps.engine.host_examination import CheckResult, HostCheck, examine
@@ -33,7 +34,8 @@ def check_again(*, actor: Actor, name: str) -> ModelHost:
 
 def check_in_steps(*, actor: Actor, name: str) -> list[HostCheck]:
     """`check_again`, and each step by its name. Raises HostNotFound, NotAllowed."""
-    return examine(check_again(actor=actor, name=name))
+    host = check_again(actor=actor, name=name)
+    return answered(("examine", whom(host)), lambda: examine(host))
 
 
 def try_host(

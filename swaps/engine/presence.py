@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
 from swaps.domain.names import name_problem
+from swaps.engine.asking import answered, whom
 from swaps.engine.errors import HostUnreachable, VersionNotFound
 from swaps.engine.hosts import adapter_of
 from swaps.models import ModelHost
@@ -65,7 +66,10 @@ def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Ob
 
 def ask_hosts(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], dict[str, str]]:
     """What each host says right now, and why the others did not; by host."""
-    return _ask_each(hosts, lambda host: adapter_of(host).status(ref))
+    return answered(
+        ("status", ref, *map(whom, hosts)),
+        lambda: _ask_each(hosts, lambda host: adapter_of(host).status(ref)),
+    )
 
 
 def versions_on_hosts(

@@ -15,6 +15,7 @@ from swaps.audit.record import storable
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine import effects, intents
+from swaps.engine.asking import answered, whom
 from swaps.engine.host_addresses import NotResolved, Refused, pin
 from swaps.engine.hosts import adapter_of
 from swaps.engine.warm_up import WarmUp
@@ -51,7 +52,7 @@ def check_host(host: ModelHost) -> bool:
     moved = ""
     try:
         moved = pin(host)
-        info = adapter_of(host).probe()
+        info = answered(("probe", whom(host)), lambda: adapter_of(host).probe())
     except (AdapterError, NotResolved, Refused) as error:
         reason = f"{error}; {moved}" if moved else str(error)
         asked.update(health=HostHealth.UNREACHABLE, health_reason=storable(reason, 2000))
@@ -73,7 +74,7 @@ def learn_versions(host: ModelHost) -> dict[Ref, Observation]:
     host says of all, nothing when it does not tell.
     """
     try:
-        listed = adapter_of(host).list()
+        listed = answered(("list", whom(host)), lambda: adapter_of(host).list())
     except AdapterError as error:
         log.warning("host not listed", host=host.name, error=str(error))
         return {}

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
 from swaps.access.roles import Actor, NotAllowed
+from swaps.engine.asking import Answers, NotAskedYet
 from swaps.engine.errors import InvalidRequest, StillRunning, SwapRefused
 from swaps.models import KeptAnswer
 
@@ -37,11 +38,22 @@ class Answer:
 def once(actor: Actor, key: str, request: Mapping[str, Any], do: Callable[[], Answer]) -> Answer:
     """`do`'s answer, or the one it gave when this actor asked this with this key before.
 
-    All of `do` is one transaction, with its answer. What it refuses did nothing: its refusal
-    is raised, recorded as ever, and the key is free again. Raises InvalidRequest when the key
-    was used for another request, StillRunning, and what `do` raises.
+    All of `do` is one transaction, with its answer, but for what it asks of hosts: that comes
+    before, see swaps.engine.asking, and `do` is begun more than once for it. What it refuses did
+    nothing: its refusal is raised, recorded as ever, and the key is free again. Raises
+    InvalidRequest when the key was used for another request, StillRunning, and what `do` raises.
     """
     digest = _digest(actor, request)
+    answers = Answers()
+    while True:
+        try:
+            with answers.at_hand():
+                return _once(actor, key, digest, do)
+        except NotAskedYet as missing:
+            answers.ask(missing)
+
+
+def _once(actor: Actor, key: str, digest: str, do: Callable[[], Answer]) -> Answer:
     refusal: SwapRefused | NotAllowed
     with transaction.atomic():
         _one_at_a_time(actor.name, key)

@@ -1,8 +1,7 @@
 """What is asked for: its fields, its turn and its hosts, checked. Nothing is written here."""
 
 import uuid
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from swaps.access.roles import Action, Actor
 from swaps.domain.names import name_problem
@@ -43,16 +42,6 @@ class SwapRequest:
     when_busy: str = "reject"
     reason: str = ""
     reverses: SwapOperation | None = field(default=None)
-    # A caller who asks again with the same key gets the swap that the first one made.
-    idempotency_key: str = ""
-
-    def asked(self) -> dict[str, Any]:
-        """What must be the same when a key is used again."""
-        return {
-            one.name: getattr(self, one.name)
-            for one in fields(self)
-            if one.name not in {"reverses", "idempotency_key"}
-        }
 
 
 def find_model(name: str, *, seen_by: Actor | None = None) -> ServedModel:

@@ -10,7 +10,7 @@ from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.domain.approval import asks_approval
 from swaps.domain.strategies import Strategy
-from swaps.engine import idempotency, store
+from swaps.engine import store
 from swaps.engine.errors import InvalidRequest, ModelNotFound, SwapInProgress
 from swaps.engine.presence import Presence, require_version
 from swaps.engine.refusals import audited
@@ -46,9 +46,6 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
             actor.require(Action.FORCE_UNLOAD, request.model_name)
         strategy = check_fields(request)
-        earlier = _made_before(request, actor)
-        if earlier is not None:
-            return earlier
         model = find_model(request.model_name)
         if strategy is None:
             strategy = default_strategy(model)
@@ -56,12 +53,6 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         source, target = choose_hosts(model, request)
         presence = require_version(model.name, request.to_version, target)
         return _create(model, request, strategy, source, target, presence, actor, action)
-
-
-def _made_before(request: SwapRequest, actor: Actor) -> SwapOperation | None:
-    if not request.idempotency_key:
-        return None
-    return idempotency.earlier_swap(actor, request.idempotency_key, request.asked())
 
 
 def _create(
@@ -85,10 +76,6 @@ def _create(
             if locked is None:
                 raise ModelNotFound(f"model {model.name!r} was just deleted")
             _hold([*source, *target])
-            # The same request may have come twice at once; its twin is committed by now.
-            earlier = _made_before(request, actor)
-            if earlier is not None:
-                return earlier
             waits = require_turn(model, request)
             needs_approval = locked.protected and not is_way_back(request.reverses)
             # In line, so that it lets a rollback go ahead however long nobody approves it.
@@ -127,13 +114,8 @@ def _create(
                 waiting_for=waiting_for,
             )
             _note_loaded(swap, presence)
-            if request.idempotency_key:
-                idempotency.remember(actor, request.idempotency_key, request.asked(), swap)
             _record_creation(swap, request, actor, action)
     except IntegrityError as error:
-        earlier = _made_before(request, actor)
-        if earlier is not None:
-            return earlier
         # The partial unique index decided a race that our look had not seen.
         current = open_swap(model)
         if current is None:

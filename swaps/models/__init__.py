@@ -3,7 +3,6 @@
 from swaps.models.approvals import SwapApproval, UnprotectRequest
 from swaps.models.audit_entries import AuditEntry, AuditSeal, RefusalFlood, UnsealedEntry
 from swaps.models.hosts import ModelHost, Placement
-from swaps.models.idempotency import IdempotencyKey
 from swaps.models.kept_answers import KeptAnswer
 from swaps.models.nodes import (
     ClusterOnNode,
@@ -29,7 +28,6 @@ __all__ = [
     "ClusterOnNode",
     "DrainProof",
     "DrainWatch",
-    "IdempotencyKey",
     "KeptAnswer",
     "ModelHost",
     "NamedStrategy",

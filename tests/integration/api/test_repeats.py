@@ -1,6 +1,9 @@
 """A POST that is repeated with its key is done once, and answered the same again."""
 
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -131,6 +134,78 @@ def test_any_post_may_be_repeated(path: str, body: Any, status: int, administrat
     entries = AuditEntry.objects.count()
     same(first, administrator.post(path, body, Idempotency_Key="again"))
     assert AuditEntry.objects.count() == entries, "nothing was done the second time"
+
+
+@contextmanager
+def a_host_that_lets_wait() -> Iterator[tuple[str, threading.Event, threading.Event]]:
+    """Its URL; set once it was asked something; and to be set, for it to hang up."""
+    asked, enough = threading.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1)
+                    asked.set()
+                    enough.wait(60)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}", asked, enough
+        finally:
+            enough.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def transactions_of_others() -> list[str]:
+    """What each did last that has a transaction open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
+            " AND xact_start IS NOT NULL AND pid <> pg_backend_pid() AND backend_type ="
+            " 'client backend'"
+        )
+        return [query for (query,) in cursor.fetchall()]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("swaps", SWAP, 503),
+        ("hosts", {"name": "beta", "kind": "bundled"}, 201),
+        ("hosts/alpha/check", None, 200),
+    ],
+)
+def test_no_transaction_is_open_while_a_host_is_asked(
+    path: str, body: Any, status: int, administrator: Caller
+) -> None:
+    answers: list[HttpResponse] = []
+    with a_host_that_lets_wait() as (url, asked, enough):
+        placed(a_model("iris", weights={"1.0": 100}), "1.0", a_host("alpha", url=url))
+        if path == "hosts":
+            body = body | {"url": url}
+
+        def post() -> None:
+            try:
+                answers.append(administrator.post(path, body, Idempotency_Key="slow"))
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=post)
+        thread.start()
+        assert asked.wait(60)
+        assert transactions_of_others() == []
+        enough.set()
+        thread.join()
+        assert answers[0].status_code == status, answers[0].content
+        if status < 400:
+            same(answers[0], administrator.post(path, body, Idempotency_Key="slow"))
 
 
 def test_a_key_is_one_persons_and_for_one_request(operator: Caller, administrator: Caller) -> None:
