@@ -20,6 +20,7 @@ from swaps.console.host_words import (
 from swaps.console.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
 from swaps.readings.audit import AuditReading
+from swaps.readings.traffic import Traffic
 
 register = template.Library()
 
@@ -65,6 +66,16 @@ for of_hosts in (abilities, drift_remedy, drift_words, drifts, loaded, loaded_un
 @register.filter
 def milliseconds(value: float | str | None) -> str | SafeString:
     return UNKNOWN if value is None or isinstance(value, str) else duration(value / 1000)
+
+
+@register.filter
+def p95(traffic: Traffic | str | None) -> str | SafeString:
+    """`9.1 ms`; `over 10 s` where it lies above all that is measured."""
+    if not isinstance(traffic, Traffic):
+        return UNKNOWN
+    if traffic.p95_ms is None and traffic.over_ms is not None:
+        return f"over {duration(traffic.over_ms / 1000)}"
+    return milliseconds(traffic.p95_ms)
 
 
 @register.filter

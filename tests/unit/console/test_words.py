@@ -4,9 +4,10 @@ import pytest
 
 from swaps.console.confirmations import Subject, confirmation
 from swaps.console.refusal_words import sentence
-from swaps.console.template_tags import duration, known
+from swaps.console.template_tags import duration, known, p95
 from swaps.domain.commands import Command, Refused, verdict
 from swaps.domain.states import SwapState
+from swaps.readings.traffic import Traffic
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,26 @@ def test_unknown_is_a_dash_and_zero_is_zero() -> None:
     assert "not known" in known("", " %")
     assert known(0, " %") == "0 %"
     assert known(24.68, " %") == "24.7 %"
+
+
+@pytest.mark.parametrize(
+    ("p95_ms", "over_ms", "words"),
+    [
+        (7.94, None, "8 ms"),
+        (7.94, 10_000.0, "8 ms"),  # another percentile is above it
+        (None, 10_000.0, "over 10 s"),
+    ],
+)
+def test_what_is_above_all_that_is_measured_is_no_measurement(
+    p95_ms: float | None, over_ms: float | None, words: str
+) -> None:
+    assert p95(Traffic(12.0, 0.0, 4.1, p95_ms, None, over_ms)) == words
+
+
+def test_a_version_without_requests_has_no_percentile() -> None:
+    assert "not known" in p95(Traffic(0.0, None, None, None, None, None))
+    assert "not known" in p95(None)
+    assert "not known" in p95("")
 
 
 @pytest.mark.parametrize("command", Command)
