@@ -149,6 +149,8 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResp
         asked.setdefault("model", model.name)
         asked.setdefault("from_version", serving or "")
         asked.setdefault("strategy", strategy)
+        if not asked.get("steps"):
+            asked["steps"] = EXAMPLE_STEPS  # as the field shows
         planned = _plan(request, StartSwapForm(asked))
     context = {
         "form": form,

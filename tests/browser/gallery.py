@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from django.utils import timezone
 
@@ -297,6 +298,8 @@ def starting(stage: Stage) -> Iterator[Picture]:
     yield Picture("start", model)
     yield Picture("start-planned", f"{form}canary")
     yield Picture("start-custom", f"{form}custom", Role.OPERATOR)
+    wrong = quote('[{"setWeight": 300}]')
+    yield Picture("start-custom-wrong", f"{form}custom&steps={wrong}", Role.OPERATOR)
 
 
 # -- the audit log --

@@ -4,8 +4,9 @@ import json
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from tests.system.fleet import Fleet, eventually, running_fleet
 
 expect.set_options(timeout=PATIENCE_MS)
 
-IN_STEPS = [
+IN_STEPS: list[dict[str, Any]] = [
     {"setWeight": 20},
     {"pause": {"duration": 1.5}},
     {"setWeight": 60},
@@ -147,6 +148,17 @@ def press(
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
+def fill_step(page: Page, number: int, step: Mapping[str, Any]) -> None:
+    """One row of the strategy's steps."""
+    kind, unit, amount = (
+        ("set weight", "Percent", step["setWeight"])
+        if "setWeight" in step
+        else ("hold", "Seconds", step["pause"]["duration"])
+    )
+    page.get_by_label(f"What step {number} does").select_option(kind)
+    page.get_by_label(f"{unit} of step {number}").fill(str(amount))
+
+
 def go_to(page: Page, selector: str) -> None:
     """By the tabulator alone, as somebody does who cannot point; it must be seen where one is."""
     for _ in range(MOST_STOPS):
@@ -175,7 +187,8 @@ def test_started_from_the_form_and_watched_to_its_end(real: Fleet, people: Peopl
         plan = page.locator("#plan")
         expect(plan).to_contain_text(f"alpha, beta just said: {new} is here.")
         page.get_by_text("custom", exact=True).click()
-        page.locator("#steps").fill(json.dumps(IN_STEPS))
+        for number, step in enumerate(IN_STEPS, start=1):
+            fill_step(page, number, step)
         expect(plan).to_contain_text("60 % for 1.5 s")
         expect(plan).to_contain_text(f"unloads {old} once it is proven idle")
         page.get_by_label("Reason").fill("retrained on October data")

@@ -116,6 +116,15 @@ def test_the_plan_says_what_would_happen_and_changes_nothing(
 
 
 @pytest.mark.usefixtures("real_iris")
+def test_steps_of_ones_own_begin_with_an_example_and_no_complaint(operator: Client) -> None:
+    page = text(operator.get("/swaps/new?model=iris&to_version=1.1&strategy=custom"))
+    assert "errors" not in page
+    assert "The strategy:" not in page
+    assert "<b>10 %</b> for 1 min" in page
+    assert ", custom, until promoted" in page
+
+
+@pytest.mark.usefixtures("real_iris")
 def test_the_same_form_sent_twice_starts_one_swap(operator: Client) -> None:
     sent = GIVEN | {"key": "a-key-of-the-form"}
     first, second = operator.post("/swaps/new", sent), operator.post("/swaps/new", sent)
