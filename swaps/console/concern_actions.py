@@ -30,7 +30,7 @@ class ConcernLine:
     def key(self) -> str:
         """Tells the line apart, for its buttons' ids."""
         one = self.concern
-        return "-".join(filter(None, (one.kind, str(one.swap or one.model), one.host)))
+        return "-".join(filter(None, (one.kind, str(one.swap or one.model), one.host, one.node)))
 
 
 _GRAVE = frozenset(
@@ -79,6 +79,8 @@ def _offers(reader: Actor, concern: Concern) -> Iterable[Offer]:
             yield Offer(f"{verdict.capitalize()}…", address)
     if concern.kind is Kind.QUEUE_HELD and reader.may(Action.RELEASE_QUEUE):
         yield Offer("Release the queue…", reverse("model-ask", args=[concern.model, "release"]))
+    if concern.kind is Kind.NODE_AWAY and reader.may(Action.RETIRE_NODE):
+        yield Offer("Retire…", reverse("retire-node", args=[concern.node]))
     if concern.kind is Kind.UNPROTECT and reader.may(Action.PROTECT):
         yield Offer("Agree…", reverse("model-ask", args=[concern.model, "unprotect"]))
         yield Offer("Keep it protected…", reverse("model-ask", args=[concern.model, "protect"]))

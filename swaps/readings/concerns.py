@@ -58,6 +58,7 @@ class Concern:
     swap: uuid.UUID | None = None
     model: str = ""
     host: str = ""
+    node: str = ""  # the nonce of a run of it
 
 
 def read_concerns(unended: Sequence[SwapReading], now: datetime) -> list[Concern]:
@@ -78,10 +79,13 @@ def _of_swaps(unended: Iterable[SwapReading], now: datetime) -> Iterator[Concern
     for swap in unended:
         kind = _asks(swap, now)
         if kind is not None:
+            reason = swap.waiting_for or "It waits for a person."
+            if kind is Kind.DRAIN_OVERDUE and "time is over" not in reason:
+                reason = f"The time of its drain is over. {reason}"
             yield Concern(
                 kind,
                 f"{swap.model_name} {swap.from_version or 'nothing'} → {swap.to_version}",
-                swap.waiting_for or "It waits for a person.",
+                reason,
                 swap=swap.id,
                 model=swap.model_name,
                 since=swap.deadline if kind is Kind.DRAIN_OVERDUE else None,
@@ -173,7 +177,7 @@ def _of_nodes() -> Iterator[Concern]:
         yield Concern(Kind.NO_NODE, "router", words)
     for node in [node for node in required if node.state == NodeState.AWAY][:MOST]:
         words = "Away, and may still send traffic by its old routes: drains wait for it."
-        yield Concern(Kind.NODE_AWAY, node.node_id, words, since=node.last_seen_at)
+        yield Concern(Kind.NODE_AWAY, node.node_id, words, since=node.last_seen_at, node=node.nonce)
     for node in [node for node in required if node.nack][:MOST]:
         yield _refusal(node, node.nack)
     refusing = RouteOnNode.objects.select_related("incarnation", "route__model").filter(

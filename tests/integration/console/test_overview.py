@@ -93,7 +93,7 @@ def test_each_thing_that_needs_a_person_is_named(
     a_swap(iris, state="OldVersionDraining", drain_deadline="2020-01-01T00:00:00Z")
     words = {
         "connection refused": ("/hosts/beta", ""),
-        "edge-2": ("/router", ""),
+        "edge-2": ("/router", f"/router/nodes/{gone.nonce}/retire"),
         "no such host": ("/router", ""),
         "ended Failed": ("/models/wine", "/models/wine/release"),
         "ada asks": ("/models/wine", "/models/wine/unprotect"),
@@ -106,9 +106,8 @@ def test_each_thing_that_needs_a_person_is_named(
         for role, html in shown.items():
             assert said in html, said
             assert f'href="{link}' in html, said
-            may = role is Role.ADMINISTRATOR or (
-                role is Role.OPERATOR and "unprotect" not in dialog
-            )
+            managing = "unprotect" in dialog or "retire" in dialog
+            may = role is Role.ADMINISTRATOR or (role is Role.OPERATOR and not managing)
             assert not dialog or (dialog in html) is may, (role, said)
     # The gravest first.
     order = [shown[Role.VIEWER].index(one) for one in ("iris 1.0", "no such host", "ada asks")]
