@@ -1,7 +1,23 @@
 """What is on a host, and what is amiss with it, in words."""
 
 from swaps.domain.drift import Drift
+from swaps.engine.host_examination import CheckName
 from swaps.readings.hosts import ModelHostReading, PlacementReading, UnregisteredReading
+
+_CHECKS = {
+    CheckName.RESOLVES: "Name resolves",
+    CheckName.ALLOWED: "Address allowed",
+    CheckName.REACHABLE: "Reachable",
+    CheckName.ANSWERS: "Answers in time",
+    CheckName.KIND: "Right kind",
+    CheckName.AUTHENTICATED: "Authenticated",
+    CheckName.CAPABILITIES: "Can do",
+    CheckName.VERSIONS: "Versions found",
+}
+
+
+def check_label(name: CheckName) -> str:
+    return _CHECKS[name]
 
 
 def loaded(host: ModelHostReading) -> list[PlacementReading]:

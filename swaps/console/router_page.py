@@ -70,8 +70,12 @@ class RouterNow:
 
     @property
     def requests_per_second(self) -> float | None:
-        """None as soon as one node's is not known."""
-        rates = [line.reading.requests_per_second for line in self.lines]
+        """Of those that are connected; None as soon as one of them is not known."""
+        rates = [
+            node.requests_per_second
+            for node in self.reading.nodes
+            if node.state == NodeState.CONNECTED
+        ]
         known = [rate for rate in rates if rate is not None]
         return sum(known) if known and len(known) == len(rates) else None
 

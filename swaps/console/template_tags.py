@@ -11,6 +11,7 @@ from swaps.adapters.abilities import abilities
 from swaps.console.changes import Change, changes
 from swaps.console.frozen import shown_inputs
 from swaps.console.host_words import (
+    check_label,
     drift_remedy,
     drift_words,
     drifts,
@@ -59,7 +60,15 @@ def marked(text: str, part: str) -> str | SafeString:
 
 
 register.filter("shown_inputs", shown_inputs)
-for of_hosts in (abilities, drift_remedy, drift_words, drifts, loaded, loaded_unregistered):
+for of_hosts in (
+    abilities,
+    check_label,
+    drift_remedy,
+    drift_words,
+    drifts,
+    loaded,
+    loaded_unregistered,
+):
     register.filter(of_hosts.__name__, of_hosts)
 
 

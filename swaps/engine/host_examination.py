@@ -64,10 +64,11 @@ def _checks(host: ModelHost) -> Iterator[HostCheck]:
     """Ends after the first that failed."""
     try:
         url = parse_host_url(host.url)
-        addresses = [str(address) for address in resolve(url)]
     except AddressRefused as problem:
         yield _failed(CheckName.RESOLVES, str(problem), "Correct the address.")
         return
+    try:
+        addresses = [str(address) for address in resolve(url)]
     except NotResolved as problem:
         yield _failed(
             CheckName.RESOLVES,
@@ -77,7 +78,8 @@ def _checks(host: ModelHost) -> Iterator[HostCheck]:
         )
         return
     except Refused as problem:
-        yield _passed(CheckName.RESOLVES, "its name is known")
+        known = "is an address itself" if url.literal is not None else "is a name that is known"
+        yield _passed(CheckName.RESOLVES, f"{url.name} {known}")
         yield _failed(
             CheckName.ALLOWED,
             str(problem),

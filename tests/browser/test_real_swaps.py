@@ -6,14 +6,17 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from tests.browser.conftest import PATIENCE_MS, complaints_in
+from tests.integration.bundled_host.running import TOKEN, running_host
 from tests.system.fleet import Fleet, eventually, running_fleet
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -382,3 +385,50 @@ def test_a_held_queue_is_released_at_the_overview(real: Fleet, people: People) -
     expect(model.locator("#model-line")).to_be_hidden()
     expect(model.locator("#model-history")).to_contain_text("Failed")
     assert real.serving("iris") == old
+
+
+# The last test here: its host ends with it, and the fleet has lost one.
+def test_a_host_is_added_and_what_serves_there_is_adopted(
+    real: Fleet, people: People, tmp_path: Path
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(real.repositories["alpha"] / "iris" / "1.0", repository / "wine" / "1.0")
+    with running_host(repository, tmp_path / "host", name="gamma") as gamma:
+        gamma.load("wine", "1.0")
+        onlooker = people.at("viewer", "/hosts")
+        onlooker.wait_for_selector("body.linked")
+
+        page = people.at("administrator", "/hosts/new")
+        page.get_by_label("Name").fill("gamma")
+        page.get_by_label("Address").fill(gamma.url)
+        page.get_by_label("Control token").fill("another")
+        page.get_by_role("button", name="Test connection").click()
+        expect(page.locator(".steps-tried .failed")).to_contain_text("Authenticated")
+        page.get_by_label("Control token").fill(TOKEN)
+        page.get_by_role("button", name="Test connection").click()
+        expect(page.locator(".steps-tried .passed")).to_have_count(8)
+        expect(page.locator(".steps-tried")).to_contain_text("wine 1.0 (ready)")
+        page.get_by_role("button", name="Add the host").click()  # what was typed is still there
+        page.wait_for_url("**/hosts/gamma")
+        expect(onlooker.locator("#row-gamma")).to_be_visible()
+        expect(onlooker.locator(".hosts")).to_contain_text("gamma serves wine 1.0")
+
+        page.get_by_role("button", name="Adopt wine 1.0").click()
+        page.get_by_role("dialog").get_by_role("button", name="Adopt 1.0").click()
+        page.wait_for_url("**/swaps/*")
+        expect(page.locator("#swap-now")).to_contain_text("1.0 serves all traffic")
+        answer = httpx.post(
+            f"{real.stack.router_url}/v2/models/wine/infer",
+            json=SAMPLE_REQUESTS["iris"],
+            timeout=60,
+            trust_env=False,
+        )
+        assert answer.headers["x-model-version"] == "1.0"
+        expect(onlooker.locator(".hosts")).not_to_contain_text("which nobody registered")
+        onlooker.goto(f"{real.stack.console_url}/hosts/gamma")
+        row = onlooker.locator(".on-this-host tr", has_text="wine")
+        expect(row).to_contain_text("ready")
+        expect(onlooker.get_by_role("button", name="Adopt wine 1.0")).to_have_count(0)
+        node = people.at("viewer", "/router").locator(".nodes tbody tr").first
+        expect(node).to_contain_text("connected")
+        expect(node.locator(".rate")).not_to_contain_text("–")

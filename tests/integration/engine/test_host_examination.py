@@ -14,6 +14,9 @@ from tests.integration.engine.swapping import ADMINISTRATOR
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+OPEN_AND_EMPTY = says(
+    {"extensions": ["hotswap_version_control"], "models": []}, "connection: close"
+)
 PASSED, FAILED, WARNING = CheckResult.PASSED, CheckResult.FAILED, CheckResult.WARNING
 
 
@@ -79,7 +82,7 @@ def test_the_token_is_wrong_or_missing(alpha: HostOfTests) -> None:
 
 def test_it_works_and_somebody_should_know() -> None:
     """Without versions, and open to whoever reaches it."""
-    with a_host_that(says({"extensions": ["hotswap_version_control"], "models": []})) as url:
+    with a_host_that(OPEN_AND_EMPTY) as url:
         found = {one.name: one.result for one in tried(url, "")}
     assert found[CheckName.AUTHENTICATED] is WARNING
     assert found[CheckName.VERSIONS] is WARNING
@@ -91,7 +94,7 @@ def test_the_stored_token_stands_in_where_it_always_went_and_nowhere_else(
 ) -> None:
     ModelHost.objects.create(name="one", kind="bundled", url=alpha.url, control_token=TOKEN)
     assert tried(alpha.url, "", "one")[-1].result is PASSED
-    with a_host_that(says({"extensions": ["hotswap_version_control"], "models": []})) as url:
+    with a_host_that(OPEN_AND_EMPTY) as url:
         checks = {check.name: check for check in tried(url, "", "one")}
     assert "without a token" in checks[CheckName.AUTHENTICATED].words
 
