@@ -26,8 +26,10 @@ from swaps.adapters.errors import (
     RequestRefused,
     Unsupported,
 )
-from swaps.adapters.transport import INFERENCE_SECONDS, Answer, Transport, sentence
+from swaps.adapters.transport import INFERENCE_SECONDS, Answer, Transport
 from swaps.domain.host_addresses import parse_host_url
+from swaps.domain.names import name_problem
+from swaps.domain.texts import sentence
 from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH
 
 EXTENSION = "hotswap_version_control"
@@ -80,7 +82,7 @@ class BundledHost:
         index = self._index()
         boot_id = _text(index, "boot_id")
         try:
-            return [
+            listed = [
                 (Ref(str(one["name"]), str(one["version"])), _observation(one, boot_id))
                 for one in index["models"]
             ]
@@ -88,6 +90,7 @@ class BundledHost:
             raise ProtocolError(
                 f"host {self.address.name} lists its versions in an unknown form: {error!r}"
             ) from error
+        return [(ref, seen) for ref, seen in listed if _may_be(ref)]
 
     def status(self, ref: Ref) -> Observation:
         answer = self._transport.call("GET", _control_path(ref))
@@ -198,6 +201,10 @@ class BundledHost:
         raise self._transport.failure(answer, what, changes_host=changes_host)
 
 
+def _may_be(ref: Ref) -> bool:
+    return not (name_problem(ref.model, of="model") or name_problem(ref.version, of="version"))
+
+
 def _control_path(ref: Ref) -> str:
     return f"/v2/repository/models/{ref.model}/versions/{ref.version}"
 
@@ -211,7 +218,7 @@ def _observation(body: Mapping[str, Any], boot_id: str | None) -> Observation:
     try:
         status, reason = VersionStatus(str(state)), sentence(body.get("reason"))
     except ValueError:
-        status, reason = VersionStatus.UNKNOWN, f"the host says {sentence(state)[:40]!r}"
+        status, reason = VersionStatus.UNKNOWN, f"the host says {sentence(state, 40)!r}"
     return Observation(
         status=status,
         reason=reason,

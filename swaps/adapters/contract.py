@@ -117,6 +117,10 @@ class Upstream:
 class Adapter(Protocol):
     """One host, spoken to. Safe to use from several threads; holds no state.
 
+    Whatever a host says, the texts that come of it here, errors' messages among them, fit a row,
+    a log line and a page as they are: printable, and no longer than the columns for them (boot
+    ids and digests) or some LONGEST_SENTENCE. See `swaps.domain.texts`.
+
     Every method may raise HostUnreachable, AuthFailed and ProtocolError of
     `swaps.adapters.errors`; the methods say what else.
     """
@@ -139,7 +143,7 @@ class Adapter(Protocol):
         ...
 
     def list(self) -> list[tuple[Ref, Observation]]:
-        """Every version the host has or serves."""
+        """Every version the host has or serves, of a name that a model and a version may have."""
         ...
 
     def status(self, ref: Ref) -> Observation:

@@ -23,9 +23,9 @@ from swaps.adapters.errors import (
     ProtocolError,
 )
 from swaps.domain.host_addresses import parse_host_url
+from swaps.domain.texts import sentence
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-MAX_SENTENCE = 2000
 CONNECT_SECONDS = 0.5
 # A control call only sets something in motion: an answer later than this is none.
 ANSWER_SECONDS = 1.5
@@ -134,16 +134,10 @@ class Transport:
 
     def failure(self, answer: Answer, what: str, *, changes_host: bool = False) -> Exception:
         """The error for an answer that no adapter expects."""
-        sentence = f"host {self.address.name} can't {what}: {answer.error} (HTTP {answer.status})"
+        words = f"host {self.address.name} can't {what}: {answer.error} (HTTP {answer.status})"
         if answer.status < 500:
-            return ProtocolError(sentence)
-        return (OutcomeUnknown if changes_host else HostUnreachable)(sentence)
-
-
-def sentence(said: object) -> str:
-    """What a host says, fit for a row, a log line and a page: bounded, and printable alone."""
-    text = str(said)[:MAX_SENTENCE] if said else ""
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+            return ProtocolError(words)
+        return (OutcomeUnknown if changes_host else HostUnreachable)(words)
 
 
 def _read(response: httpx.Response, where: str) -> bytes:
@@ -176,4 +170,5 @@ def _no_number(text: str) -> None:
 
 
 def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    # It may quote what the host sent.
+    return sentence(error, 200) or type(error).__name__

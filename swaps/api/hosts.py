@@ -13,7 +13,8 @@ from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
-from swaps.api.schemas import Body, Listing, Name, NamedQuery, storable
+from swaps.api.schemas import Body, Listing, Name, NamedQuery
+from swaps.domain.texts import require_storable
 from swaps.engine.host_checks import check_in_steps
 from swaps.engine.host_edits import MOST_LOADS_AT_ONCE, delete_host, find_host, update_host
 from swaps.engine.registration import register_host
@@ -30,13 +31,13 @@ router = Router(tags=["hosts"])
 Url = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
-    AfterValidator(storable),
+    AfterValidator(require_storable),
     Field(description="base address", examples=["http://gpu-7.example.org:8001"]),
 ]
 ControlToken = Annotated[
     str,
     StringConstraints(max_length=1000),
-    AfterValidator(storable),
+    AfterValidator(require_storable),
     Field(description="sent to the host with load and unload; never shown again"),
 ]
 Kind = Annotated[Name, Field(description="which protocol it speaks", examples=["bundled"])]

@@ -17,26 +17,22 @@ from pydantic import (
 )
 
 from swaps.domain.names import MAX_NAME_LENGTH
+from swaps.domain.texts import require_storable
 from swaps.engine.requests import LONGEST_SECONDS
 from swaps.readings.pages import DEFAULT_LIMIT, MAX_LIMIT
 
-
-def storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("a NUL character is not allowed")
-    return text
-
-
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(storable)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH),
+    AfterValidator(require_storable),
 ]
 Reason = Annotated[
     str,
     StringConstraints(max_length=2000),
-    AfterValidator(storable),
+    AfterValidator(require_storable),
     Field(description="for whoever reads the timeline and the audit log", examples=["ticket 481"]),
 ]
-Query = Annotated[str, StringConstraints(max_length=500), AfterValidator(storable)]
+Query = Annotated[str, StringConstraints(max_length=500), AfterValidator(require_storable)]
 Timeout = Annotated[int, Field(ge=1, le=LONGEST_SECONDS)]
 Duration = Annotated[int, Field(ge=0, le=LONGEST_SECONDS)]
 Policy = Annotated[

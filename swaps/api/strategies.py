@@ -13,7 +13,8 @@ from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
-from swaps.api.schemas import Body, Listing, Name, NamedQuery, storable
+from swaps.api.schemas import Body, Listing, Name, NamedQuery
+from swaps.domain.texts import require_storable
 from swaps.engine.strategies import create_strategy, delete_strategy, update_strategy
 from swaps.readings.strategies import StrategyReading, read_strategies, read_strategy
 
@@ -33,10 +34,10 @@ Steps = Annotated[
 Header = Annotated[
     str,
     StringConstraints(max_length=63),
-    AfterValidator(storable),
+    AfterValidator(require_storable),
     Field(description="whose value decides which version a caller gets", examples=["x-user"]),
 ]
-Words = Annotated[str, StringConstraints(max_length=500), AfterValidator(storable)]
+Words = Annotated[str, StringConstraints(max_length=500), AfterValidator(require_storable)]
 
 
 class StrategyEdit(Body):

@@ -13,8 +13,9 @@ from swaps.access.roles import Action, Role
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.repeatable import repeatable
-from swaps.api.schemas import Body, Listing, Name, PageQuery, Query, storable
+from swaps.api.schemas import Body, Listing, Name, PageQuery, Query
 from swaps.api.schemas import Role as RoleName
+from swaps.domain.texts import require_storable
 from swaps.engine.errors import TokenNotFound
 from swaps.engine.tokens import issue_token, revoke_token
 from swaps.models import ApiToken
@@ -22,8 +23,12 @@ from swaps.readings.tokens import IssuedToken, TokenReading, read_token, read_to
 
 router = Router(tags=["tokens"])
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(storable)]
-Username = Annotated[str, StringConstraints(min_length=1, max_length=150), AfterValidator(storable)]
+Label = Annotated[
+    str, StringConstraints(min_length=1, max_length=100), AfterValidator(require_storable)
+]
+Username = Annotated[
+    str, StringConstraints(min_length=1, max_length=150), AfterValidator(require_storable)
+]
 LARGEST_ID = 2**63 - 1
 
 

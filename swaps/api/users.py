@@ -13,7 +13,8 @@ from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
-from swaps.api.schemas import Body, Listing, NamedQuery, Role, storable
+from swaps.api.schemas import Body, Listing, NamedQuery, Role
+from swaps.domain.texts import require_storable
 from swaps.engine.users import LONGEST_PASSWORD, create_user, update_user
 from swaps.readings.users import UserReading, read_user, read_users
 
@@ -22,7 +23,7 @@ router = Router(tags=["users"])
 Username = Annotated[
     str,
     StringConstraints(min_length=1, max_length=150, pattern=r"^[\w.@+-]+$"),
-    AfterValidator(storable),
+    AfterValidator(require_storable),
     Field(examples=["ada"]),
 ]
 Password = Annotated[

@@ -25,6 +25,7 @@ from pydantic import (
 
 from swaps.access.roles import Scope
 from swaps.access.tokens import SHOWN_CHARACTERS
+from swaps.domain.texts import require_storable
 from swaps.models import AuditEntry, SwapOperation
 
 NO_ROLE = "none"  # strangers, and people whom nobody gave a role
@@ -60,12 +61,6 @@ def _moment(value: Any) -> Any:
         ) from error
 
 
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("a NUL character is not allowed")
-    return text
-
-
 def _shown_of_token(text: str) -> str:
     """Whoever pastes a whole token is told so, without it being repeated."""
     if len(text) > SHOWN_CHARACTERS:
@@ -87,12 +82,12 @@ def _network(text: str) -> str:
 Word = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
-    AfterValidator(_storable),
+    AfterValidator(require_storable),
 ]
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_storable),
+    AfterValidator(require_storable),
 ]
 Moment = Annotated[
     datetime,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from swaps.access.roles import Actor
 from swaps.audit.signing import sign
+from swaps.domain.texts import storable
 from swaps.models import AuditEntry
 
 LONGEST_REASON = 4000
@@ -47,11 +48,6 @@ def record(
     )
     sign(entry)
     entry.save(force_insert=True)
-
-
-def storable(text: str, longest: int) -> str:
-    """What was asked for may hold what no row can; it is recorded all the same."""
-    return text.replace("\x00", "�")[:longest]
 
 
 def storable_address(address: str | None) -> str | None:

@@ -14,7 +14,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from swaps.access.roles import Actor, Role
-from swaps.audit.record import LONGEST_REASON, record, storable, storable_address
+from swaps.audit.record import LONGEST_REASON, record, storable_address
+from swaps.domain.texts import storable
 from swaps.models import RefusalFlood
 
 WINDOW = timedelta(minutes=1)

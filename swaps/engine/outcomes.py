@@ -10,7 +10,6 @@ from django.db.models import F
 
 from swaps.adapters.contract import Observation, VersionStatus
 from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
-from swaps.audit.record import storable
 from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
@@ -18,7 +17,7 @@ from swaps.engine.leases import Begun
 from swaps.engine.warm_up import Warmth
 from swaps.live.wake import wake_swap
 from swaps.models import SwapOperation
-from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH, Desired, Observed
+from swaps.models.hosts import Desired, Observed
 from swaps.models.statements import Statement, run
 
 log = structlog.get_logger("swaps.engine")
@@ -86,7 +85,7 @@ def _of_warmth(begun: Begun, tried: Warmth) -> Said:
         return _of_lease(begun, changes)
     if tried.answered:
         changes |= {
-            "answered_boot_id": storable(tried.seen.boot_id or "", BOOT_ID_LENGTH),
+            "answered_boot_id": tried.seen.boot_id or "",
             "answered_at": _NOW,
             "warmup_ms": tried.latency_ms,
         }
@@ -173,17 +172,17 @@ def _failure(error: AdapterError) -> Observation:
 def _seen(seen: Observation) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "observed": seen.status.value,
-        "observed_reason": storable(seen.reason, 2000),
+        "observed_reason": seen.reason,
         "observed_at": _NOW,
     }
     if seen.status in UNLOADED_STATUSES:
         changes["unload_owed"] = False
     if seen.boot_id is not None:
-        changes["boot_id"] = storable(seen.boot_id, BOOT_ID_LENGTH)
+        changes["boot_id"] = seen.boot_id
     if seen.digest is not None and seen.status is VersionStatus.READY:
         # Of what is loaded, not of what lies on disk: a file replaced since then must not be
         # loaded under this version after a restart.
-        changes["digest"] = storable(seen.digest, DIGEST_LENGTH)
+        changes["digest"] = seen.digest
     if seen.size_bytes is not None:
         changes["size_bytes"] = seen.size_bytes
     return changes

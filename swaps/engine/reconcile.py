@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
-from swaps.audit.record import storable
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine import effects, intents
@@ -20,7 +19,7 @@ from swaps.engine.host_addresses import NotResolved, Refused, pin
 from swaps.engine.hosts import adapter_of
 from swaps.engine.warm_up import WarmUp
 from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
-from swaps.models.hosts import BOOT_ID_LENGTH, DIGEST_LENGTH, Desired, HostHealth, Observed
+from swaps.models.hosts import Desired, HostHealth, Observed
 
 log = structlog.get_logger("swaps.engine")
 
@@ -55,13 +54,13 @@ def check_host(host: ModelHost) -> bool:
         info = answered(("probe", whom(host)), lambda: adapter_of(host).probe())
     except (AdapterError, NotResolved, Refused) as error:
         reason = f"{error}; {moved}" if moved else str(error)
-        asked.update(health=HostHealth.UNREACHABLE, health_reason=storable(reason, 2000))
+        asked.update(health=HostHealth.UNREACHABLE, health_reason=reason)
         return False
     return bool(
         asked.update(
             health=HostHealth.HEALTHY,
             health_reason=moved,
-            boot_id=storable(info.boot_id or "", BOOT_ID_LENGTH),
+            boot_id=info.boot_id or "",
             last_seen_at=Now(),
         )
     )
@@ -86,10 +85,10 @@ def learn_versions(host: ModelHost) -> dict[Ref, Observation]:
             model=models[ref.model],
             version=ref.version,
             observed=seen.status.value,
-            observed_reason=storable(seen.reason, 2000),
+            observed_reason=seen.reason,
             observed_at=Now(),
-            boot_id=storable(seen.boot_id or "", BOOT_ID_LENGTH),
-            digest=storable(seen.digest or "", DIGEST_LENGTH),
+            boot_id=seen.boot_id or "",
+            digest=seen.digest or "",
             size_bytes=seen.size_bytes,
         )
         for ref, seen in listed
@@ -122,7 +121,7 @@ def _keep_unregistered(host: ModelHost, listed: Sequence[tuple[Ref, Observation]
             "model": ref.model,
             "version": ref.version,
             "status": seen.status.value,
-            "digest": storable(seen.digest or "", DIGEST_LENGTH) or None,
+            "digest": seen.digest or None,
             "size_bytes": seen.size_bytes,
         }
         for ref, seen in sorted(listed, key=lambda one: one[0])
@@ -189,7 +188,7 @@ def _as_wanted(placement: Placement, seen: Observation | None) -> bool:
         and placement.desired == Desired.LOADED
         and placement.observed == Observed.READY
         and placement.answered_boot_id == placement.boot_id
-        and placement.boot_id == storable(seen.boot_id or "", BOOT_ID_LENGTH)
+        and placement.boot_id == (seen.boot_id or "")
     )
 
 

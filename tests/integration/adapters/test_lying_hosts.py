@@ -17,6 +17,7 @@ from swaps.adapters import transport
 from swaps.adapters.contract import HostAddress, Ref
 from swaps.adapters.errors import AdapterError, HostUnreachable, ProtocolError
 from swaps.adapters.registry import adapter_for
+from swaps.domain.texts import LONGEST_SENTENCE
 from tests.integration.bundled_host.running import TOKEN
 
 type Behaviour = Callable[[socket.socket], None]
@@ -137,7 +138,7 @@ def test_what_it_says_is_cut_and_cleaned() -> None:
         seen = adapter_for("bundled", HostAddress("alpha", url, TOKEN)).status(Ref("iris", "1.0"))
     assert seen.reason.startswith("no   [31mroom x")
     assert seen.reason.isprintable()
-    assert len(seen.reason) <= transport.MAX_SENTENCE
+    assert len(seen.reason) <= LONGEST_SENTENCE
     assert (seen.in_flight, seen.size_bytes) == (None, None)
 
 
@@ -168,3 +169,27 @@ def test_a_token_that_no_header_can_carry_is_never_quoted() -> None:
             host.status(Ref("iris", "1.0"))
     error: BaseException | None = said.value
     assert "sesame" not in str(error)
+
+
+def test_what_its_errors_quote_is_cut_and_cleaned() -> None:
+    def raw(caller: socket.socket) -> None:
+        caller.sendall(b"HTTP/1.1 200 OK\r\n" + b"\x1b[31m\x00" * 5000 + b"\r\n\r\n")
+
+    lie = {"error": "no\x00\x1b[31m" + "x" * 10_000}
+    body = json.dumps(lie).encode()
+    refusal = b"HTTP/1.1 418 I'm\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    for behaves in (raw, lambda caller: caller.sendall(refusal), says({"models": "\x00" * 5000})):
+        with a_host_that(behaves) as url:
+            host = adapter_for("bundled", HostAddress("alpha", url, TOKEN))
+            with pytest.raises(AdapterError) as said:
+                host.list()
+        assert str(said.value).isprintable()
+        assert len(str(said.value)) < LONGEST_SENTENCE + 200
+
+
+def test_names_that_cannot_be_are_not_listed() -> None:
+    names = [("iris", "1.0"), ("iris", "1\x00"), ("../iris", "1.0"), ("x" * 5000, "1.0")]
+    index = {"models": [{"name": n, "version": v, "state": "READY"} for n, v in names]}
+    with a_host_that(says(index)) as url:
+        listed = adapter_for("bundled", HostAddress("alpha", url, TOKEN)).list()
+    assert [ref for ref, _ in listed] == [Ref("iris", "1.0")]
