@@ -1,4 +1,6 @@
-"""A rollback asked for in each state: what happens, and who serves at the end."""
+"""A rollback in each state, and what else people ask of a swap in mid-course: what happens then,
+and who serves at the end.
+"""
 
 import pytest
 
@@ -23,6 +25,7 @@ from tests.integration.engine.swapping import (
     decided,
     fresh,
     next_is,
+    time_passes,
     waits_for,
     weights,
 )
@@ -238,3 +241,46 @@ def test_a_bake_time_ends_at_once_by_a_promote_or_by_force(
     assert alpha.state(iris, "1.0") == "available"
     passed = SwapEvent.objects.get(swap=swap, data__point_of_no_return=True)
     assert passed.data["forced"] is False  # it was idle, whoever hurried it
+
+
+def test_promote_in_full_passes_every_step_that_is_left(
+    iris: str, swapper: ModelHotSwapper
+) -> None:
+    long = {"steps": [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]}
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=long)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    assert weights(iris) == {"1.0": 95, "1.1": 5}
+    apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR, full=True)
+    carry_on(swap, until=S.COMPLETED)
+    assert weights(iris) == {"1.1": 100}
+
+
+def test_paused_no_weight_grows_until_it_is_resumed(iris: str, swapper: ModelHotSwapper) -> None:
+    held = {"steps": [{"setWeight": 50}, {"pause": {"duration": 600}}]}
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=held)
+    carry_on(swap, until=waits_for("holding at 50 %"))
+    apply_command(swap.pk, Command.PAUSE, actor=OPERATOR)
+    time_passes(swap, 601)
+    carry_on(swap, until=waits_for("paused: resume it or roll it back"))
+    assert weights(iris) == {"1.0": 50, "1.1": 50}
+    apply_command(swap.pk, Command.RESUME, actor=OPERATOR)
+    carry_on(swap, until=S.COMPLETED)
+
+
+def test_while_it_rolls_back_the_drain_is_extended_and_forced(
+    iris: str, node: Node, alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    node.now(proves=False)
+    swapper.rollback(swap.pk)
+    carry_on(swap, until=waits_for("1.1 is not yet idle"))
+    time_passes(swap, 60)
+    carry_on(swap, until=waits_for("its time is over: extend the drain, roll forward, or have"))
+    apply_command(swap.pk, Command.EXTEND_DRAIN, actor=OPERATOR, seconds=600)
+    carry_on(swap, until=lambda seen: "its time is over" not in seen.waiting_for)
+    assert alpha.answers(iris, "1.1")
+    apply_command(swap.pk, Command.FORCE_UNLOAD, actor=ADMINISTRATOR)
+    done = carry_on(swap, until=S.ROLLED_BACK)
+    assert done.forced_by == ADMINISTRATOR.name
+    assert_1_0_serves_alone(iris, alpha)

@@ -312,7 +312,10 @@ async def request(
     head = await reader.readuntil(b"\r\n\r\n")
     first, *others = head.decode().strip().split("\r\n")
     found = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in others)}
-    answer = await reader.readexactly(int(found["content-length"]))
+    if "content-length" in found:
+        answer = await reader.readexactly(int(found["content-length"]))
+    else:
+        answer = await reader.read()  # as its chunks come
     writer.close()
     return Answer(int(first.split()[1]), found, answer)
 

@@ -49,23 +49,28 @@ def proven(watch: DrainWatch | None, *nodes: EnvoyNode) -> bool:
     return set(proofs.values_list("incarnation__nonce", flat=True)) >= {n.nonce for n in nodes}
 
 
-async def while_it_runs[T](node: EnvoyNode, check: Callable[[], T]) -> tuple[T, Answer]:
+async def while_it_runs[T](
+    node: EnvoyNode, check: Callable[[], T], how_long: str = "x-work-ms"
+) -> tuple[T, Answer]:
     """Run `check` while a long request executes on the version that serves now."""
     running = asyncio.create_task(
-        request(node.port, "POST", "/v2/models/iris/infer", headers={"x-work-ms": str(LONG_MS)})
+        request(node.port, "POST", "/v2/models/iris/infer", headers={how_long: str(LONG_MS)})
     )
     checked = await in_thread(check)
     return checked, await running
 
 
+@pytest.mark.parametrize("how_long", ["x-work-ms", "x-stream-ms"])
 def test_a_request_in_flight_holds_back_the_proof(
-    route: Route, envoy: EnvoyNode, upstream: int, sockets: Path
+    how_long: str, route: Route, envoy: EnvoyNode, upstream: int, sockets: Path
 ) -> None:
+    """Until it is answered, and as long as the answer streams."""
+
     def flip() -> DrainWatch | None:
         eventually(lambda: in_flight(route, "1.0", envoy) == 1, "the request is seen executing")
         return commit_route(route, {"1.1": 100}, drain=cluster_of(route, "1.0"))
 
-    watch, answer = asyncio.run(while_it_runs(envoy, flip))
+    watch, answer = asyncio.run(while_it_runs(envoy, flip, how_long))
     assert answer.headers["x-model-version"] == "1.0"
     eventually(lambda: proven(watch, envoy), "proven, once it ended")
     log = (sockets / "upstream.log").read_text().split()

@@ -5,7 +5,8 @@ path's second part (`/c/TAG/infer`). Each request becomes one line of LOG:
 `TAG START_NS END_NS`, both by CLOCK_REALTIME: START when its first byte is read, END just
 before its answer is written, so that whoever holds the answer knows that END has passed.
 
-Request headers that it understands: `x-work-ms` (how long the answer takes).
+Request headers that it understands: `x-work-ms` (how long the answer takes), `x-stream-ms` (how
+long it goes on once it has begun; END is then the end of that).
 `GET /unready/TAG` and `GET /ready/TAG` switch the ready path of a tag.
 """
 
@@ -28,6 +29,7 @@ class Connection(asyncio.Protocol):
         self._started: int | None = None
         self._url = b""
         self._work_ms = 0.0
+        self._stream_ms = 0.0
         self._echo: list[bytes] = []
         self._length = 0
 
@@ -46,6 +48,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name == b"x-work-ms":
             self._work_ms = float(value)
+        elif name == b"x-stream-ms":
+            self._stream_ms = float(value)
         elif name.startswith(b"x-"):
             self._echo.append(name + b"=" + value)
 
@@ -53,16 +57,29 @@ class Connection(asyncio.Protocol):
         self._length += len(body)
 
     def on_message_complete(self) -> None:
-        if self._work_ms:
-            loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if self._stream_ms:
+            assert self._transport is not None
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"
+            )
+            loop.call_later(self._stream_ms / 1000, self._end_stream, *self._take())
+        elif self._work_ms:
             loop.call_later(self._work_ms / 1000, self._answer, *self._take())
         else:
             self._answer(*self._take())
 
     def _take(self) -> tuple[bytes, int, int, list[bytes]]:
         taken = (self._url, self._started or time.time_ns(), self._length, self._echo)
-        self._started, self._work_ms, self._length, self._echo = None, 0.0, 0, []
+        self._started, self._work_ms, self._stream_ms = None, 0.0, 0.0
+        self._length, self._echo = 0, []
         return taken
+
+    def _end_stream(self, url: bytes, started: int, length: int, echo: list[bytes]) -> None:
+        tag = url.decode().split("/")[2]
+        self._log.write(f"{tag} {started} {time.time_ns()}\n")
+        assert self._transport is not None
+        self._transport.write(b"0\r\n\r\n")
 
     def _answer(self, url: bytes, started: int, length: int, echo: list[bytes]) -> None:
         status = b"200 OK"
