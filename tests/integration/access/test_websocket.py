@@ -11,7 +11,7 @@ from swaps.models import ServedModel, SwapOperation
 from tests.integration.access.doors import STATES, swap_for
 from tests.integration.access.people import a_user
 from tests.integration.console.test_live_updates import Opener, OpenPage, open_page
-from tests.integration.readings.rows import a_model
+from tests.integration.readings.rows import a_model, a_swap
 
 __all__ = ["open_page"]  # a fixture
 
@@ -42,6 +42,41 @@ async def test_the_buttons_that_come_are_those_of_the_role(
         await page.read_until('id="swap-commands"')
         shown = f"/swaps/{swap.pk}/{command}" in "".join(page.received)
         assert shown is (ranks.index(role) >= ranks.index(LEAST_ROLE[Action(command.value)])), role
+
+
+@pytest.mark.parametrize(
+    ("path", "last", "least"),
+    [
+        ("/overview", 'id="overview-attention"', {"/models/iris/release": Role.OPERATOR}),
+        (
+            "/models/iris",
+            'id="model-managing"',
+            {
+                "/models/iris/release": Role.OPERATOR,
+                "/models/iris/edit": Role.ADMINISTRATOR,
+                "/models/iris/delete": Role.ADMINISTRATOR,
+                "/models/iris/protect": Role.ADMINISTRATOR,
+            },
+        ),
+    ],
+)
+async def test_pages_of_models_offer_each_role_its_own(
+    open_page: Opener, model: ServedModel, path: str, last: str, least: dict[str, Role]
+) -> None:
+    def hold() -> None:
+        ServedModel.objects.update(queue_held_reason="1.0 → 1.1 ended Failed")
+        a_swap(model, state="Completed")
+
+    await sync_to_async(hold)()
+    ranks = list(Role)
+    for role in Role:
+        page = await open_page(path, await sync_to_async(a_user)(f"a {role}", role))
+        shown = await page.read_until(last)
+        for dialog, needed in least.items():
+            assert (dialog in shown) is (ranks.index(role) >= ranks.index(needed)), (role, dialog)
+    stranger = await open_page(path, await sync_to_async(a_user)("a stranger", None))
+    assert await stranger.closed() == NOT_ALLOWED
+    assert stranger.received == []
 
 
 async def test_who_may_not_look_is_turned_away(open_page: Opener, model: ServedModel) -> None:
