@@ -33,8 +33,7 @@ def new_host(request: HttpRequest) -> HttpResponse:
         return _page(request, HostForm(initial=NEW | request.GET.dict()))
     form = HostForm(request.POST)
     if "test" in request.POST:
-        # A name is given when it is registered, and is nothing that could be tested.
-        return _tested(request, form, request.POST.get("name", "").strip(), None)
+        return _tested(request, form, None)
     if not form.is_valid():
         return _page(request, form)
     try:
@@ -54,7 +53,7 @@ def edit_host(request: HttpRequest, name: str) -> HttpResponse:
         return _page(request, HostEditForm(initial=kept), host=host)
     form = HostEditForm(request.POST)
     if "test" in request.POST:
-        return _tested(request, form, name, host)
+        return _tested(request, form, host)
     if not form.is_valid():
         return _page(request, form, host=host)
     try:
@@ -89,19 +88,18 @@ def check_host(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "console/host.html", context, status=status)
 
 
-def _tested(
-    request: HttpRequest, form: HostForm, name: str, host: ModelHost | None
-) -> HttpResponse:
+def _tested(request: HttpRequest, form: HostForm, host: ModelHost | None) -> HttpResponse:
     checks: Sequence[HostCheck] = ()
     refused: Exception | None = None
     form.is_valid()
+    # A name is given when it is registered, and like the limit is nothing that could be tested.
     for untested in {"name", "max_concurrent_loads"} & form.errors.keys():
         del form.errors[untested]
     if not form.errors:
         try:
             checks = try_host(
                 actor=actor_of(request),
-                name=name,
+                name=host.name if host else form.cleaned_data.get("name", ""),
                 kind=form.cleaned_data["kind"],
                 url=form.cleaned_data["url"],
                 control_token=form.cleaned_data[SECRET],

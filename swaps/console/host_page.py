@@ -15,6 +15,7 @@ from swaps.console.live_page import render_fragment, render_fragments
 from swaps.console.visitors import context_of, page
 from swaps.console.watch import Look
 from swaps.domain.drift import Drift
+from swaps.domain.names import name_problem
 from swaps.live.broadcast import FLEET_GROUP
 from swaps.models import ModelHost, Route
 from swaps.readings.hosts import (
@@ -93,9 +94,8 @@ class HostSubject:
         return FLEET_GROUP
 
     def look(self, after: int | None) -> Look | None:
-        try:
-            reading = read_host(self.name)
-        except ModelHost.DoesNotExist:
+        reading = _reading(self.name)
+        if reading is None:
             return None
         found = adoptable(reading)
 
@@ -112,6 +112,16 @@ class HostSubject:
         )
 
 
+def _reading(name: str) -> ModelHostReading | None:
+    """None for a name that no host has, or could have."""
+    if name_problem(name, of="host") is not None:
+        return None
+    try:
+        return read_host(name)
+    except ModelHost.DoesNotExist:
+        return None
+
+
 def _found(host: ModelHostReading, found: list[Adoptable], role: Role | None) -> dict[str, object]:
     reader = Actor("", role, "console")
     may_register = reader.may(Action.MANAGE_MODELS)
@@ -124,10 +134,9 @@ def _found(host: ModelHostReading, found: list[Adoptable], role: Role | None) ->
 
 def host_page_context(request: HttpRequest, name: str) -> dict[str, object]:
     """All that the page needs. Raises Http404."""
-    try:
-        reading = read_host(name)
-    except ModelHost.DoesNotExist:
-        raise Http404(f"no host {name!r} is registered") from None
+    reading = _reading(name)
+    if reading is None:
+        raise Http404(f"no host {name!r} is registered")
     return (
         context_of(request, "hosts")
         | _found(reading, adoptable(reading), role_of(request.user))

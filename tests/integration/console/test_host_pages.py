@@ -36,6 +36,7 @@ def test_a_host_shows_its_health_and_what_is_wanted_against_what_is_seen(viewer:
     assert "hush-hush" not in page
     assert INLINE.search(page) is None
     assert viewer.get("/hosts/none").status_code == 404
+    assert viewer.get("/hosts/%00").status_code == 404
     assert viewer.post("/hosts/alpha").status_code == 405
 
 
