@@ -69,11 +69,19 @@ def pin(host: ModelHost) -> str:
         found = ModelHost.objects.select_for_update().filter(pk=host.pk, url=host.url).first()
         if found is None:
             return ""  # deleted, or moved meanwhile: this answer is about another address
-        if found.pinned_address and uses_of_host(found):
+        uses = uses_of_host(found) if found.pinned_address else []
+        if uses:
             host.pinned_address = found.pinned_address
+            moved = f"{url.name} stands for {addresses[0]} by now"
+            if not uses_of_host(found, given_up=True):
+                return (
+                    f"{moved}, and nobody answers at {found.pinned_address}, where something is "
+                    "still to be unloaded: if that machine is gone, delete the host, then add it "
+                    "again"
+                )
             return (
-                f"{url.name} stands for {addresses[0]} by now, and requests still go to "
-                f"{found.pinned_address}: swap its models to other hosts, then check it again"
+                f"{moved}, and requests still go to {found.pinned_address}: swap its models to "
+                f"other hosts, then check it again ({'; '.join(uses)})"
             )
         found.pinned_address = host.pinned_address = addresses[0]
         found.save(update_fields=["pinned_address"])

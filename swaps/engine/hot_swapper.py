@@ -33,7 +33,7 @@ class ModelHotSwapper:
         """Begin a swap; returns at once, Celery workers carry it out.
 
         `options`: see `swaps.engine.requests.SwapRequest`.
-        Raises ModelNotFound, VersionNotFound, VersionNotActive, SwapInProgress,
+        Raises ModelNotFound, VersionNotFound, VersionNotActive, SwapInProgress, QueueHeld,
         HostUnreachable, InvalidRequest, NotAllowed.
         """
         return commands.request_swap(
@@ -45,14 +45,15 @@ class ModelHotSwapper:
         )
 
     def get_swap_status(self, operation_id: uuid.UUID) -> SwapOperation:
-        """The swap as it is now. Raises SwapNotFound."""
+        """The swap as it is now. Raises SwapNotFound, NotAllowed."""
         self._actor.require(Action.VIEW)
         return find_swap(operation_id, seen_by=self._actor)
 
     def wait_for_drainage(self, model_name: str, version: str, timeout: timedelta) -> None:
         """Return once every node has shown this version idle, twice, since this call.
 
-        Whatever the version's weight. Raises DrainTimeout, ModelNotFound, VersionNotFound.
+        Whatever the version's weight. Raises DrainTimeout, ModelNotFound, VersionNotFound,
+        NotAllowed.
         """
         self._actor.require(Action.VIEW)
         find_model(model_name, seen_by=self._actor)
@@ -87,7 +88,7 @@ class ModelHotSwapper:
     def is_version_active(self, model_name: str, version: str) -> bool:
         """Ready, and holding weight, or holding none but not yet past the point of no return.
 
-        Raises ModelNotFound.
+        Raises ModelNotFound, NotAllowed.
         """
         self._actor.require(Action.VIEW)
         model = find_model(model_name, seen_by=self._actor)
@@ -96,7 +97,9 @@ class ModelHotSwapper:
     def rollback(self, operation_id: uuid.UUID) -> SwapOperation:
         """Return all traffic to the old version.
 
-        Raises SwapNotFound, PastPointOfNoReturn, NotPossibleNow, NotAllowed.
+        Of a swap that is completed by a new swap the other way, which is returned.
+        Raises SwapNotFound, PastPointOfNoReturn, NotPossibleNow, NotAllowed; for a completed
+        swap also what `swap_version` raises.
         """
         return commands.apply_command(operation_id, Command.ROLLBACK, actor=self._actor)
 

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from swaps.engine import host_addresses
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.host_checks import check_again
-from swaps.engine.host_edits import update_host
+from swaps.engine.host_edits import delete_host, update_host
 from swaps.engine.hosts import adapter_of
 from swaps.engine.registration import register_host
 from swaps.models import ModelHost
@@ -17,6 +17,7 @@ from tests.integration.bundled_host.running import TOKEN
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import ADMINISTRATOR, a_serving_model
+from tests.integration.readings.rows import a_host, a_model, placed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,7 +93,7 @@ def test_a_host_that_is_not_in_use_follows_its_name(alpha: HostOfTests, resolver
 def test_a_host_in_use_keeps_its_address_and_the_operator_is_told(
     alpha: HostOfTests, node: Node, resolver: Resolver
 ) -> None:
-    a_serving_model(alpha)
+    iris = a_serving_model(alpha)
     port = alpha.url.rsplit(":", 1)[1]
     # As if it had been registered by its name.
     used = ModelHost.objects.get(name=alpha.name)
@@ -103,10 +104,25 @@ def test_a_host_in_use_keeps_its_address_and_the_operator_is_told(
     host = check_again(actor=ADMINISTRATOR, name=alpha.name)
     assert (host.health, host.pinned_address) == ("healthy", "127.0.0.1")
     assert "swap its models to other hosts" in host.health_reason
+    assert f"{iris} 1.0 is to be loaded there" in host.health_reason
     resolver.says = []
     host = check_again(actor=ADMINISTRATOR, name=alpha.name)
     assert (host.health, host.pinned_address) == ("healthy", "127.0.0.1")
     assert "could not be resolved" in host.health_reason
+
+
+def test_a_host_that_moved_and_left_something_to_unload_behind_says_how_to_give_that_up(
+    resolver: Resolver,
+) -> None:
+    host = a_host(NAME.split(".")[0], url=f"http://{NAME}:1", pinned_address="127.0.0.1")
+    placed(a_model("iris"), "1.0", host, status="unknown", unload_owed=True)
+    resolver.says = ["127.0.0.2"]
+    for _ in range(2):  # at the first look nobody knows yet that it does not answer
+        seen = check_again(actor=ADMINISTRATOR, name=host.name)
+    assert (seen.health, seen.pinned_address) == ("unreachable", "127.0.0.1")
+    assert "nobody answers at 127.0.0.1" in seen.health_reason
+    assert "delete the host, then add it again" in seen.health_reason
+    delete_host(actor=ADMINISTRATOR, name=host.name)
 
 
 def test_only_the_allowed_networks_are_called(
