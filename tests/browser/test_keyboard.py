@@ -65,7 +65,14 @@ def test_enter_in_the_box_shows_all_that_is_found(swap: SwapScene, desks: Desks)
 
 @pytest.mark.parametrize(
     ("letter", "path"),
-    [("o", "/"), ("s", "/swaps"), ("h", "/hosts"), ("r", "/router"), ("a", "/audit")],
+    [
+        ("o", "/"),
+        ("m", "/models"),
+        ("s", "/swaps"),
+        ("h", "/hosts"),
+        ("r", "/router"),
+        ("a", "/audit"),
+    ],
 )
 def test_g_and_a_letter_go_to_a_page(fleet: Fleet, desks: Desks, letter: str, path: str) -> None:
     page = desks(Role.VIEWER).open("/keys")
