@@ -1,17 +1,15 @@
 """All swaps, the newest first, by filters that are in the address. Live, page by page."""
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from swaps.access.roles import Role
 from swaps.console.database_clock import database_now
+from swaps.console.live_page import nothing_personal, render_fragments
 from swaps.console.visitors import context_of, page
 from swaps.console.watch import Look
 from swaps.domain.states import SwapState
@@ -20,10 +18,13 @@ from swaps.models import ServedModel
 from swaps.readings.pages import CursorInvalid, Page
 from swaps.readings.swaps import TEXT_SEARCHED, SwapReading, read_swaps
 
+FOLDER = "swaps"
 SHOWN = 50
+# A long list costs more to look at than a swap, and changes less.
+PACE_SECONDS = 1.0
 SUGGESTED_MODELS = 200
 LONGEST = 200
-FIELDS = {"model": "model", "requested_by": "who", "text": "text"}
+FIELDS = ("model", "requested_by", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +124,11 @@ class SwapListSubject:
             found = self.wanted.read()
         except CursorInvalid:
             return None
-        rows = render_to_string(
-            "console/swaps/rows.html", _rows(self.wanted, found) | {"oob": True}
+        return Look(
+            shared=render_fragments(FOLDER, ["rows"], _rows(self.wanted, found), database_now()),
+            render_for=nothing_personal,
+            pace=PACE_SECONDS,
         )
-        clock = render_to_string(
-            "console/swap/clock.html", {"live": {"now": database_now()}, "oob": True}
-        )
-        return Look(shared={"rows": rows, "clock": clock}, render_for=_nothing)
-
-
-def _nothing(roles: Iterable[Role]) -> dict[Role, str]:
-    return dict.fromkeys(roles, "")
 
 
 def _rows(wanted: SwapFilter, found: Page[SwapReading]) -> dict[str, object]:
