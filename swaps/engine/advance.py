@@ -21,7 +21,7 @@ from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Ste
 from swaps.engine import effects, leases, outcomes, store, transitions
 from swaps.engine.attention import hearing
 from swaps.engine.leases import Begun, Effect
-from swaps.engine.observe import Sighting, observe, seen, sight
+from swaps.engine.observe import Placed, Sighting, observe, seen, sight
 from swaps.engine.outcomes import Said
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
@@ -238,10 +238,16 @@ def _effects(
     ref, warm = Ref(swap.model.name, version), WarmUp(swap.sample_request, swap.warmup_requests)
     # The new version as it was when the swap was asked for; the old one as it served before.
     frozen = swap.digests if version == swap.to_version else {}
+
+    def fence(placed: Placed) -> int:
+        if call is Call.LOAD and fences and not placed.fence:
+            return sighting.first_fence
+        return placed.fence + fences
+
     return [
         Effect(
             call,
-            replace(placed, fence=placed.fence + fences),
+            replace(placed, fence=fence(placed)),
             ref,
             warm,
             frozen.get(host, ""),

@@ -20,7 +20,7 @@ def intend(sighting: Sighting, want: Want) -> list[Statement]:
     known = len(placed) == len(want.hosts)
     return [
         *([] if known else [_make_known(swap, want)]),
-        _want_loaded(swap, want),
+        _want_loaded(swap, want, first=sighting.first_fence),
         *([] if want.version in sighting.clusters else [_make_cluster(swap, want)]),
     ]
 
@@ -45,19 +45,25 @@ _MAY_RUN = (
 )
 
 
-def _want_loaded(swap: SwapOperation, want: Want) -> Statement:
+def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
     """What was seen belongs to an earlier intent; of a load that may still run only that."""
     return Statement(
         """
         UPDATE swaps_placement
-           SET desired = 'loaded', fence = fence + 1, unload_owed = false, observed_reason = '',
+           SET desired = 'loaded', fence = CASE WHEN fence = 0 THEN %(first)s ELSE fence + 1 END,
+               unload_owed = false, observed_reason = '',
                observed = CASE WHEN MAY_RUN THEN 'loading' ELSE 'unknown' END, observed_at = NULL,
                load_called_at = CASE WHEN MAY_RUN THEN load_called_at END,
                answered_boot_id = ''
          WHERE model_id = %(model)s AND version = %(version)s
            AND host_id IN (SELECT id FROM swaps_modelhost WHERE name = ANY(%(hosts)s))
         """.replace("MAY_RUN", _MAY_RUN),
-        {"model": swap.model_id, "version": want.version, "hosts": list(want.hosts)},
+        {
+            "model": swap.model_id,
+            "version": want.version,
+            "hosts": list(want.hosts),
+            "first": first,
+        },
     )
 
 

@@ -107,6 +107,13 @@ class Sighting:
     acked_at: datetime | None  # the last required node's ack of the swap's revision
     ready_at: datetime | None  # the last answer or healthy connection that made all ready
 
+    @property
+    def first_fence(self) -> int:
+        """Of a placement that had none. By the clock, and so above those that its host may
+        remember of a row that was deleted with its host or its model.
+        """
+        return int(self.snapshot.now.timestamp() * 1000)
+
     def placed(self, version: str, hosts: tuple[str, ...]) -> list[Placed]:
         """Where the version is known; a host that never had it is left out."""
         found = (self.placements.get((version, host)) for host in hosts)

@@ -223,3 +223,22 @@ def test_a_deleted_name_can_be_registered_again(alpha: HostOfTests) -> None:
         actor=ADMINISTRATOR, name="alpha", kind="bundled", url=alpha.url, control_token=TOKEN
     )
     assert host.health == "healthy"
+
+
+@pytest.mark.usefixtures("node")
+def test_a_host_that_was_deleted_and_is_back_takes_versions_that_it_had_before(
+    alpha: HostOfTests, beta: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    """It remembers the newest intent that it heard of, and whoever deleted it does not."""
+    iris = a_serving_model(alpha)
+    register(beta)
+    for version in ("1.0", "1.1"):
+        beta.put(iris, version, like=f"iris/{version}")
+    carry_on(
+        swapper.swap_version(iris, "1.0", "1.1", target_hosts=["beta"]), until=SwapState.COMPLETED
+    )
+    delete_host(actor=ADMINISTRATOR, name="alpha")
+    register(alpha)
+    swap = swapper.swap_version(iris, "1.1", "1.0", target_hosts=["alpha"], load_timeout_seconds=5)
+    carry_on(swap, until=SwapState.COMPLETED)
+    assert alpha.answers(iris, "1.0")
