@@ -10,14 +10,19 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
 from django.utils import timezone
 
+from hotswap_site.embedded.demo_models import make_demo_models
 from swaps.access.roles import Actor, Role
+from swaps.adapters.registry import close_connections
 from swaps.audit.record import record
 from swaps.live.gauge_history import EVERY_SECONDS, history_key
 from swaps.live.gauges import valkey
@@ -32,6 +37,7 @@ from swaps.models import (
     TrafficSample,
     UnprotectRequest,
 )
+from tests.integration.bundled_host.running import TOKEN, running_host
 from tests.integration.console.scenes import Fleet, SwapScene
 from tests.integration.readings.rows import a_host, a_model, a_node, a_swap, placed
 
@@ -56,6 +62,14 @@ class Stage:
 
     def __init__(self) -> None:
         self._fleet: Fleet | None = None
+        self._to_end = ExitStack()
+
+    def a_host_that_answers(self) -> ModelHost:
+        """With the demo's models on it; pages that ask hosts show what it says."""
+        folder = Path(self._to_end.enter_context(TemporaryDirectory()))
+        make_demo_models(folder / "models")
+        host = self._to_end.enter_context(running_host(folder / "models", folder))
+        return a_host("alpha", url=host.url, health="healthy", control_token=TOKEN)
 
     @property
     def fleet(self) -> Fleet:
@@ -69,6 +83,8 @@ class Stage:
     def close(self) -> None:
         if self._fleet is not None:
             self._fleet.close()
+        self._to_end.close()
+        close_connections()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +210,17 @@ def a_model_in_peace(stage: Stage) -> Iterator[Picture]:
     yield Picture("model-release", iris, Role.OPERATOR, live=True, press="Release the queue…")
 
 
-@scene("model", "new-model", "edit-model", "activate")
+@scene("new-model", "activate", "model")
 def a_new_model(stage: Stage) -> Iterator[Picture]:
+    stage.a_host_that_answers()
+    yield Picture("new-model-found", "/models/new?name=iris")
+    a_model("slow")
+    yield Picture("activate-found", "/models/slow/activate")
+    yield Picture("activate-dialog", "/models/slow", press="Activate a version…", live=True)
+
+
+@scene("model", "new-model", "edit-model", "activate")
+def a_new_model_without_files(stage: Stage) -> Iterator[Picture]:
     a_model("wine")
     yield Picture("new-model", "/models/new?name=wine&default_strategy=canary")
     yield Picture("new-model-custom", "/models/new?default_strategy=custom")
