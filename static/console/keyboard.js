@@ -57,12 +57,13 @@
       .filter((stop) => stop && visible(stop));
   }
 
-  function into() {
-    const lists = [...document.querySelectorAll(LISTS)].filter((list) => stopsOf(list).length);
-    const list = lists.find((one) => one.matches("main [data-rows]")) ?? lists.find((one) => one.closest("main"));
-    if (!list) return false;
-    stopsOf(list)[0].focus();
-    return true;
+  // The next or the previous row of any list on the page; into the first from anywhere else.
+  function step(by) {
+    const stops = [...document.querySelectorAll(LISTS)].filter((list) => list.closest("main")).flatMap(stopsOf);
+    const row = document.activeElement.closest("main tr, main li");
+    const at = row ? stops.findIndex((stop) => row.contains(stop)) : -1;
+    stops[at < 0 ? 0 : Math.max(0, Math.min(at + by, stops.length - 1))]?.focus();
+    return stops.length > 0;
   }
 
   function move(list, from, key) {
@@ -130,11 +131,8 @@
         return Boolean(start);
       }
       case "j":
-      case "k": {
-        const list = document.activeElement.closest?.(LISTS);
-        if (list) move(list, document.activeElement, key === "j" ? "ArrowDown" : "ArrowUp");
-        return Boolean(list) || into();
-      }
+      case "k":
+        return step(key === "j" ? 1 : -1);
       default:
         return false;
     }

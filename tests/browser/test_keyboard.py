@@ -105,6 +105,22 @@ def test_rows_by_arrows_and_enter(swap: SwapScene, desks: Desks) -> None:
     assert at(page, older.path)
 
 
+def test_j_and_k_go_from_one_list_to_the_next(swap: SwapScene, desks: Desks) -> None:
+    waiting = SwapScene(swap.fleet, queued=True)
+    page = desks(Role.VIEWER).open("/")
+    page.wait_for_selector("body.linked")
+
+    def press(key: str) -> str:
+        page.keyboard.press(key)
+        return str(page.evaluate("document.activeElement.id || document.activeElement.href"))
+
+    first, second = press("j"), press("j")
+    assert (press("k"), press("j")) == (first, second)
+    places = [first, second, *(press("j") for _ in range(4))]
+    running = next(n for n, place in enumerate(places) if str(swap.row.pk) in place)
+    assert any(str(waiting.row.pk) in place for place in places[running + 1 :]), places
+
+
 def test_s_starts_a_swap_of_the_model_that_is_looked_at(fleet: Fleet, desks: Desks) -> None:
     page = desks().open("/models/iris")
     page.keyboard.press("s")
