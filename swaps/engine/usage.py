@@ -37,13 +37,16 @@ def uses_of_host(host: ModelHost, *, given_up: bool = False) -> list[str]:
 def uses_of_model(model: ServedModel) -> list[str]:
     """Each as the end of a sentence, empty when nothing does. Call with the row locked."""
     route = Route.objects.filter(model=model).first()
-    serving = [f"{v} serves {weight} %" for v, weight in route.weights.items()] if route else []
+    shares = [f"{v} serves {weight} %" for v, weight in route.weights.items()] if route else []
+    # Said, because nobody would find the way that there is not.
+    way = "a swap replaces what serves, and nothing takes it out of service"
+    serving = [f"{', '.join(sorted(shares))} ({way})"] if shares else []
     placed = Placement.objects.filter(
         Q(desired=Desired.LOADED) | Q(unload_owed=True) | Q(lease_until__gt=Now()), model=model
     ).select_related("model", "host")
     on_hosts = _some(f"{_of_placement(row)} ({row.host.name})" for row in placed)
     protected = ["it is protected: unprotect it first, which takes two"] if model.protected else []
-    return [*_swaps(Q(model=model)), *_some(serving), *on_hosts, *protected]
+    return [*_swaps(Q(model=model)), *serving, *on_hosts, *protected]
 
 
 def _swaps(which: Q) -> list[str]:

@@ -144,7 +144,7 @@ def test_a_model_that_serves_or_swaps_stays(
     with pytest.raises(InUse, match=rf"the swap {model} nothing → 1\.0 is NotStarted"):
         delete_model(actor=ADMINISTRATOR, name=model)
     carry_on(swap, until=SwapState.COMPLETED)
-    with pytest.raises(InUse, match=r"1\.0 serves 100 %; .* to be loaded there \(alpha\)"):
+    with pytest.raises(InUse, match=r"1\.0 serves 100 % \(a swap .*\); .* there \(alpha\)"):
         delete_model(actor=ADMINISTRATOR, name=model)
     assert ServedModel.objects.filter(name=model).exists()
 
