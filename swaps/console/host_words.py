@@ -57,7 +57,10 @@ def drift_remedy(one: PlacementReading) -> str:
         )
     match one.status:
         case "failed":
-            return "It is tried again. If it fails again, swap to a version that loads."
+            return (
+                "It is not tried again by itself: the host's log says more. Restart the host, and "
+                "it is loaded again, or swap to a version that loads."
+            )
         case "absent":
             return "Put its files back on the host, or swap to a version that is there."
         case _:
