@@ -392,9 +392,9 @@ def test_a_host_is_added_and_what_serves_there_is_adopted(
     real: Fleet, people: People, tmp_path: Path
 ) -> None:
     repository = tmp_path / "repository"
-    shutil.copytree(real.repositories["alpha"] / "iris" / "1.0", repository / "wine" / "1.0")
+    shutil.copytree(real.repositories["alpha"] / "iris" / "1.0", repository / "tulips" / "1.0")
     with running_host(repository, tmp_path / "host", name="gamma") as gamma:
-        gamma.load("wine", "1.0")
+        gamma.load("tulips", "1.0")
         onlooker = people.at("viewer", "/hosts")
         onlooker.wait_for_selector("body.linked")
 
@@ -407,18 +407,18 @@ def test_a_host_is_added_and_what_serves_there_is_adopted(
         page.get_by_label("Control token").fill(TOKEN)
         page.get_by_role("button", name="Test connection").click()
         expect(page.locator(".steps-tried .passed")).to_have_count(8)
-        expect(page.locator(".steps-tried")).to_contain_text("wine 1.0 (ready)")
+        expect(page.locator(".steps-tried")).to_contain_text("tulips 1.0 (ready)")
         page.get_by_role("button", name="Add the host").click()  # what was typed is still there
         page.wait_for_url("**/hosts/gamma")
         expect(onlooker.locator("#row-gamma")).to_be_visible()
-        expect(onlooker.locator(".hosts")).to_contain_text("gamma serves wine 1.0")
+        expect(onlooker.locator(".hosts")).to_contain_text("gamma serves tulips 1.0")
 
-        page.get_by_role("button", name="Adopt wine 1.0").click()
+        page.get_by_role("button", name="Adopt tulips 1.0").click()
         page.get_by_role("dialog").get_by_role("button", name="Adopt 1.0").click()
         page.wait_for_url("**/swaps/*")
         expect(page.locator("#swap-now")).to_contain_text("1.0 serves all traffic")
         answer = httpx.post(
-            f"{real.stack.router_url}/v2/models/wine/infer",
+            f"{real.stack.router_url}/v2/models/tulips/infer",
             json=SAMPLE_REQUESTS["iris"],
             timeout=60,
             trust_env=False,
@@ -426,9 +426,9 @@ def test_a_host_is_added_and_what_serves_there_is_adopted(
         assert answer.headers["x-model-version"] == "1.0"
         expect(onlooker.locator(".hosts")).not_to_contain_text("which nobody registered")
         onlooker.goto(f"{real.stack.console_url}/hosts/gamma")
-        row = onlooker.locator(".on-this-host tr", has_text="wine")
+        row = onlooker.locator(".on-this-host tr", has_text="tulips")
         expect(row).to_contain_text("ready")
-        expect(onlooker.get_by_role("button", name="Adopt wine 1.0")).to_have_count(0)
+        expect(onlooker.get_by_role("button", name="Adopt tulips 1.0")).to_have_count(0)
         node = people.at("viewer", "/router").locator(".nodes tbody tr").first
         expect(node).to_contain_text("connected")
         expect(node.locator(".rate")).not_to_contain_text("–")
