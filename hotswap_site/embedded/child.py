@@ -33,7 +33,7 @@ class Child:
     """Called before every start, the first one included; may raise EmbeddedError."""
     ready: Callable[[], bool] | None = None
     """Asked again and again after every start; None means ready once it runs."""
-    ready_timeout_seconds: float = 30.0
+    ready_timeout_seconds: float = 90.0
     restart: bool = True
     """Start it again when it ends by itself. A child that never was ready is not restarted."""
     stop: Sequence[StopStep] = (StopStep(signal.SIGTERM, 10.0),)

@@ -55,7 +55,9 @@ class NewHost(Body):
 
 
 class HostEdit(Body):
-    """What is left out stays as it is."""
+    """What is left out stays as it is; but a stored token is not sent to another `url` or `kind`:
+    with these give `control_token` again, or "" where none is needed.
+    """
 
     kind: Kind | None = None
     url: Url | None = None

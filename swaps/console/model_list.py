@@ -2,25 +2,19 @@
 
 import shlex
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
-from swaps.console.database_clock import database_now
-from swaps.console.live_page import nothing_personal, render_fragments
-from swaps.console.visitors import context_of, page
-from swaps.console.watch import Look
-from swaps.live.broadcast import FLEET_GROUP
+from swaps.console.list_page import ListFilter, ListSubject, filter_errors, show_list
+from swaps.console.visitors import page
 from swaps.models import SwapOperation
 from swaps.readings.models import ModelReading, read_models
-from swaps.readings.pages import CursorInvalid, Page
+from swaps.readings.pages import Page
 
-FOLDER = "models"
 SHOWN = 50
-LONGEST = 63
-PACE_SECONDS = 0.7
+FIELDS = ("text", "state", "order")
 # What a model can be asked for, and how its reading is asked.
 SERVING_STATES: dict[str, tuple[str, dict[str, Any]]] = {
     "": ("any", {}),
@@ -33,49 +27,30 @@ SERVING_STATES: dict[str, tuple[str, dict[str, Any]]] = {
 ORDERS = {"": "by name", "-name": "by name, from Z"}
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFilter:
-    """Which models somebody wants to see. What cannot be meant is in `errors`, by field."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFilter(ListFilter):
+    NAME: ClassVar[str] = "models"
+    PACE_SECONDS: ClassVar[float] = 0.7
 
     text: str = ""
     state: str = ""
     order: str = ""
-    cursor: str = ""
-    errors: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, given: QueryDict) -> Self:
-        """A filter that is misspelt must not show everything, so it is an error."""
-        values = {name: given.get(name, "").strip() for name in ("text", "state", "order")}
-        errors = [
-            (name[:40], "there is no such filter")
-            for name in given
-            if name not in {*values, "cursor"}
-        ]
-        if len(values["text"]) > LONGEST or not values["text"].isprintable():
-            errors.append(("text", f"at most {LONGEST} characters that can be seen"))
+        values = {name: given.get(name, "").strip() for name in FIELDS}
+        errors = filter_errors(given, FIELDS, {"text": values["text"]})
         for name, known in (("state", SERVING_STATES), ("order", ORDERS)):
             if values[name] not in known:
                 errors.append((name, f"there is no {name} {values[name][:40]!r}"))
         return cls(**values, cursor=given.get("cursor", ""), errors=tuple(errors))
 
+    def asked(self) -> dict[str, list[str]]:
+        return {name: [getattr(self, name)] for name in FIELDS}
+
     @property
     def narrowed(self) -> bool:
         return bool(self.text or self.state)
-
-    def address(self, *, cursor: str = "") -> str:
-        """The query of this list's page, from the cursor on."""
-        query = QueryDict(mutable=True)
-        for name in ("text", "state", "order"):
-            if getattr(self, name):
-                query[name] = getattr(self, name)
-        if cursor:
-            query["cursor"] = cursor
-        return query.urlencode()
-
-    @property
-    def own_address(self) -> str:
-        return self.address(cursor=self.cursor)
 
     @property
     def command(self) -> str:
@@ -92,6 +67,9 @@ class ModelFilter:
             limit=SHOWN,
             **SERVING_STATES[self.state][1],
         )
+
+    def rows(self, found: Page[ModelReading]) -> dict[str, object]:
+        return {"rows": rows_of(found)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,59 +98,15 @@ def rows_of(found: Page[ModelReading]) -> list[ModelRow]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelListSubject:
-    """One page of the list, to be watched."""
-
-    wanted: ModelFilter
-
-    @classmethod
-    def of(cls, *, query: str) -> Self:
-        return cls(ModelFilter.of(QueryDict(query)))
-
-    def __str__(self) -> str:
-        return f"models {self.wanted.own_address}"
-
-    @property
-    def group(self) -> str:
-        return FLEET_GROUP
-
-    def look(self, after: int | None) -> Look | None:
-        if self.wanted.errors:
-            return None
-        try:
-            found = self.wanted.read()
-        except CursorInvalid:
-            return None
-        return Look(
-            shared=render_fragments(FOLDER, ["rows"], _rows(self.wanted, found), database_now()),
-            render_for=nothing_personal,
-            pace=PACE_SECONDS,
-        )
-
-
-def _rows(wanted: ModelFilter, found: Page[ModelReading]) -> dict[str, object]:
-    return {
-        "rows": rows_of(found),
-        "further": wanted.address(cursor=found.cursor) if found.cursor else "",
-        "wanted": wanted,
-    }
+def watched(*, query: str) -> ListSubject:
+    return ListSubject(ModelFilter.of(QueryDict(query)))
 
 
 @require_safe
 @page
 def models(request: HttpRequest) -> HttpResponse:
-    wanted = ModelFilter.of(request.GET)
-    context = context_of(request, "models") | {
-        "wanted": wanted,
+    choices = {
         "states": [(name, words) for name, (words, _) in SERVING_STATES.items()],
         "orders": ORDERS.items(),
     }
-    if wanted.errors:
-        return render(request, "console/models/list.html", context, status=422)
-    try:
-        context |= _rows(wanted, wanted.read())
-    except CursorInvalid as problem:
-        raise Http404(str(problem)) from problem
-    context["live"] = {"now": database_now()}
-    return render(request, "console/models/list.html", context)
+    return show_list(request, "console/models/list.html", ModelFilter.of(request.GET), choices)

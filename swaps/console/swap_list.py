@@ -2,76 +2,46 @@
 
 import shlex
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
-from swaps.console.database_clock import database_now
-from swaps.console.live_page import nothing_personal, render_fragments
-from swaps.console.visitors import context_of, page
-from swaps.console.watch import Look
+from swaps.console.list_page import ListFilter, ListSubject, filter_errors, show_list
+from swaps.console.visitors import page
 from swaps.domain.states import SwapState
-from swaps.live.broadcast import FLEET_GROUP
 from swaps.models import ServedModel
-from swaps.readings.pages import CursorInvalid, Page
+from swaps.readings.pages import Page
 from swaps.readings.swaps import TEXT_SEARCHED, SwapReading, read_swaps
 
-FOLDER = "swaps"
 SHOWN = 50
-# A long list costs more to look at than a swap, and changes less.
-PACE_SECONDS = 1.0
 SUGGESTED_MODELS = 200
-LONGEST = 200
 FIELDS = ("model", "requested_by", "text")
 
 
-@dataclass(frozen=True, slots=True)
-class SwapFilter:
-    """Which swaps somebody wants to see. What cannot be meant is in `errors`, by field."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapFilter(ListFilter):
+    NAME: ClassVar[str] = "swaps"
 
     states: tuple[str, ...] = ()
     model: str = ""
     requested_by: str = ""
     text: str = ""
-    cursor: str = ""
-    errors: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, given: QueryDict) -> Self:
-        """A filter that is misspelt must not show everything, so it is an error."""
-        errors = [
-            (name, f"there is no filter {name[:40]!r}")
-            for name in given
-            if name not in {*FIELDS, "state", "cursor"}
-        ]
-        states = tuple(dict.fromkeys(one for one in given.getlist("state") if one))
-        errors += [("state", f"there is no state {one[:40]!r}") for one in states if not _is(one)]
         texts = {name: given.get(name, "").strip() for name in FIELDS}
-        for name, value in texts.items():
-            if len(value) > LONGEST or not value.isprintable():
-                errors.append((name, f"at most {LONGEST} characters that can be seen"))
-        return cls(states, **texts, cursor=given.get("cursor", ""), errors=tuple(errors))
+        states = tuple(dict.fromkeys(one for one in given.getlist("state") if one))
+        errors = filter_errors(given, ("state", *FIELDS), texts)
+        errors += [("state", f"there is no state {one[:40]!r}") for one in states if not _is(one)]
+        return cls(states=states, **texts, cursor=given.get("cursor", ""), errors=tuple(errors))
+
+    def asked(self) -> dict[str, list[str]]:
+        return {"state": list(self.states)} | {name: [getattr(self, name)] for name in FIELDS}
 
     @property
     def narrowed(self) -> bool:
         return bool(self.states or self.model or self.requested_by or self.text)
-
-    def address(self, *, cursor: str = "") -> str:
-        """The query of this list's page, from the cursor on."""
-        query = QueryDict(mutable=True)
-        query.setlist("state", list(self.states))
-        for name in FIELDS:
-            if getattr(self, name):
-                query[name] = getattr(self, name)
-        if cursor:
-            query["cursor"] = cursor
-        return query.urlencode()
-
-    @property
-    def own_address(self) -> str:
-        return self.address(cursor=self.cursor)
 
     @property
     def command(self) -> str:
@@ -94,68 +64,26 @@ class SwapFilter:
             limit=SHOWN,
         )
 
+    def rows(self, found: Page[SwapReading]) -> dict[str, object]:
+        return {"swaps": found.items}
+
 
 def _is(state: str) -> bool:
     return state in set(SwapState)
 
 
-@dataclass(frozen=True, slots=True)
-class SwapListSubject:
-    """One page of the list, to be watched."""
-
-    wanted: SwapFilter
-
-    @classmethod
-    def of(cls, *, query: str) -> Self:
-        return cls(SwapFilter.of(QueryDict(query)))
-
-    def __str__(self) -> str:
-        return f"swaps {self.wanted.own_address}"
-
-    @property
-    def group(self) -> str:
-        return FLEET_GROUP
-
-    def look(self, after: int | None) -> Look | None:
-        """Rows show no story, so there are no events and nothing to mark."""
-        if self.wanted.errors:
-            return None
-        try:
-            found = self.wanted.read()
-        except CursorInvalid:
-            return None
-        return Look(
-            shared=render_fragments(FOLDER, ["rows"], _rows(self.wanted, found), database_now()),
-            render_for=nothing_personal,
-            pace=PACE_SECONDS,
-        )
-
-
-def _rows(wanted: SwapFilter, found: Page[SwapReading]) -> dict[str, object]:
-    return {
-        "swaps": found.items,
-        "older": wanted.address(cursor=found.cursor) if found.cursor else "",
-        "wanted": wanted,
-    }
+def watched(*, query: str) -> ListSubject:
+    return ListSubject(SwapFilter.of(QueryDict(query)))
 
 
 @require_safe
 @page
 def swaps(request: HttpRequest) -> HttpResponse:
+    models = ServedModel.objects.order_by("name").values_list("name", flat=True)
     wanted = SwapFilter.of(request.GET)
-    context = context_of(request, "swaps") | {
-        "wanted": wanted,
+    choices = {
         "states": [(state.value, state in wanted.states) for state in SwapState],
-        "models": list(
-            ServedModel.objects.order_by("name").values_list("name", flat=True)[:SUGGESTED_MODELS]
-        ),
+        "models": list(models[:SUGGESTED_MODELS]),
         "searched": TEXT_SEARCHED,
     }
-    if wanted.errors:
-        return render(request, "console/swaps/list.html", context, status=422)
-    try:
-        context |= _rows(wanted, wanted.read())
-    except CursorInvalid as problem:
-        raise Http404(str(problem)) from problem
-    context["live"] = {"now": database_now()}
-    return render(request, "console/swaps/list.html", context)
+    return show_list(request, "console/swaps/list.html", wanted, choices)

@@ -26,14 +26,11 @@ from swaps.console import (
     swap_list,
 )
 from swaps.console.consumers import LivePage
-from swaps.console.host_list import HostListSubject
 from swaps.console.host_page import HostSubject
 from swaps.console.live_swap import SwapSubject
-from swaps.console.model_list import ModelListSubject
 from swaps.console.model_page import ModelSubject
 from swaps.console.overview import OverviewSubject
 from swaps.console.router_page import RouterSubject
-from swaps.console.swap_list import SwapListSubject
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -76,12 +73,12 @@ urlpatterns = [
 
 
 websocket_urlpatterns = [
-    path("ws/hosts", LivePage.as_asgi(subject_of=HostListSubject.of, by_query=True)),
+    path("ws/hosts", LivePage.as_asgi(subject_of=host_list.watched, by_query=True)),
     path("ws/hosts/<str:name>", LivePage.as_asgi(subject_of=HostSubject)),
     path("ws/router", LivePage.as_asgi(subject_of=RouterSubject)),
     path("ws/overview", LivePage.as_asgi(subject_of=OverviewSubject)),
-    path("ws/models", LivePage.as_asgi(subject_of=ModelListSubject.of, by_query=True)),
+    path("ws/models", LivePage.as_asgi(subject_of=model_list.watched, by_query=True)),
     path("ws/models/<str:name>", LivePage.as_asgi(subject_of=ModelSubject.of, by_query=True)),
-    path("ws/swaps", LivePage.as_asgi(subject_of=SwapListSubject.of, by_query=True)),
+    path("ws/swaps", LivePage.as_asgi(subject_of=swap_list.watched, by_query=True)),
     path("ws/swaps/<uuid:swap_id>", LivePage.as_asgi(subject_of=SwapSubject)),
 ]

@@ -86,7 +86,8 @@ def update_host(
     """`changes`: kind, url, control_token, max_concurrent_loads. `if_match`: the revision
     (`revision_of(contents_of(host))`) that the change was decided upon.
 
-    A host that gets another address or credential is asked at once who it is.
+    A host that gets another address or credential is asked at once who it is. Its stored token
+    does not go along to another address.
     Raises HostNotFound, Stale, InUse, InvalidRequest, NotAllowed.
     """
     with audited(actor, Action.MANAGE_HOSTS, "host", name):
@@ -108,6 +109,7 @@ def update_host(
             moved = any(field in new for field in _ADDRESS)
             if moved:
                 _forget_what_was_seen(host)
+                _require_own_token(host, before, changes)
             host.save()
             record(
                 actor=actor,
@@ -165,6 +167,19 @@ def _forget_what_was_seen(host: ModelHost) -> None:
     Placement.objects.filter(host=host).delete()
     host.health, host.health_reason, host.boot_id = HostHealth.UNKNOWN, "", ""
     host.last_seen_at, host.pinned_address, host.unregistered = None, "", []
+
+
+def _require_own_token(host: ModelHost, before: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Nobody who cannot read the token may have it sent to a server of their choice.
+
+    Raises InvalidRequest.
+    """
+    if before[SECRET] and SECRET not in changes:
+        raise InvalidRequest(
+            SECRET,
+            f"the control token of host {host.name} was given for {before['url']}: with another "
+            "address give the token for that one, or an empty one",
+        )
 
 
 def _require_unused(host: ModelHost, what: str, *, given_up: bool = False) -> None:

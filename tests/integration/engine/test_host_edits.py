@@ -68,12 +68,27 @@ def test_another_address_is_another_server(alpha: HostOfTests, beta: HostOfTests
         beta.put("moved", version, like=f"iris/{version}")
     before = ModelHost.objects.get()
     placed(a_model("moved"), "0.9", before, status="available")
-    host = update_host(actor=ADMINISTRATOR, name="alpha", url=beta.url)
+    host = update_host(actor=ADMINISTRATOR, name="alpha", url=beta.url, control_token=TOKEN)
     assert (host.health, host.boot_id != before.boot_id) == ("healthy", True)
     assert set(Placement.objects.values_list("version", flat=True)) == {"1.0", "1.1"}
-    away = update_host(actor=ADMINISTRATOR, name="alpha", url="http://127.0.0.1:9")
+    away = update_host(
+        actor=ADMINISTRATOR, name="alpha", url="http://127.0.0.1:9", control_token=""
+    )
     assert (away.health, away.boot_id) == ("unreachable", "")
     assert not Placement.objects.exists()
+
+
+def test_a_stored_token_goes_along_to_no_other_address(
+    alpha: HostOfTests, beta: HostOfTests
+) -> None:
+    register(alpha)
+    with pytest.raises(InvalidRequest, match=r"was given for .* give the token for that one") as no:
+        update_host(actor=ADMINISTRATOR, name="alpha", url=beta.url)
+    assert no.value.field == "control_token"
+    assert ModelHost.objects.get().url == alpha.url
+    assert last().outcome == "refused"
+    bare = update_host(actor=ADMINISTRATOR, name="alpha", url=beta.url, control_token="")
+    assert (bare.url, bare.control_token) == (beta.url, "")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ def test_hosts(hotswap: CommandLine, fleet: Fleet, tmp_path: Path) -> None:
     assert "healthy" in hotswap("hosts", "check", "delta").out
     edited = hotswap("hosts", "edit", "delta", "--max-loads", "3", "--json").json
     assert edited["max_concurrent_loads"] == 3
-    hotswap("hosts", "edit", "delta", "--url", "http://127.0.0.1:9")
+    elsewhere = ("hosts", "edit", "delta", "--url", "http://127.0.0.1:9")
+    assert "give the token for that one" in hotswap(*elsewhere, code=4).err
+    hotswap(*elsewhere, "--token-file", str(secret))
     away = hotswap("hosts", "check", "delta", code=1)
     assert "unreachable" in away.out
     assert "iris" in hotswap("hosts", "show", "alpha").out
