@@ -43,7 +43,6 @@ def test_a_drain_is_extended_and_ended_by_force(hotswap: CommandLine, fleet: Fle
     sure = ("force-unload", "iris", "--yes-i-know-that-requests-fail")
     assert "needs the role administrator" in hotswap(*sure, code=4, HOTSWAP_TOKEN=operator).err
     hotswap(*sure, "--reason", "the machine is on fire")
-    hotswap("promote", "iris")  # force does not wait for requests; this ends keeping warm
     assert hotswap("watch", swap, "--json").lines[-1]["swap"]["state"] == "Completed"
     entry = hotswap("audit", "--action", "force-unload", "--swap", swap, "--json").json["items"][-1]
     assert (entry["actor"], entry["source"]) == ("the-administrator", "command line")
