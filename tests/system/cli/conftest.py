@@ -19,6 +19,10 @@ from tests.system.fleet import Fleet, eventually, running_fleet
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120
 
+# Who starts the tests in the background of a shell makes them deaf to Ctrl-C, and every process
+# that they start; these tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="package")
 def fleet() -> Iterator[Fleet]:
