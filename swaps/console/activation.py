@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, NotAllowed
+from swaps.console.dialogs import show_dialog
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.engine.commands import request_activation
@@ -93,10 +93,10 @@ def _page(request: HttpRequest, model: ServedModel, refused: Refused | None) -> 
         "given": request.POST,
         "allowed": allowed and (refused is None or request.method == "POST"),
     }
-    inside = bool(request.headers.get("HX-Request"))
-    template = "console/model/activate.html" if inside else "console/model/activate_page.html"
-    response = render(request, template, context, status=refused.status if refused else 200)
-    if inside:
-        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show_dialog(
+        request,
+        context,
+        inside="console/model/activate.html",
+        alone="console/model/activate_page.html",
+        status=refused.status if refused else 200,
+    )

@@ -4,12 +4,12 @@ import uuid
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, NotAllowed
+from swaps.console.dialogs import show_dialog
 from swaps.console.frozen import shown_inputs
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
@@ -85,10 +85,10 @@ def _dialog(
         "given": request.POST,
         "allowed": approval.status == "waiting" and (refusal is None or refusal.status != 403),
     }
-    inside = bool(request.headers.get("HX-Request"))
-    template = "console/approval/dialog.html" if inside else "console/approval/page.html"
-    response = render(request, template, context, status=refusal.status if refusal else 200)
-    if inside:
-        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show_dialog(
+        request,
+        context,
+        inside="console/approval/dialog.html",
+        alone="console/approval/page.html",
+        status=refusal.status if refusal else 200,
+    )

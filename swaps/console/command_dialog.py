@@ -6,13 +6,13 @@ Works as a page of its own and, for htmx, as the inside of a dialog.
 import uuid
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import NotAllowed
 from swaps.console.confirmations import ACTIONS, Confirmation, confirmation, subject_of
+from swaps.console.dialogs import show_dialog
 from swaps.console.page_behind import page_behind
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
@@ -139,10 +139,10 @@ def _dialog(
         "default_seconds": DEFAULT_EXTENSION_SECONDS,
         "allowed": refusal is None or refusal.status != 403,
     }
-    inside = bool(request.headers.get("HX-Request"))
-    template = "console/command_dialog.html" if inside else "console/command.html"
-    response = render(request, template, context, status=refusal.status if refusal else 200)
-    if inside:
-        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show_dialog(
+        request,
+        context,
+        inside="console/command_dialog.html",
+        alone="console/command.html",
+        status=refusal.status if refusal else 200,
+    )

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.cache import patch_vary_headers
+from django.shortcuts import redirect
 
 from swaps.access.roles import Action, NotAllowed
+from swaps.console.dialogs import show_dialog
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of
 from swaps.engine.errors import HostNotFound, NodeNotFound, SwapRefused
@@ -110,10 +110,10 @@ def _dialog(request: HttpRequest, asked: FleetAsk, refusal: Refused | None) -> H
         "given": request.POST,
         "allowed": not asked.refusal and (refusal is None or refusal.status != 403),
     }
-    inside = bool(request.headers.get("HX-Request"))
-    template = "console/fleet/ask.html" if inside else "console/fleet/ask_page.html"
-    response = render(request, template, context, status=refusal.status if refusal else 200)
-    if inside:
-        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show_dialog(
+        request,
+        context,
+        inside="console/fleet/ask.html",
+        alone="console/fleet/ask_page.html",
+        status=refusal.status if refusal else 200,
+    )

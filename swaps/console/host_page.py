@@ -1,6 +1,5 @@
 """One model host, live: whether it answers, what it can do, what is on it, what may be adopted."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -11,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.console.database_clock import database_now
-from swaps.console.live_page import render_fragment, render_fragments
+from swaps.console.live_page import render_fragments, render_personal
 from swaps.console.visitors import context_of, page
 from swaps.console.watch import Look
 from swaps.domain.drift import Drift
@@ -99,15 +98,11 @@ class HostSubject:
             return None
         found = adoptable(reading)
 
-        def personal(roles: Iterable[Role]) -> dict[Role, str]:
-            return {
-                role: render_fragment(FOLDER, PERSONAL_FRAGMENT, _found(reading, found, role))
-                for role in roles
-            }
-
         return Look(
             shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"host": reading}, database_now()),
-            render_for=personal,
+            render_for=render_personal(
+                FOLDER, [PERSONAL_FRAGMENT], lambda role: _found(reading, found, role)
+            ),
             pace=PACE_SECONDS,
         )
 

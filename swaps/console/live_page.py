@@ -4,7 +4,7 @@ A fragment `NAME` of a page whose templates are in `console/FOLDER/` is `console
 its element has an id of its own, and takes its place by it (`oob`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.template.loader import render_to_string
@@ -24,6 +24,18 @@ def render_fragments(
 
 def render_fragment(folder: str, name: str, context: Mapping[str, object]) -> str:
     return render_to_string(f"console/{folder}/{name}.html", {**context, "oob": True})
+
+
+def render_personal(
+    folder: str, names: Sequence[str], context_for: Callable[[Role], Mapping[str, object]]
+) -> Callable[[Iterable[Role]], dict[Role, str]]:
+    """For `Look.render_for`: fragments that depend on what the reader may do."""
+
+    def rendered(role: Role) -> str:
+        context = context_for(role)
+        return "".join(render_fragment(folder, name, context) for name in names)
+
+    return lambda roles: {role: rendered(role) for role in roles}
 
 
 def nothing_personal(roles: Iterable[Role]) -> dict[Role, str]:

@@ -26,6 +26,7 @@ from swaps.console.charts import (
     record_chart,
     traffic_bar,
 )
+from swaps.console.current_step import step_ends, step_number
 from swaps.console.database_clock import database_now
 from swaps.console.host_flight import OnHost, flight_on_hosts
 from swaps.console.in_flight_history import keep_sample, samples_of
@@ -168,19 +169,11 @@ class LiveSwap:
 
     @property
     def step_number(self) -> int | None:
-        """Which step of the strategy runs, from 1; None when it has one only, or none runs."""
-        statuses = [step.status for step in self.reading.steps]
-        if len(statuses) < 2 or "current" not in statuses:
-            return None
-        return statuses.index("current") + 1
+        return step_number(self.reading.steps)
 
     @property
     def step_ends(self) -> datetime | None:
-        """When the hold that runs is over; None where no clock ends the step."""
-        current = next((step for step in self.reading.steps if step.status == "current"), None)
-        if current is None or current.duration_seconds is None or self.step_entered is None:
-            return None
-        return self.step_entered + timedelta(seconds=current.duration_seconds)
+        return step_ends(self.reading.steps, self.step_entered)
 
     @property
     def asks_operator(self) -> bool:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import NotAllowed
+from swaps.console.dialogs import show_dialog
 from swaps.console.model_asks import ModelAsk, model_ask
 from swaps.console.page_behind import page_behind
 from swaps.console.refusal_words import sentence
@@ -102,10 +102,10 @@ def _dialog(
         "given": request.POST,
         "allowed": not asked.refusal and (refused is None or refused.status != 403),
     }
-    inside = bool(request.headers.get("HX-Request"))
-    template = "console/model/ask.html" if inside else "console/model/ask_page.html"
-    response = render(request, template, context, status=refused.status if refused else 200)
-    if inside:
-        response["HX-Retarget"], response["HX-Reswap"] = "#dialog", "innerHTML"
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return show_dialog(
+        request,
+        context,
+        inside="console/model/ask.html",
+        alone="console/model/ask_page.html",
+        status=refused.status if refused else 200,
+    )

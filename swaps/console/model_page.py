@@ -1,6 +1,5 @@
 """A model: what serves, on which hosts, its versions, line, swaps and traffic. Live."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.console.database_clock import database_now
-from swaps.console.live_page import render_fragment, render_fragments
+from swaps.console.live_page import render_fragments, render_personal
 from swaps.console.model_buttons import main_buttons, managing_buttons
 from swaps.console.traffic_charts import TrafficChart, traffic_charts
 from swaps.console.visitors import Visitor, context_of, page
@@ -130,19 +129,13 @@ class ModelSubject:
         if model is None:
             return None
 
-        def personal(roles: Iterable[Role]) -> dict[Role, str]:
-            return {role: _personal(model, role) for role in roles}
-
         return Look(
             shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"model": model}, model.now),
-            render_for=personal,
+            render_for=render_personal(
+                FOLDER, PERSONAL_FRAGMENTS, lambda role: _context(model, role)
+            ),
             pace=PACE_SECONDS,
         )
-
-
-def _personal(model: LiveModel, role: Role) -> str:
-    context = _context(model, role)
-    return "".join(render_fragment(FOLDER, name, context) for name in PERSONAL_FRAGMENTS)
 
 
 def _context(model: LiveModel, role: Role | None) -> dict[str, object]:

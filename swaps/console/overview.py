@@ -1,8 +1,7 @@
 """The first page: what needs a person, what runs, what waits, what happened. Live."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,8 +10,9 @@ from django.views.decorators.http import require_safe
 from swaps.access.roles import Role, role_of
 from swaps.console.charts import TrafficBar, traffic_bar
 from swaps.console.concern_actions import lines_for
+from swaps.console.current_step import step_ends, step_number
 from swaps.console.database_clock import database_now
-from swaps.console.live_page import render_fragment, render_fragments
+from swaps.console.live_page import render_fragments, render_personal
 from swaps.console.visitors import Visitor, context_of, page
 from swaps.console.watch import Look
 from swaps.domain.states import END_STATES, SwapState
@@ -42,19 +42,11 @@ class RunningSwap:
 
     @property
     def step_number(self) -> int | None:
-        """From 1; None where there is one step, or none runs."""
-        statuses = [step.status for step in self.reading.steps]
-        if len(statuses) < 2 or "current" not in statuses:
-            return None
-        return statuses.index("current") + 1
+        return step_number(self.reading.steps)
 
     @property
     def step_ends(self) -> datetime | None:
-        """When the hold that runs is over; None where no clock ends the step."""
-        current = next((step for step in self.reading.steps if step.status == "current"), None)
-        if current is None or current.duration_seconds is None or self.step_entered is None:
-            return None
-        return self.step_entered + timedelta(seconds=current.duration_seconds)
+        return step_ends(self.reading.steps, self.step_entered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +103,13 @@ class OverviewSubject:
     def look(self, after: int | None) -> Look | None:
         fleet = look_at_fleet()
 
-        def personal(roles: Iterable[Role]) -> dict[Role, str]:
-            return {role: _personal(fleet, role) for role in roles}
-
         return Look(
             shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"fleet": fleet}, fleet.now),
-            render_for=personal,
+            render_for=render_personal(
+                FOLDER, PERSONAL_FRAGMENTS, lambda role: _context(fleet, role)
+            ),
             pace=PACE_SECONDS,
         )
-
-
-def _personal(fleet: FleetNow, role: Role) -> str:
-    context = _context(fleet, role)
-    return "".join(render_fragment(FOLDER, name, context) for name in PERSONAL_FRAGMENTS)
 
 
 def _context(fleet: FleetNow, role: Role | None) -> dict[str, object]:

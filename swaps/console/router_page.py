@@ -1,6 +1,5 @@
 """The router, live: every Envoy, what it has applied, what it refuses, and what it holds up."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.console.database_clock import database_now
 from swaps.console.fleet_ask import Done, FleetAsk, answer_ask
-from swaps.console.live_page import render_fragment, render_fragments
+from swaps.console.live_page import render_fragments, render_personal
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.console.watch import Look
 from swaps.domain.states import SwapState
@@ -114,15 +113,11 @@ class RouterSubject:
     def look(self, after: int | None) -> Look:
         now = look_at_router()
 
-        def personal(roles: Iterable[Role]) -> dict[Role, str]:
-            return {
-                role: render_fragment(FOLDER, PERSONAL_FRAGMENT, _context(now, role))
-                for role in roles
-            }
-
         return Look(
             shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"router": now}, database_now()),
-            render_for=personal,
+            render_for=render_personal(
+                FOLDER, [PERSONAL_FRAGMENT], lambda role: _context(now, role)
+            ),
             pace=PACE_SECONDS,
         )
 
