@@ -176,7 +176,8 @@ document.addEventListener("htmx:oobAfterSwap", () => {
 
 const dialog = () => document.getElementById("dialog");
 
-document.addEventListener("htmx:afterSwap", (event) => {
+// Once settled: htmx itself focuses what is marked so, and comes after afterSwap.
+document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id === "dialog") {
     if (!dialog().open) dialog().showModal();
     (dialog().querySelector("[aria-invalid=true]") ?? dialog().querySelector("[autofocus]"))?.focus();

@@ -170,3 +170,39 @@ def test_without_script_search_and_the_keys_page_work(fleet: Fleet, desks: Desks
     page.get_by_role("button", name="Keys").click()
     assert at(page, "/keys")
     expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+
+
+def test_a_dialog_takes_the_keyboard_once(swap: SwapScene, desks: Desks) -> None:
+    """Whoever goes on at once, as a fast typist does, keeps typing where they went."""
+    page = desks().open(swap.path)
+    page.wait_for_selector("body.linked")
+    page.evaluate(
+        """() => new MutationObserver(() => document.querySelector("dialog #reason").focus())
+            .observe(document.getElementById("dialog"), { attributeFilter: ["open"] })"""
+    )
+    page.get_by_role("button", name="Cancel swap…").click()
+    field = page.locator("dialog[open] #reason")
+    expect(field).to_be_focused()
+    page.keyboard.type("a wrong version")
+    expect(field).to_have_value("a wrong version")
+    expect(field).to_be_focused()
+
+
+def test_a_refusal_puts_the_keyboard_into_the_field_it_is_about(
+    swap: SwapScene, desks: Desks
+) -> None:
+    swap.ready()
+    swap.shift(100, step_index=6)
+    swap.drain(3)
+    desk = desks(Role.ADMINISTRATOR)
+    desk.expects("status of 422")
+    page = desk.open(swap.path)
+    page.locator("#do-force-unload").click()
+    field = page.locator("dialog[open] #typed")
+    field.fill("something else")
+    page.locator("dialog[open] button[type=submit]").click()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.type("!")
+    expect(field).to_have_value("something else!")
