@@ -8,8 +8,9 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,23 @@ class Fleet:
         swap = eventually(look, what=f"end of swap {swap_id}")
         assert swap["state"] == state, swap
         return swap
+
+    def end_open_swaps(self) -> None:
+        """Wherever they are, and also where a process has just been killed."""
+
+        def ended(model: str) -> bool:
+            with suppress(httpx.TransportError):
+                answer = self.api.get(f"models/{model}")
+                open_swap = answer.json()["open_swap"] if answer.is_success else "unknown"
+                if open_swap is None:
+                    return True
+                for command in ("rollback", "promote", "force-unload"):
+                    self.command(open_swap, command)
+            time.sleep(0.2)
+            return False
+
+        for model in SAMPLE_REQUESTS:
+            eventually(partial(ended, model), what=f"no open swap of {model}")
 
     def events(self, swap_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(f"swaps/{swap_id}/events")["items"]

@@ -6,15 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.system.fleet import Fleet, eventually, running_fleet
+from tests.system.fleet import Fleet, eventually
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120
@@ -22,13 +20,6 @@ PATIENCE_SECONDS = 120
 # Who starts the tests in the background of a shell makes them deaf to Ctrl-C, and every process
 # that they start; these tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="package")
-def fleet() -> Iterator[Fleet]:
-    """One for all files of this folder: each process that they need is started once."""
-    with running_fleet() as running:
-        yield running
 
 
 @pytest.fixture(scope="package")
@@ -135,16 +126,6 @@ def hotswap(stranger: CommandLine, fleet: Fleet) -> CommandLine:
         "HOTSWAP_TOKEN": fleet.tokens["administrator"],
     }
     return stranger
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_open(fleet: Fleet) -> Iterator[None]:
-    """A test that failed in mid-swap does not fail those after it."""
-    yield
-    while open_swap := fleet.get("models/iris")["open_swap"]:
-        for command in ("rollback", "promote", "force-unload"):
-            fleet.command(open_swap, command)
-        time.sleep(0.2)
 
 
 def comes_to(fleet: Fleet, model: str, state: str) -> str:
