@@ -1,14 +1,12 @@
 """Putting a model's first version in service: which, on which hosts, and what will happen."""
 
-from dataclasses import dataclass
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, NotAllowed
-from swaps.console.dialogs import show_dialog
+from swaps.console.dialogs import Refused, show_dialog
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.engine.commands import request_activation
@@ -16,13 +14,6 @@ from swaps.engine.errors import InvalidRequest, ModelNotFound, SwapRefused
 from swaps.engine.requests import find_model
 from swaps.models import Route, ServedModel
 from swaps.readings.found_versions import find_versions
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    words: str
-    status: int
-    field: str = ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,14 +80,13 @@ def _page(request: HttpRequest, model: ServedModel, refused: Refused | None) -> 
         "found": found,
         "chosen": chosen,
         "hosts": [(host, host in hosts or not hosts) for host in (found.hosts if found else [])],
-        "refusal": refused,
         "given": request.POST,
         "allowed": allowed and (refused is None or request.method == "POST"),
     }
     return show_dialog(
         request,
         context,
+        refused,
         inside="console/model/activate.html",
         alone="console/model/activate_page.html",
-        status=refused.status if refused else 200,
     )

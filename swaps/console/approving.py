@@ -1,7 +1,6 @@
 """Approving or rejecting a protected model's swap: GET shows what it froze, POST decides."""
 
 import uuid
-from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -9,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, NotAllowed
-from swaps.console.dialogs import show_dialog
+from swaps.console.dialogs import Refused, show_dialog
 from swaps.console.frozen import shown_inputs
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
@@ -20,12 +19,6 @@ from swaps.models import SwapOperation
 from swaps.readings.approvals import read_approval
 
 APPROVE, REJECT = "approve", "reject"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    words: str
-    status: int = 409
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,14 +74,13 @@ def _dialog(
         "approval": approval,
         "inputs": shown_inputs(approval.inputs),
         "verdict": verdict,
-        "refusal": refusal,
         "given": request.POST,
         "allowed": approval.status == "waiting" and (refusal is None or refusal.status != 403),
     }
     return show_dialog(
         request,
         context,
+        refusal,
         inside="console/approval/dialog.html",
         alone="console/approval/page.html",
-        status=refusal.status if refusal else 200,
     )

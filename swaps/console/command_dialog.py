@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import NotAllowed
 from swaps.console.confirmations import ACTIONS, Confirmation, confirmation, subject_of
-from swaps.console.dialogs import show_dialog
+from swaps.console.dialogs import Refused, show_dialog
 from swaps.console.page_behind import page_behind
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of, page
@@ -20,14 +20,6 @@ from swaps.domain.commands import Command
 from swaps.engine.commands import DEFAULT_EXTENSION_SECONDS, apply_command
 from swaps.engine.errors import InvalidRequest, NotPossibleNow, SwapNotFound, SwapRefused
 from swaps.models import SwapOperation
-
-
-class Refusal(Exception):
-    """Why nothing was done: the words, the status, and the field they are about."""
-
-    def __init__(self, words: str, status: int = 409, field: str = "") -> None:
-        super().__init__(words)
-        self.words, self.status, self.field = words, status, field
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,25 +32,23 @@ def command(request: HttpRequest, swap_id: uuid.UUID, command: str) -> HttpRespo
         raise Http404(f"no swap has the id {swap_id}")
     asked = _asked(swap, Command(command))
     if request.method == "POST":
-        try:
-            done = _do(request, swap, asked)
-        except Refusal as refusal:
+        done = _do(request, swap, asked)
+        if isinstance(done, Refused):
             swap.refresh_from_db()
-            return _dialog(request, swap, _asked(swap, asked.command), refusal)
+            return _dialog(request, swap, _asked(swap, asked.command), done)
         return _shown(request, swap, done)
     if not actor_of(request).may(ACTIONS[asked.command]):
         words = f"Your role does not include this: {command} needs an operator or administrator."
-        return _dialog(request, swap, asked, Refusal(words, 403))
+        return _dialog(request, swap, asked, Refused(words, 403))
     return _dialog(request, swap, asked)
 
 
-def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapOperation:
-    """Raises Refusal."""
+def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapOperation | Refused:
     actor = actor_of(request)
     # Whoever may not is refused by the command itself, which also audits it.
     typed = request.POST.get("typed", "").strip()
     if asked.typed and actor.may(ACTIONS[asked.command]) and typed != asked.typed:
-        raise Refusal(f"Type {asked.typed} to confirm.", 422, "typed")
+        return Refused(f"Type {asked.typed} to confirm.", 422, "typed")
 
     def words(refused: Exception) -> str:
         return sentence(refused, actor.name, swap.model.name)
@@ -76,16 +66,16 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
             ),
         )
     except NotAllowed as refused:
-        raise Refusal(words(refused), 403) from refused
+        return Refused(words(refused), 403)
     except InvalidRequest as refused:
-        raise Refusal(words(refused), 422, refused.field) from refused
+        return Refused(words(refused), 422, refused.field)
     except NotPossibleNow as refused:
         again = " Try again in a moment." if refused.retry else ""
-        raise Refusal(words(refused) + again) from refused
+        return Refused(words(refused) + again)
     except SwapNotFound as refused:
         raise Http404(str(refused)) from refused
     except SwapRefused as refused:
-        raise Refusal(words(refused)) from refused
+        return Refused(words(refused))
 
 
 def _asked(swap: SwapOperation, command: Command) -> Confirmation:
@@ -109,13 +99,14 @@ def _require_meant(swap: SwapOperation, asked: Confirmation, given: QueryDict) -
 
 
 def _seconds(request: HttpRequest) -> int | None:
+    """Raises InvalidRequest."""
     given = request.POST.get("seconds", "").strip()
     if not given:
         return None
     try:
         return int(given)
     except ValueError:
-        raise Refusal(f"{given!r} is not a whole number of seconds.", 422, "seconds") from None
+        raise InvalidRequest("seconds", f"{given!r} is not a whole number of seconds") from None
 
 
 def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> HttpResponse:
@@ -129,12 +120,11 @@ def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> Ht
 
 
 def _dialog(
-    request: HttpRequest, swap: SwapOperation, asked: Confirmation, refusal: Refusal | None = None
+    request: HttpRequest, swap: SwapOperation, asked: Confirmation, refusal: Refused | None = None
 ) -> HttpResponse:
     context = context_of(request, "swap") | {
         "swap": swap,
         "asked": asked,
-        "refusal": refusal,
         "given": request.POST,
         "default_seconds": DEFAULT_EXTENSION_SECONDS,
         "allowed": refusal is None or refusal.status != 403,
@@ -142,7 +132,7 @@ def _dialog(
     return show_dialog(
         request,
         context,
+        refusal,
         inside="console/command_dialog.html",
         alone="console/command.html",
-        status=refusal.status if refusal else 200,
     )

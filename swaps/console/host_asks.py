@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action
-from swaps.console.fleet_ask import Done, FleetAsk, answer_ask
+from swaps.console.asks import Ask, Done, answer_ask
 from swaps.console.visitors import actor_of, page
 from swaps.domain.names import name_problem
 from swaps.engine.adoption import adopt
@@ -21,14 +21,14 @@ def remove_host(request: HttpRequest, name: str) -> HttpResponse:
     return answer_ask(request, lambda: _removal(request, _host(name)))
 
 
-def _removal(request: HttpRequest, host: ModelHost) -> FleetAsk:
+def _removal(request: HttpRequest, host: ModelHost) -> Ask:
     uses = uses_of_host(host, given_up=True)
 
     def do(reason: str) -> Done:
         delete_host(actor=actor_of(request), name=host.name)
-        return Done(f"{host.name} is removed.", reverse("hosts"))
+        return Done(reverse("hosts"), f"{host.name} is removed.")
 
-    return FleetAsk(
+    return Ask(
         here="hosts",
         actions=(Action.MANAGE_HOSTS,),
         title=f"Remove {host.name}?",
@@ -63,7 +63,7 @@ def adopt_from_host(request: HttpRequest, name: str) -> HttpResponse:
     return answer_ask(request, lambda: _adoption(request, _host(name), model, version))
 
 
-def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -> FleetAsk:
+def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -> Ask:
     registered = ServedModel.objects.filter(name=model).exists()
     route = Route.objects.filter(model__name=model).first()
     serving = ", ".join(sorted(route.weights)) if route is not None else ""
@@ -80,10 +80,10 @@ def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -
             words, address = f"{model} {version} serves already.", reverse("model", args=[model])
         else:
             words, address = f"{model} {version} is adopted.", reverse("swap", args=[swap.pk])
-        return Done(words, address)
+        return Done(address, words)
 
     first = "" if registered else f"{model} is registered as a model. "
-    return FleetAsk(
+    return Ask(
         here="hosts",
         actions=(Action.ACTIVATE,) if registered else (Action.MANAGE_MODELS, Action.ACTIVATE),
         title=f"Adopt {model} {version}?",

@@ -1,57 +1,58 @@
-"""What people may ask of a model, in words, before it is done: the effect, or why not."""
+"""What people may ask of a model, each with its effect in words: to protect it, to delete it."""
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, Actor
+from swaps.console.asks import Ask, Done, answer_ask
+from swaps.console.visitors import actor_of, page
 from swaps.domain.approval import is_second_person
 from swaps.engine.commands import release_queue
+from swaps.engine.errors import ModelNotFound
 from swaps.engine.model_edits import delete_model
 from swaps.engine.protection import protect_model, unprotect_model
+from swaps.engine.requests import find_model
 from swaps.engine.usage import uses_of_model
 from swaps.models import ServedModel, SwapOperation, UnprotectRequest
-from swaps.readings.models import ModelReading, read_model
+from swaps.readings.models import read_model
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAsk:
-    """`refusal`: why it cannot be done now, said before anybody confirms it."""
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def ask_model(request: HttpRequest, name: str, what: str) -> HttpResponse:
+    actor = actor_of(request)
 
-    what: str
-    action: Action
-    title: str
-    effect: str
-    button: str
-    do: Callable[[Actor, str, str], object]  # of the model's name, for a reason
-    keep: str = "Keep as it is"
-    dangerous: bool = False
-    typed: str = ""  # what must be typed to confirm
-    refusal: str = ""
-    gone: bool = False  # afterwards there is no such model
+    def ask() -> Ask:
+        try:
+            model = find_model(name, seen_by=actor)
+        except ModelNotFound as refused:
+            raise Http404(str(refused)) from refused
+        asked = model_ask(what, model, actor)
+        if asked is None:
+            raise Http404(f"nobody can ask a model to {what[:40]!r}")
+        return asked
 
-    @property
-    def effect_key(self) -> str:
-        """Another effect, another key: what was confirmed is what would be done now."""
-        return hashlib.sha256(f"{self.what}|{self.effect}".encode()).hexdigest()[:16]
+    return answer_ask(request, ask)
 
 
-def model_ask(what: str, model: ServedModel, actor: Actor) -> ModelAsk | None:
+def model_ask(what: str, model: ServedModel, actor: Actor) -> Ask | None:
     """None when nobody can ask for that."""
     match what:
         case "release":
-            return _release(read_model(model.name))
+            return _release(model, actor)
         case "protect":
-            return _protect(model)
+            return _protect(model, actor)
         case "unprotect":
             return _unprotect(model, actor)
         case "delete":
-            return _delete(model)
+            return _delete(model, actor)
         case _:
             return None
 
 
-def _release(model: ModelReading) -> ModelAsk:
+def _release(served: ServedModel, actor: Actor) -> Ask:
+    model = read_model(served.name)
     serving = ", ".join(model.route.weights) or "nothing"
     if not model.queue:
         effect = "Nothing waits in it any more; swaps to come wait for nobody."
@@ -65,19 +66,26 @@ def _release(model: ModelReading) -> ModelAsk:
         behind = len(model.queue) - 1
         if behind:
             effect += f" {behind} more {'waits' if behind == 1 else 'wait'} behind it."
-    return ModelAsk(
-        "release",
-        Action.RELEASE_QUEUE,
-        f"Release the queue of {model.name}?",
-        effect,
-        "Release the queue",
-        lambda actor, name, reason: release_queue(actor=actor, model_name=name, reason=reason),
+
+    def do(reason: str) -> Done:
+        release_queue(actor=actor, model_name=model.name, reason=reason)
+        return Done(reverse("model", args=[model.name]))
+
+    return Ask(
+        here="model",
+        actions=(Action.RELEASE_QUEUE,),
+        title=f"Release the queue of {model.name}?",
+        effect=effect,
+        button="Release the queue",
         keep="Keep it held",
+        do=do,
+        back=reverse("model", args=[model.name]),
+        names=(model.name,),
         refusal="" if model.queue_held_reason else f"The queue of {model.name} is not held.",
     )
 
 
-def _protect(model: ServedModel) -> ModelAsk:
+def _protect(model: ServedModel, actor: Actor) -> Ask:
     asked = UnprotectRequest.objects.filter(model=model).first()
     if asked is not None:
         effect = f"The request of {asked.requested_by} to give up the protection is withdrawn."
@@ -89,18 +97,25 @@ def _protect(model: ServedModel) -> ModelAsk:
         )
         title = f"Protect {model.name}?"
         refusal = f"{model.name} is protected already." if model.protected else ""
-    return ModelAsk(
-        "protect",
-        Action.PROTECT,
-        title,
-        effect,
-        "Keep it protected" if asked else "Protect",
-        lambda actor, name, reason: protect_model(actor=actor, model_name=name, reason=reason),
+
+    def do(reason: str) -> Done:
+        protect_model(actor=actor, model_name=model.name, reason=reason)
+        return Done(reverse("model", args=[model.name]))
+
+    return Ask(
+        here="model",
+        actions=(Action.PROTECT,),
+        title=title,
+        effect=effect,
+        button="Keep it protected" if asked else "Protect",
+        do=do,
+        back=reverse("model", args=[model.name]),
+        names=(model.name,),
         refusal=refusal,
     )
 
 
-def _unprotect(model: ServedModel, actor: Actor) -> ModelAsk:
+def _unprotect(model: ServedModel, actor: Actor) -> Ask:
     asked = UnprotectRequest.objects.filter(model=model).first()
     refusal = "" if model.protected else f"{model.name} is not protected."
     if asked is None:
@@ -114,33 +129,49 @@ def _unprotect(model: ServedModel, actor: Actor) -> ModelAsk:
         )
         if not is_second_person(actor.people, frozenset(asked.requesters)):
             refusal = "You asked for it yourself: it takes another administrator to agree."
-    return ModelAsk(
-        "unprotect",
-        Action.PROTECT,
-        title,
-        effect,
-        button,
-        lambda actor, name, reason: unprotect_model(actor=actor, model_name=name, reason=reason),
+
+    def do(reason: str) -> Done:
+        unprotect_model(actor=actor, model_name=model.name, reason=reason)
+        return Done(reverse("model", args=[model.name]))
+
+    return Ask(
+        here="model",
+        actions=(Action.PROTECT,),
+        title=title,
+        effect=effect,
+        button=button,
         keep="Keep it protected",
         dangerous=asked is not None,
+        do=do,
+        back=reverse("model", args=[model.name]),
+        names=(model.name,),
         refusal=refusal,
     )
 
 
-def _delete(model: ServedModel) -> ModelAsk:
+def _delete(model: ServedModel, actor: Actor) -> Ask:
     uses, swaps = uses_of_model(model), SwapOperation.objects.filter(model=model).count()
     noun = "swap" if swaps == 1 else "swaps"
     past = f"The record of its {swaps} {noun} goes with it" if swaps else ""
-    return ModelAsk(
-        "delete",
-        Action.MANAGE_MODELS,
-        f"Delete {model.name}?",
-        f"Clients that still ask for {model.name} are told that there is no such model. "
-        + (f"{past}; the audit log stays." if past else "The audit log stays."),
-        "Delete",
-        lambda actor, name, reason: delete_model(actor=actor, name=name),
+
+    def do(reason: str) -> Done:
+        delete_model(actor=actor, name=model.name)
+        return Done(reverse("models"), f"{model.name} is deleted.")
+
+    return Ask(
+        here="model",
+        actions=(Action.MANAGE_MODELS,),
+        title=f"Delete {model.name}?",
+        effect=(
+            f"Clients that still ask for {model.name} are told that there is no such model. "
+            + (f"{past}; the audit log stays." if past else "The audit log stays.")
+        ),
+        button="Delete",
         dangerous=True,
         typed=model.name,
+        asks_reason=False,
+        do=do,
+        back=reverse("model", args=[model.name]),
+        names=(model.name,),
         refusal=f"{model.name} cannot be deleted: {'; '.join(uses)}." if uses else "",
-        gone=True,
     )

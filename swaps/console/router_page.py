@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from swaps.access.roles import Action, Actor, Role, role_of
+from swaps.console.asks import Ask, Done, answer_ask
 from swaps.console.database_clock import database_now
-from swaps.console.fleet_ask import Done, FleetAsk, answer_ask
 from swaps.console.live_page import render_fragments, render_personal
 from swaps.console.visitors import actor_of, context_of, page
 from swaps.console.watch import Look
@@ -145,7 +145,7 @@ def retire(request: HttpRequest, nonce: str) -> HttpResponse:
     return answer_ask(request, lambda: _retirement(request, nonce))
 
 
-def _retirement(request: HttpRequest, nonce: str) -> FleetAsk:
+def _retirement(request: HttpRequest, nonce: str) -> Ask:
     node = NodeIncarnation.objects.filter(nonce=nonce).first() if nonce.isprintable() else None
     if node is None:
         raise Http404("no node was ever started with that nonce")
@@ -157,9 +157,9 @@ def _retirement(request: HttpRequest, nonce: str) -> FleetAsk:
 
     def do(reason: str) -> Done:
         retire_node(actor=actor_of(request), nonce=nonce, reason=reason)
-        return Done(f"{node.node_id} is retired: no drain waits for it.", reverse("router"))
+        return Done(reverse("router"), f"{node.node_id} is retired: no drain waits for it.")
 
-    return FleetAsk(
+    return Ask(
         here="router",
         actions=(Action.RETIRE_NODE,),
         title=f"Retire {node.node_id}?",

@@ -1,5 +1,5 @@
-"""Something asked of a host or a node: GET names the effect and asks for confirmation, POST does
-it.
+"""Something asked of a model, a host or a node: GET names the effect and asks for confirmation,
+POST does it.
 
 Works as a page of its own and, for htmx, as the inside of a dialog.
 """
@@ -13,7 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from swaps.access.roles import Action, NotAllowed
-from swaps.console.dialogs import show_dialog
+from swaps.console.dialogs import Refused, show_dialog
+from swaps.console.page_behind import page_behind
 from swaps.console.refusal_words import sentence
 from swaps.console.visitors import actor_of, context_of
 from swaps.engine.errors import HostNotFound, NodeNotFound, SwapRefused
@@ -21,22 +22,24 @@ from swaps.engine.errors import HostNotFound, NodeNotFound, SwapRefused
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    words: str
+    """Without words the page that it was asked on shows by itself what came of it."""
+
     address: str  # of the page that shows what came of it
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class FleetAsk:
+class Ask:
     """`refusal`: why it cannot be done now, said before anybody confirms it."""
 
     here: str  # the rail's entry
     actions: tuple[Action, ...]  # all that it takes
     title: str
-    subject: str  # what it is about, under the title
     effect: str
     button: str
     do: Callable[[str], Done]  # for a reason
     back: str  # the page it was asked on
+    subject: str = ""  # what it is about, under the title, where that does not say it all
     names: tuple[str, ...] = ()  # that an error may begin with, and that are never respelt
     keep: str = "Keep as it is"
     dangerous: bool = False
@@ -50,14 +53,7 @@ class FleetAsk:
         return hashlib.sha256(f"{self.title}|{self.effect}".encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    words: str
-    status: int = 409
-    field: str = ""
-
-
-def answer_ask(request: HttpRequest, ask: Callable[[], FleetAsk]) -> HttpResponse:
+def answer_ask(request: HttpRequest, ask: Callable[[], Ask]) -> HttpResponse:
     """`ask` is read anew after a refusal: the world went on."""
     asked = ask()
     if request.method != "POST":
@@ -65,13 +61,19 @@ def answer_ask(request: HttpRequest, ask: Callable[[], FleetAsk]) -> HttpRespons
     done = _do(request, asked)
     if isinstance(done, Refused):
         return _dialog(request, ask(), done)
-    messages.success(request, done.words)
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": done.address})
-    return redirect(done.address)
+    over_a_page = bool(request.headers.get("HX-Request"))
+    if over_a_page and not done.words:
+        return page_behind(request, otherwise=done.address)
+    if done.words:
+        messages.success(request, done.words)
+    return (
+        HttpResponse(headers={"HX-Redirect": done.address})
+        if over_a_page
+        else redirect(done.address)
+    )
 
 
-def _why_not(request: HttpRequest, asked: FleetAsk) -> Refused | None:
+def _why_not(request: HttpRequest, asked: Ask) -> Refused | None:
     """Said before anybody types a reason."""
     actor = actor_of(request)
     try:
@@ -82,7 +84,7 @@ def _why_not(request: HttpRequest, asked: FleetAsk) -> Refused | None:
     return Refused(asked.refusal) if asked.refusal else None
 
 
-def _do(request: HttpRequest, asked: FleetAsk) -> Done | Refused:
+def _do(request: HttpRequest, asked: Ask) -> Done | Refused:
     actor, given = actor_of(request), request.POST
     # Whoever may not is refused by the engine itself, which also audits it.
     if all(actor.may(action) for action in asked.actions):
@@ -103,17 +105,12 @@ def _do(request: HttpRequest, asked: FleetAsk) -> Done | Refused:
         return Refused(sentence(refused, *asked.names))
 
 
-def _dialog(request: HttpRequest, asked: FleetAsk, refusal: Refused | None) -> HttpResponse:
+def _dialog(request: HttpRequest, asked: Ask, refusal: Refused | None) -> HttpResponse:
     context = context_of(request, asked.here) | {
         "asked": asked,
-        "refusal": refusal,
         "given": request.POST,
         "allowed": not asked.refusal and (refusal is None or refusal.status != 403),
     }
     return show_dialog(
-        request,
-        context,
-        inside="console/fleet/ask.html",
-        alone="console/fleet/ask_page.html",
-        status=refusal.status if refusal else 200,
+        request, context, refusal, inside="console/ask/dialog.html", alone="console/ask/page.html"
     )
