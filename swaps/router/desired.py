@@ -19,7 +19,7 @@ class DesiredCluster:
     pk: int
     name: str
     version: str
-    endpoints: Sequence[Endpoint]
+    endpoints: tuple[Endpoint, ...]
     infer_path: str
     ready_path: str
     metadata_path: str

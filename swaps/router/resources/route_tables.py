@@ -1,9 +1,8 @@
 """A model's route as an Envoy route table (RDS): weights, pinned versions, nothing else."""
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
@@ -37,8 +36,10 @@ NUM_RETRIES = 3
 # best. Of two hosts it picks the idle one three times in four, so it may pick this often.
 PICKS_OF_ANOTHER_HOST = 32
 
+# What may be asked of a model: method, and what its path ends with.
+VERBS = (("POST", "/infer"), ("GET", "/ready"), ("GET", ""))
+
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
-_Entry = route_components_pb2.WeightedCluster.ClusterWeight
 
 
 def route_problem(model: DesiredModel, route: DesiredRoute) -> str | None:
@@ -68,22 +69,21 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
     base = f"/v2/models/{model.name}"
     host = route_components_pb2.VirtualHost(name=route.table, domains=["*"])
     weights = {version: weight for version, weight in route.weights.items() if weight}
-    verbs = (("POST", "/infer"), ("GET", "/ready"), ("GET", ""))
-
-    for method, verb in verbs:
+    for method, verb in VERBS:
         if weights:
-            action = _forward(model.clusters, weights, verb, route.sticky_header)
-            host.routes.append(_exactly(method, base + verb, action))
+            entries = [
+                _entry(model.clusters[version], weight, verb)
+                for version, weight in sorted(weights.items())
+            ]
+            host.routes.append(
+                _exactly(method, base + verb, _forward(entries, route.sticky_header))
+            )
         else:
             host.routes.append(
                 _refuse_exactly(method, base + verb, f"no version of {model.name} is active")
             )
     for version in sorted(active_versions(route)):
-        for method, verb in verbs:
-            action = _forward(model.clusters, {version: 100}, verb, "")
-            pinned = _exactly(method, f"{base}/versions/{version}{verb}", action)
-            pinned.stat_prefix = PINNED_STATS + model.clusters[version].name
-            host.routes.append(pinned)
+        host.routes.extend(_pinned(base, model.clusters[version]))
     for version in sorted(route.gone):
         reason = f"version {version} of {model.name} is gone: its traffic was drained"
         host.routes.append(_refuse_below(f"{base}/versions/{version}", 410, reason))
@@ -103,6 +103,18 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
     )
 
 
+@lru_cache(maxsize=10_000)
+def _pinned(base: str, cluster: DesiredCluster) -> tuple[route_components_pb2.Route, ...]:
+    """Kept: a change of weights changes none of these, and they are two thirds of a table."""
+    routes = []
+    for method, verb in VERBS:
+        action = _forward([_entry(cluster, 100, verb)], "")
+        pinned = _exactly(method, f"{base}/versions/{cluster.version}{verb}", action)
+        pinned.stat_prefix = PINNED_STATS + cluster.name
+        routes.append(pinned)
+    return tuple(routes)
+
+
 def _path_on_host(cluster: DesiredCluster, verb: str) -> str:
     match verb:
         case "/infer":
@@ -113,25 +125,35 @@ def _path_on_host(cluster: DesiredCluster, verb: str) -> str:
             return cluster.metadata_path
 
 
+def _entry(
+    cluster: DesiredCluster, weight: int, verb: str
+) -> route_components_pb2.WeightedCluster.ClusterWeight:
+    return route_components_pb2.WeightedCluster.ClusterWeight(
+        name=cluster.name,
+        weight=UInt32Value(value=weight),
+        request_headers_to_add=[_overwrite(PATH_HEADER, _path_on_host(cluster, verb))],
+        response_headers_to_add=[_overwrite(VERSION_HEADER, cluster.version)],
+    )
+
+
 def _forward(
-    clusters: Mapping[str, DesiredCluster],
-    weights: Mapping[str, int],
-    verb: str,
-    sticky_header: str,
+    entries: list[route_components_pb2.WeightedCluster.ClusterWeight], sticky_header: str
 ) -> route_components_pb2.RouteAction:
-    entries = [
-        _Entry(
-            name=clusters[version].name,
-            weight=UInt32Value(value=weight),
-            request_headers_to_add=[
-                _overwrite(PATH_HEADER, _path_on_host(clusters[version], verb))
-            ],
-            response_headers_to_add=[_overwrite(VERSION_HEADER, version)],
-        )
-        for version, weight in sorted(weights.items())
-    ]
-    action = route_components_pb2.RouteAction(
-        weighted_clusters=route_components_pb2.WeightedCluster(clusters=entries),
+    action = route_components_pb2.RouteAction()
+    action.CopyFrom(_forwarding())
+    action.weighted_clusters.clusters.extend(entries)
+    if sticky_header:
+        action.weighted_clusters.use_hash_policy.value = True
+        action.hash_policy.add().header.header_name = sticky_header
+    return action
+
+
+@cache
+def _forwarding() -> route_components_pb2.RouteAction:
+    """What all forwarding has in common: it is most of a table, and to build it most of the time
+    that a table takes.
+    """
+    return route_components_pb2.RouteAction(
         path_rewrite=f"%REQ({PATH_HEADER})%",
         timeout=timedelta(0),  # 15 s by default; inferences take what they take
         idle_timeout=REQUEST_IDLE_TIMEOUT,
@@ -145,13 +167,8 @@ def _forward(
             ),
         ),
     )
-    if sticky_header:
-        action.weighted_clusters.use_hash_policy.value = True
-        action.hash_policy.add().header.header_name = sticky_header
-    return action
 
 
-@cache
 def _another_host() -> route_components_pb2.RetryPolicy.RetryHostPredicate:
     predicate = route_components_pb2.RetryPolicy.RetryHostPredicate(
         name="envoy.retry_host_predicates.previous_hosts"

@@ -29,7 +29,7 @@ def a_model(
             pk=pk * 10 + n,
             name=f"hs_{pk}{n}",
             version=f"v{n}",
-            endpoints=[Endpoint("127.0.0.1", 9000 + n)],
+            endpoints=(Endpoint("127.0.0.1", 9000 + n),),
             infer_path=f"/{n}/infer",
             ready_path=f"/{n}/ready",
             metadata_path=f"/{n}",

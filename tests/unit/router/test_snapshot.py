@@ -121,7 +121,7 @@ def test_a_change_of_the_route_builds_no_cluster_again_and_a_moved_host_does() -
     assert after.tables != before.tables
     for name, cluster in before.clusters.items():
         assert after.clusters[name] is cluster
-    moved = {**model.clusters, "v0": replace(model.clusters["v0"], endpoints=[Endpoint("::1", 1)])}
+    moved = {**model.clusters, "v0": replace(model.clusters["v0"], endpoints=(Endpoint("::1", 1),))}
     again = after.with_models({model.pk: replace(shifted, clusters=moved)})
     changed = {n for n in before.clusters if again.clusters[n].digest != before.clusters[n].digest}
     assert changed == {model.clusters["v0"].name}
