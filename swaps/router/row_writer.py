@@ -5,19 +5,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from swaps.live.notify import notify_nodes
 from swaps.live.wake import wake_swaps_of
-from swaps.models.statements import Statement, run
-from swaps.router.writes import Write
+from swaps.router.writes import Write, write_all
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.2
 
 OUTAGE = (OperationalError, InterfaceError)
-_NEED_NOT_WAIT = Statement("SELECT set_config('synchronous_commit', 'off', true)", {})
 
 
 def close_connection() -> None:
@@ -127,7 +124,7 @@ class RowWriter:
 
 def _write_all(batch: list[Write]) -> set[int]:
     try:
-        return _in_one_transaction(batch)
+        return write_all(batch)
     except OUTAGE:
         connection.close()
         raise
@@ -137,12 +134,3 @@ def _write_all(batch: list[Write]) -> set[int]:
             return set()
         # One write that Postgres refuses must not take the others with it.
         return {model for write in batch for model in _write_all([write])}
-
-
-def _in_one_transaction(batch: list[Write]) -> set[int]:
-    with transaction.atomic():
-        if not any(write.durable for write in batch):
-            run(_NEED_NOT_WAIT)
-        models = {model for write in batch for model in write.execute()}
-        notify_nodes(models)
-    return models

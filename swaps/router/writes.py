@@ -1,24 +1,23 @@
 """What was seen, as rows. Each write names the stream it speaks for; a late one is void.
 
-A write returns the ids of the models whose swaps may go on because of it.
+A statement of a write returns the ids of the models whose swaps may go on because of it, and
+tells whoever waits for them; nothing is asked between statements, so that all that was seen
+together goes to Postgres in one round trip.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
 
-from django.db import connection
-
 from swaps.access.certificate_folder import CertificateEnds
+from swaps.live.notify import NODES_CHANNEL
 from swaps.models.statements import Statement, run
 
 LEASE = timedelta(seconds=10)
 
-_OPEN_SWAPS_MODELS = """
-SELECT DISTINCT model_id FROM swaps_swapoperation WHERE end_time IS NULL AND NOT queued
-"""
+_NEED_NOT_WAIT = Statement("SELECT set_config('synchronous_commit', 'off', true)", {})
 
 
 class Write(Protocol):
@@ -26,19 +25,14 @@ class Write(Protocol):
     # by it commits durably, and that carries it along.
     durable: ClassVar[bool]
 
-    def execute(self) -> set[int]:
-        """Runs in the writing thread, inside a transaction."""
-        ...
+    def statements(self) -> Sequence[Statement]: ...
 
 
-def _models(sql: str, parameters: dict[str, Any]) -> set[int]:
-    (done,) = run(Statement(sql, parameters))
-    return {row[0] for row in done.rows}
-
-
-def _changed(sql: str, parameters: dict[str, Any]) -> bool:
-    (done,) = run(Statement(sql, parameters))
-    return done.touched > 0
+def write_all(writes: Sequence[Write]) -> set[int]:
+    """One transaction; returns the models whose swaps may go on."""
+    waits = [] if any(one.durable for one in writes) else [_NEED_NOT_WAIT]
+    statements = [statement for one in writes for statement in one.statements()]
+    return {row[0] for done in run(*waits, *statements)[len(waits) :] for row in done.rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,42 @@ class StreamOf:
     stream: uuid.UUID
 
 
+def _told(change: str, models: str, parameters: Mapping[str, Any]) -> Statement:
+    """`models`: of what `change` has `written`, the ids of the models that it matters to."""
+    return Statement(
+        f"WITH written AS ({change}) SELECT model_id, pg_notify('{NODES_CHANNEL}', model_id::text)"  # noqa: S608 - our own words
+        f" FROM ({models}) AS told",
+        parameters,
+    )
+
+
+def _nodes(change: str, parameters: Mapping[str, Any] | None = None) -> Statement:
+    """A change of nodes' rows: any open swap may wait for it, or for it no longer."""
+    return _told(
+        f"{change} RETURNING id",
+        "SELECT DISTINCT model_id FROM swaps_swapoperation"
+        " WHERE end_time IS NULL AND NOT queued AND EXISTS (SELECT FROM written)",
+        parameters or {},
+    )
+
+
+# After a node came or went. A run that is away has ended, if it had its node's lock and a
+# later one of the same node has it: the kernel gives it to one process at a time.
+_REAP = _nodes(
+    "UPDATE swaps_nodeincarnation i SET state = 'reaped', ended_at = now(), ended_reason ="
+    " 'its node was started anew, which takes the end of the process before'"
+    " WHERE i.state = 'away' AND i.alone AND EXISTS ("
+    "  SELECT 1 FROM swaps_nodeincarnation later WHERE later.node_id = i.node_id"
+    "   AND later.alone AND later.connected_at > i.connected_at)"
+)
+_OF_ROUTE = "SELECT r.model_id FROM swaps_route r JOIN written ON r.id = written.route_id"
+_OF_CLUSTER = "SELECT c.model_id FROM swaps_cluster c JOIN written ON c.id = written.cluster_id"
+_OF_WATCH = (
+    "SELECT c.model_id FROM swaps_cluster c JOIN swaps_drainwatch w ON c.id = w.cluster_id"
+    " JOIN written ON w.id = written.watch_id"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RenewLease:
     """This process lives, and so do these streams. Nodes of processes that don't are away."""
@@ -59,9 +89,9 @@ class RenewLease:
     streams: Collection[uuid.UUID]
     ends: CertificateEnds | None = None
 
-    def execute(self) -> set[int]:
-        with connection.cursor() as cursor:
-            cursor.execute(
+    def statements(self) -> list[Statement]:
+        return [
+            Statement(
                 "INSERT INTO swaps_routerprocess AS p"
                 " (id, lease_until, certificate_ends_at, authority_ends_at)"
                 " VALUES (%(router)s, now() + make_interval(secs => %(lease)s), %(own)s, %(ca)s)"
@@ -76,21 +106,21 @@ class RenewLease:
                     "own": self.ends.own if self.ends else None,
                     "ca": self.ends.authority if self.ends else None,
                 },
-            )
+            ),
             # A process that was stopped for longer than its lease takes its nodes back.
-            cursor.execute(
+            Statement(
                 "UPDATE swaps_nodeincarnation SET last_seen_at = now(), state = 'connected'"
                 " WHERE router_id = %(router)s AND stream = ANY(%(streams)s)"
                 " AND state IN ('connected', 'away')",
                 {"router": self.router, "streams": list(self.streams)},
-            )
-        lost = _changed(
-            "UPDATE swaps_nodeincarnation i SET state = 'away' WHERE i.state = 'connected'"
-            " AND NOT EXISTS (SELECT 1 FROM swaps_routerprocess p"
-            "                 WHERE p.id = i.router_id AND p.lease_until > now())",
-            {},
-        )
-        return _nodes_changed() if lost else set()
+            ),
+            _nodes(
+                "UPDATE swaps_nodeincarnation i SET state = 'away' WHERE i.state = 'connected'"
+                " AND NOT EXISTS (SELECT 1 FROM swaps_routerprocess p"
+                "                 WHERE p.id = i.router_id AND p.lease_until > now())"
+            ),
+            _REAP,
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +136,10 @@ class NodeConnected:
     alone: bool = False
     certificate: str = ""  # the serial; "" over the unix socket
 
-    def execute(self) -> set[int]:
+    def statements(self) -> list[Statement]:
         # Whatever was said of it before (away, reaped, retired): it speaks, so it lives, and
         # what lives may route.
-        _changed(
+        connected = _nodes(
             "INSERT INTO swaps_nodeincarnation AS i"
             " (node_id, nonce, state, alone, certificate, router_id, stream, ended_reason, nack)"
             " VALUES (%(node_id)s, %(nonce)s, 'connected', %(alone)s, %(certificate)s,"
@@ -124,7 +154,7 @@ class NodeConnected:
                 **_guard(self.of),
             },
         )
-        return _nodes_changed()
+        return [connected, _REAP]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +164,14 @@ class NodeAway:
     durable: ClassVar[bool] = True
     of: StreamOf
 
-    def execute(self) -> set[int]:
-        changed = _changed(
+    def statements(self) -> list[Statement]:
+        away = _nodes(
             "UPDATE swaps_nodeincarnation SET state = 'away', last_seen_at = now()"
             " WHERE nonce = %(nonce)s AND router_id = %(router)s AND stream = %(stream)s"
             " AND state = 'connected'",
             _guard(self.of),
         )
-        return _nodes_changed() if changed else set()
+        return [away, _REAP]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +182,13 @@ class NodeRefusal:
     of: StreamOf
     detail: str
 
-    def execute(self) -> set[int]:
-        changed = _changed(
+    def statements(self) -> list[Statement]:
+        refusal = _nodes(
             "UPDATE swaps_nodeincarnation SET nack = %(detail)s WHERE nonce = %(nonce)s"
             " AND router_id = %(router)s AND stream = %(stream)s",
             {"detail": self.detail, **_guard(self.of)},
         )
-        return _models(_OPEN_SWAPS_MODELS, {}) if changed else set()
+        return [refusal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +200,8 @@ class RouteTaken:
     route_pk: int
     revision: int
 
-    def execute(self) -> set[int]:
-        return _models(
+    def statements(self) -> list[Statement]:
+        told = _told(
             """
             INSERT INTO swaps_routeonnode AS seen
                    (incarnation_id, route_id, revision, acked_at, nack_detail)
@@ -189,10 +219,12 @@ class RouteTaken:
                    nacked_revision = CASE WHEN seen.nacked_revision > excluded.revision
                                           THEN seen.nacked_revision END
              WHERE seen.revision <= excluded.revision
-            RETURNING (SELECT model_id FROM swaps_route r WHERE r.id = seen.route_id)
+            RETURNING route_id
             """,
+            _OF_ROUTE,
             {"route": self.route_pk, "revision": self.revision, **_guard(self.of)},
         )
+        return [told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +237,8 @@ class RouteNacked:
     revision: int
     detail: str
 
-    def execute(self) -> set[int]:
-        return _models(
+    def statements(self) -> list[Statement]:
+        told = _told(
             """
             INSERT INTO swaps_routeonnode AS seen
                    (incarnation_id, route_id, revision, nacked_revision, nack_detail)
@@ -218,8 +250,9 @@ class RouteNacked:
                SET nacked_revision = excluded.nacked_revision,
                    nack_detail = excluded.nack_detail
              WHERE seen.revision <= excluded.nacked_revision
-            RETURNING (SELECT model_id FROM swaps_route r WHERE r.id = seen.route_id)
+            RETURNING route_id
             """,
+            _OF_ROUTE,
             {
                 "route": self.route_pk,
                 "revision": self.revision,
@@ -227,6 +260,7 @@ class RouteNacked:
                 **_guard(self.of),
             },
         )
+        return [told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +273,8 @@ class ClusterSeen:
     healthy: int
     total: int
 
-    def execute(self) -> set[int]:
-        return _models(
+    def statements(self) -> list[Statement]:
+        told = _told(
             """
             INSERT INTO swaps_clusteronnode AS seen
                    (incarnation_id, cluster_id, healthy, total, observed_at)
@@ -250,8 +284,9 @@ class ClusterSeen:
             ON CONFLICT (incarnation_id, cluster_id) DO UPDATE
                SET healthy = excluded.healthy, total = excluded.total,
                    observed_at = excluded.observed_at
-            RETURNING (SELECT model_id FROM swaps_cluster c WHERE c.id = seen.cluster_id)
+            RETURNING cluster_id
             """,
+            _OF_CLUSTER,
             {
                 "nonce": self.nonce,
                 "cluster": self.cluster_pk,
@@ -259,6 +294,7 @@ class ClusterSeen:
                 "total": self.total,
             },
         )
+        return [told]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +307,8 @@ class Proven:
     watch: str
     flushes: int
 
-    def execute(self) -> set[int]:
-        return _models(
+    def statements(self) -> list[Statement]:
+        told = _told(
             """
             INSERT INTO swaps_drainproof AS proof
                    (watch_id, incarnation_id, stream, flushes, proven_at)
@@ -283,10 +319,9 @@ class Proven:
              WHERE w.id = %(watch)s AND w.closed_at IS NULL AND i.nonce = %(nonce)s
                AND (w.route_revision IS NULL OR w.route_revision = r.revision)
             ON CONFLICT (watch_id, incarnation_id) DO NOTHING
-            RETURNING (SELECT c.model_id FROM swaps_drainwatch w
-                         JOIN swaps_cluster c ON c.id = w.cluster_id
-                        WHERE w.id = proof.watch_id)
+            RETURNING watch_id
             """,
+            _OF_WATCH,
             {
                 "stream": self.stream,
                 "flushes": self.flushes,
@@ -294,21 +329,7 @@ class Proven:
                 "nonce": self.nonce,
             },
         )
-
-
-def _nodes_changed() -> set[int]:
-    """After a node came or went. A run that is away has ended, if it had its node's lock and a
-    later one of the same node has it: the kernel gives it to one process at a time.
-    """
-    _changed(
-        "UPDATE swaps_nodeincarnation i SET state = 'reaped', ended_at = now(), ended_reason ="
-        " 'its node was started anew, which takes the end of the process before'"
-        " WHERE i.state = 'away' AND i.alone AND EXISTS ("
-        "  SELECT 1 FROM swaps_nodeincarnation later WHERE later.node_id = i.node_id"
-        "   AND later.alone AND later.connected_at > i.connected_at)",
-        {},
-    )
-    return _models(_OPEN_SWAPS_MODELS, {})
+        return [told]
 
 
 def _guard(of: StreamOf) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import psycopg
-from django.db import connection, transaction
+from django.db import connection
 
-from swaps.live.notify import ROUTES_CHANNEL, notify_nodes, notify_routes
+from swaps.live.notify import ROUTES_CHANNEL, notify_routes
 from swaps.models import Cluster, DrainWatch, NodeIncarnation, Route
 from swaps.router.writes import (
     ClusterSeen,
@@ -25,6 +25,7 @@ from swaps.router.writes import (
     RouteTaken,
     StreamOf,
     Write,
+    write_all,
 )
 from tests.integration.bundled_host.running import PATIENCE_SECONDS
 
@@ -55,7 +56,7 @@ class Node:
     def goes_away(self) -> None:
         """Its stream ends: what it routes from now on is not known."""
         self.acks = self.warms = self.proves = False
-        _commit([NodeAway(self.of)])
+        write_all([NodeAway(self.of)])
 
     def answers(self) -> list[Write]:
         writes: list[Write] = []
@@ -91,7 +92,7 @@ class Nodes:
 
     def connect(self, name: str, **behaviour: bool | str) -> Node:
         node = Node(name, **behaviour)  # type: ignore[arg-type]
-        _commit([RenewLease(_ROUTER, [node.of.stream]), NodeConnected(node.of, name)])
+        write_all([RenewLease(_ROUTER, [node.of.stream]), NodeConnected(node.of, name)])
         self._nodes.append(node)
         notify_routes(None)
         return node
@@ -113,13 +114,8 @@ class Nodes:
                 self._listening.set()
                 while not self._over.is_set():
                     for node in list(self._nodes):
-                        _commit(node.answers())
+                        write_all(node.answers())
                     for _ in listening.notifies(timeout=1, stop_after=1):
                         pass
         finally:
             connection.close()
-
-
-def _commit(writes: list[Write]) -> None:
-    with transaction.atomic():
-        notify_nodes({model for write in writes for model in write.execute()})
