@@ -308,15 +308,17 @@ async def request(
         f"content-length: {len(body)}",
         *(f"{name}: {value}" for name, value in (headers or {}).items()),
     ]
-    writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-    head = await reader.readuntil(b"\r\n\r\n")
-    first, *others = head.decode().strip().split("\r\n")
-    found = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in others)}
-    if "content-length" in found:
-        answer = await reader.readexactly(int(found["content-length"]))
-    else:
-        answer = await reader.read()  # as its chunks come
-    writer.close()
+    try:
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, *others = head.decode().strip().split("\r\n")
+        found = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in others)}
+        if "content-length" in found:
+            answer = await reader.readexactly(int(found["content-length"]))
+        else:
+            answer = await reader.read()  # as its chunks come
+    finally:  # also where the answer is cut off, as by a host that dies
+        writer.close()
     return Answer(int(first.split()[1]), found, answer)
 
 
