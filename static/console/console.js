@@ -136,6 +136,15 @@ function generationOf(part) {
 // Where the keyboard was, when the fragment around it is replaced.
 let lostFocus = null;
 
+// A list that grows above what is being read must not push it away: the row, and where it stood.
+let inSight = null;
+
+function firstInSight(list) {
+  const rows = list.getBoundingClientRect().top < 0 ? list.querySelectorAll("[data-rows] [id]") : [];
+  const row = [...rows].find((one) => one.getBoundingClientRect().top >= 0);
+  return row ? { id: row.id, top: row.getBoundingClientRect().top } : null;
+}
+
 // The answer to a command and the websocket bring the same fragments, in either order: the
 // newer one stays, and an event is listed once.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
@@ -150,6 +159,7 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   }
   const focused = document.activeElement;
   if (focused && target.contains(focused)) lostFocus = { id: focused.id, within: target.id };
+  inSight ??= firstInSight(target);
   for (const part of event.detail.target.querySelectorAll("[data-moves]")) {
     stood.set(part.id, part.dataset.moves.split(" ").map((name) => [name, part.getAttribute(name)]));
   }
@@ -160,6 +170,11 @@ document.addEventListener("htmx:oobAfterSwap", () => {
     const same = lostFocus.id && document.getElementById(lostFocus.id);
     (same || fragment?.querySelector("a[href], button, [tabindex]"))?.focus({ preventScroll: true });
     lostFocus = null;
+  }
+  if (inSight) {
+    const row = document.getElementById(inSight.id);
+    if (row) window.scrollBy({ top: row.getBoundingClientRect().top - inSight.top, behavior: "instant" });
+    inSight = null;
   }
   for (const [id, places] of stood) {
     const part = document.getElementById(id);

@@ -6,6 +6,7 @@ from swaps.console import (
     activation,
     approving,
     audit,
+    audit_export,
     command_dialog,
     host_asks,
     host_edits,
@@ -41,8 +42,7 @@ urlpatterns = [
     path("search/found", search.found, name="search-found"),
     path("keys", keys.keys, name="keys"),
     path("audit", audit.audit, name="audit"),
-    path("audit/newer", audit.newer, name="audit-newer"),
-    path("audit/export", audit.export, name="audit-export"),
+    path("audit/export", audit_export.export, name="audit-export"),
     path("audit/<int:entry_id>", audit.entry, name="audit-entry"),
     path("hosts", host_list.hosts, name="hosts"),
     path("hosts/new", host_edits.new_host, name="new-host"),
@@ -73,6 +73,7 @@ urlpatterns = [
 
 
 websocket_urlpatterns = [
+    path("ws/audit", LivePage.as_asgi(subject_of=audit.watched, by_query=True)),
     path("ws/hosts", LivePage.as_asgi(subject_of=host_list.watched, by_query=True)),
     path("ws/hosts/<str:name>", LivePage.as_asgi(subject_of=HostSubject)),
     path("ws/router", LivePage.as_asgi(subject_of=RouterSubject)),

@@ -61,12 +61,6 @@ def read_entry(pk: int, *, scope: Scope = None) -> ProvenEntry:
     return ProvenEntry(**asdict(_reading(row)), proof=proof_of(row))
 
 
-def count_newer(wanted: AuditFilter, *, than: int, at_most: int) -> int:
-    """How many matching entries have a higher id; `at_most` also where there are more."""
-    newer = matching(wanted).filter(pk__gt=than).order_by("pk")
-    return len(newer.values_list("pk", flat=True)[:at_most])
-
-
 def newest_id() -> int:
     """Of all entries; 0 where there is none."""
     return AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

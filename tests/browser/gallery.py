@@ -372,8 +372,8 @@ def the_log(stage: Stage) -> Iterator[Picture]:
     for actor, what in told:
         record(actor=actor, **what)
     changed = AuditEntry.objects.get(actor="olga", action="manage-models")
-    yield Picture("audit-entries", "/audit")
-    yield Picture("audit-filtered", "/audit?actor=olga&role=operator&since=1h")
+    yield Picture("audit-entries", "/audit", live=True)
+    yield Picture("audit-filtered", "/audit?actor=olga&role=operator&since=1h", live=True)
     yield Picture("audit-wrong-filter", "/audit?since=yesterday&address=nowhere&acter=olga")
     yield Picture("audit-nothing-matches", "/audit?actor=nobody&outcome=refused")
     yield Picture("audit-entry", f"/audit/{changed.pk}")

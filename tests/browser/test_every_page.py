@@ -14,7 +14,7 @@ from tests.browser.viewing import Viewer
 
 # They answer with no page of their own: one takes a POST, others are fragments or a file.
 NO_PAGES = {
-    *("logout", "swap-plan", "audit-newer", "audit-export", "search-found", "found-versions"),
+    *("logout", "swap-plan", "audit-export", "search-found", "found-versions"),
     "check-host",
 }
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

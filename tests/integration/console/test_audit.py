@@ -15,10 +15,14 @@ from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
 from swaps.audit.seal import seal_batch
 from swaps.console.changes import changes
+from swaps.console.watch import GONE
 from swaps.models import AuditEntry
 from swaps.readings import audit_stream, looks
 from tests.integration.audit.conftest import audit_head as audit_head
 from tests.integration.console.conftest import INLINE, a_person
+from tests.integration.console.test_live_updates import Opener, open_page
+
+__all__ = ["open_page"]  # a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("audit_head")]
 
@@ -79,25 +83,25 @@ def test_older_entries_are_a_page_away(viewer: Client, monkeypatch: pytest.Monke
     write("meanwhile")
     html = viewer.get(older[1].replace("&amp;", "&")).content.decode()
     assert names(html) == ["m0"]
-    assert 'id="newer"' not in html  # further down nothing is counted
     assert viewer.get("/audit?cursor=x").status_code == 404
 
 
-def test_new_entries_are_counted_and_nothing_jumps(viewer: Client) -> None:
-    last = write()
-    html = viewer.get("/audit?actor=olga").content.decode()
-    assert f'hx-get="/audit/newer?actor=olga&amp;after={last}"' in html
-    bar = viewer.get(f"/audit/newer?actor=olga&after={last}").content.decode()
-    assert "<a" not in bar
-    write("fraud")
-    bar = viewer.get(f"/audit/newer?actor=olga&after={last}").content.decode()
-    assert "1 new entry: show" in bar
-    assert 'href="/audit?actor=olga"' in bar
-    write("iris")
-    assert "2 new entries" in viewer.get(f"/audit/newer?after={last}").content.decode()
-    assert "<a" not in viewer.get(f"/audit/newer?actor=x&after={last}").content.decode()
-    for wrong in ("", "x", "-1", str(2**63)):
-        assert viewer.get(f"/audit/newer?after={wrong}").status_code == 404
+@pytest.mark.django_db(transaction=True)
+async def test_new_entries_that_match_appear_by_themselves(open_page: Opener) -> None:
+    person = await sync_to_async(a_person)(Role.VIEWER, "vera")
+    page = await open_page("/audit?actor=olga&object_name=iris", person)
+    await page.read_until("No entry matches")
+    await sync_to_async(write)("fraud")
+    shown = await sync_to_async(write)("iris")
+    html = await page.read_until(f'id="row-{shown}"')
+    assert names(html) == ["iris"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_address_that_is_no_filter_is_turned_away(open_page: Opener) -> None:
+    person = await sync_to_async(a_person)(Role.VIEWER, "vera")
+    for query in ("since=yesterday", "acter=olga", "cursor=x"):
+        assert await (await open_page(f"/audit?{query}", person)).closed() == GONE
 
 
 def test_one_entry_shows_what_changed_and_what_proves_it(viewer: Client) -> None:
