@@ -38,7 +38,7 @@ _MODEL = f"{_MODELS} WHERE m.id = %(id)s"
 
 
 def read_models(model_ids: Collection[int] | None) -> dict[int, DesiredModel]:
-    """The present rows of these models, or of all. Runs in the reading thread."""
+    """The present rows of these models, or of all."""
     if model_ids is None:
         statements = [Statement(_MODELS, {})]
     else:
