@@ -1,8 +1,11 @@
 """The one thread that writes: in order, many writes a transaction, through any outage."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -22,6 +25,10 @@ def close_connection() -> None:
     connection.close()
 
 
+# Seen together, to be written together; and who waits until they are.
+_Told = tuple[Sequence[Write], asyncio.Future[None] | None]
+
+
 class RowWriter:
     """Takes writes at once and commits them soon; what was seen is not lost to an outage.
 
@@ -34,10 +41,8 @@ class RowWriter:
         # Called when Postgres is back. Acks and proofs do not wait for the disk, so a Postgres
         # that crashed may have lost the last of them: they must be told again.
         self.on_return: Callable[[], None] = lambda: None
-        self._pending: list[tuple[Write, asyncio.Future[None] | None]] = []
-        self._some = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        # The writing thread takes from it by itself: an ack does not wait for the loop's turn.
+        self._told: SimpleQueue[_Told] = SimpleQueue()
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="rows")
         self._waking = ThreadPoolExecutor(1, thread_name_prefix="wake")
         self._to_wake: set[int] = set()
@@ -47,50 +52,50 @@ class RowWriter:
     def add(self, *writes: Write) -> None:
         """Queue; returns at once."""
         if writes:
-            self._pending += [(write, None) for write in writes]
-            self._idle.clear()
-            self._some.set()
+            self._told.put((writes, None))
 
-    async def committed(self, write: Write) -> None:
-        """Queue, and return once it is committed, however long Postgres is away."""
+    async def committed(self, *writes: Write) -> None:
+        """Queue, and return once they are committed, however long Postgres is away."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((write, done))
-        self._idle.clear()
-        self._some.set()
+        self._told.put((writes, done))
         await done
 
     async def flushed(self) -> None:
-        """Return once nothing is waiting to be written."""
-        await self._idle.wait()
+        """Return once all that was queued before is written."""
+        await self.committed()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until closed."""
         loop = asyncio.get_running_loop()
-        while True:
-            await self._some.wait()
-            self._some.clear()
-            batch, self._pending = self._pending, []
-            models = await self._commit(loop, [write for write, _ in batch])
-            for _, done in batch:
-                if done is not None and not done.done():
-                    done.set_result(None)
-            self._wake_soon(loop, models)
-            if not self._pending:
-                self._idle.set()
+        await loop.run_in_executor(self._writing, self._write_what_is_told, loop)
 
     def close(self) -> None:
         self._to_wake.clear()
         self._closed = True
-        self._writing.submit(close_connection)
+        self._told.put(((), None))  # which ends its waiting
         self._writing.shutdown(wait=True)
         self._waking.submit(close_connection)
         self._waking.shutdown(wait=True, cancel_futures=False)
 
-    async def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[Write]) -> set[int]:
+    # --- in the thread that writes
+
+    def _write_what_is_told(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._closed:
+            told = [self._told.get()]
+            with suppress(Empty):
+                while True:
+                    told.append(self._told.get_nowait())
+            models = self._commit(loop, [write for writes, _ in told for write in writes])
+            waiting = [done for _, done in told if done is not None]
+            if models or waiting:
+                loop.call_soon_threadsafe(self._committed, loop, models, waiting)
+        connection.close()
+
+    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[Write]) -> set[int]:
         away = False
-        while True:
+        while not self._closed:
             try:
-                models = await loop.run_in_executor(self._writing, _write_all, batch)
+                models = _write_all(batch)
             except OUTAGE as error:
                 if not away:
                     log.error(
@@ -98,12 +103,26 @@ class RowWriter:
                         reason=str(error).strip(),
                     )
                 away = True
-                await asyncio.sleep(RETRY_SECONDS)
+                time.sleep(RETRY_SECONDS)
                 continue
             if away:
                 log.info("Postgres is back; acks and proofs are told again")
-                self.on_return()
+                loop.call_soon_threadsafe(self.on_return)
             return models
+        return set()
+
+    # --- in the loop
+
+    def _committed(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        models: set[int],
+        waiting: list[asyncio.Future[None]],
+    ) -> None:
+        for done in waiting:
+            if not done.done():
+                done.set_result(None)
+        self._wake_soon(loop, models)
 
     def _wake_soon(self, loop: asyncio.AbstractEventLoop, models: set[int]) -> None:
         self._to_wake |= models

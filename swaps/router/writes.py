@@ -30,6 +30,8 @@ class Write(Protocol):
 
 def write_all(writes: Sequence[Write]) -> set[int]:
     """One transaction; returns the models whose swaps may go on."""
+    if not writes:
+        return set()
     waits = [] if any(one.durable for one in writes) else [_NEED_NOT_WAIT]
     statements = [statement for one in writes for statement in one.statements()]
     return {row[0] for done in run(*waits, *statements)[len(waits) :] for row in done.rows}

@@ -181,6 +181,7 @@ class XdsServices:
 
     def _record(self, session: NodeSession, of: StreamOf, bound: Any) -> None:
         outcomes = session.take_outcomes()
+        self._writer.add(*(_write_of(outcome, of) for outcome in outcomes))
         for outcome in outcomes:
             match outcome:
                 case RouteAcked(route_pk, revision):
@@ -191,7 +192,6 @@ class XdsServices:
                     bound.error("configuration refused", reason=detail)
                 case NodeRefuses():
                     bound.info("configuration accepted again")
-        self._writer.add(*(_write_of(outcome, of) for outcome in outcomes))
 
     # --- metrics
 
