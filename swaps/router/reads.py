@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -46,7 +47,9 @@ def read_models(model_ids: Collection[int] | None) -> dict[int, DesiredModel]:
     return {row[0]: _model(row) for found in run(*statements) for row in found.rows}
 
 
+@lru_cache(maxsize=10_000)
 def _model(row: tuple[Any, ...]) -> DesiredModel:
+    """Kept, for all rows are looked at once a second, and most are as they were."""
     model_pk, name, route_pk, revision, weights, pinned, gone, sticky, clusters, watches = row
     route = None
     if route_pk is not None:
