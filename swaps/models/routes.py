@@ -52,10 +52,10 @@ class Route(models.Model):
     def __str__(self) -> str:
         return f"{self.model} revision {self.revision}"
 
-    @property
-    def table_name(self) -> str:
+    @staticmethod
+    def table_name(pk: int) -> str:
         """The RouteConfiguration's name in Envoy. No dots: it is part of a stat name."""
-        return f"rt_{self.pk}"
+        return f"rt_{pk}"
 
 
 class Cluster(models.Model):
@@ -90,5 +90,9 @@ class Cluster(models.Model):
 
     @property
     def name(self) -> str:
+        return self.name_of(self.pk)
+
+    @staticmethod
+    def name_of(pk: int) -> str:
         """The cluster's name in Envoy. From the key, which is never given out twice."""
-        return f"hs_{self.pk}"
+        return f"hs_{pk}"

@@ -55,7 +55,7 @@ def _model(row: tuple[Any, ...]) -> DesiredModel:
     if route_pk is not None:
         route = DesiredRoute(
             pk=route_pk,
-            table=Route(pk=route_pk).table_name,
+            table=Route.table_name(route_pk),
             revision=revision,
             weights=json.loads(weights),
             pinned=json.loads(pinned),
@@ -68,7 +68,7 @@ def _model(row: tuple[Any, ...]) -> DesiredModel:
         route=route,
         clusters={c["version"]: _cluster(c) for c in json.loads(clusters)},
         watches=[
-            Watch(w["pk"], Cluster(pk=w["cluster"]).name, w["revision"])
+            Watch(w["pk"], Cluster.name_of(w["cluster"]), w["revision"])
             for w in json.loads(watches)
         ],
     )
@@ -77,7 +77,7 @@ def _model(row: tuple[Any, ...]) -> DesiredModel:
 def _cluster(found: dict[str, Any]) -> DesiredCluster:
     return DesiredCluster(
         pk=found["pk"],
-        name=Cluster(pk=found["pk"]).name,
+        name=Cluster.name_of(found["pk"]),
         version=found["version"],
         endpoints=tuple(
             Endpoint(one["address"], one["port"], one.get("tls", False), one.get("name", ""))

@@ -67,7 +67,13 @@ def active_versions(route: DesiredRoute) -> set[str]:
 def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.RouteConfiguration:
     """`route` must have no `route_problem`."""
     base = f"/v2/models/{model.name}"
-    host = route_components_pb2.VirtualHost(name=route.table, domains=["*"])
+    table = route_pb2.RouteConfiguration(
+        name=route.table,
+        internal_only_headers=[PATH_HEADER],
+        # A table that names a cluster Envoy does not have is a NACK, not a row of 503s.
+        validate_clusters=BoolValue(value=True),
+    )
+    host = table.virtual_hosts.add(name=route.table, domains=["*"])
     weights = {version: weight for version, weight in route.weights.items() if weight}
     for method, verb in VERBS:
         if weights:
@@ -94,13 +100,7 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
     otherwise = _refuse(404, f"{model.name} serves POST infer, GET ready and GET metadata here")
     otherwise.match.prefix = "/"
     host.routes.append(otherwise)
-    return route_pb2.RouteConfiguration(
-        name=route.table,
-        virtual_hosts=[host],
-        internal_only_headers=[PATH_HEADER],
-        # A table that names a cluster Envoy does not have is a NACK, not a row of 503s.
-        validate_clusters=BoolValue(value=True),
-    )
+    return table
 
 
 @lru_cache(maxsize=10_000)
@@ -125,6 +125,7 @@ def _path_on_host(cluster: DesiredCluster, verb: str) -> str:
             return cluster.metadata_path
 
 
+@lru_cache(maxsize=10_000)
 def _entry(
     cluster: DesiredCluster, weight: int, verb: str
 ) -> route_components_pb2.WeightedCluster.ClusterWeight:
