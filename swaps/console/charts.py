@@ -65,10 +65,12 @@ class LineChart:
     bounds: tuple[float, ...] = ()  # x of moments that are marked
 
 
-def in_flight_chart(samples: Sequence[Sample], now: float) -> LineChart:
-    """The last minute, right edge now."""
+def in_flight_chart(
+    samples: Sequence[Sample], now: float, *, least: int = LEAST_IN_FLIGHT
+) -> LineChart:
+    """The last minute, right edge now. `least`: what the upper edge stands for at least."""
     shown = [s for s in samples if now - s.at <= WINDOW_SECONDS]
-    return _chart(shown, now - WINDOW_SECONDS, now, GAP_SECONDS, least=LEAST_IN_FLIGHT)
+    return _chart(shown, now - WINDOW_SECONDS, now, GAP_SECONDS, least=least)
 
 
 def record_chart(

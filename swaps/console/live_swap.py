@@ -7,7 +7,7 @@ its element (`swap-NAME`) and of its template (`console/swap/NAME.html`).
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -28,7 +28,8 @@ from swaps.console.charts import (
 )
 from swaps.console.current_step import step_ends, step_number
 from swaps.console.database_clock import database_now
-from swaps.console.host_flight import OnHost, flight_on_hosts
+from swaps.console.host_charts import HostChart, host_charts
+from swaps.console.host_flight import HostFlight, flight_on_hosts
 from swaps.console.in_flight_history import keep_sample, samples_of
 from swaps.console.state_strip import OUTCOMES, Mark, Visit, state_strip
 from swaps.console.step_times import times_of_steps
@@ -43,7 +44,9 @@ from swaps.readings.swaps import SwapReading, read_swap
 from swaps.readings.traffic_record import Tally, TrafficRecord
 
 # Those that are the same for whoever looks; the commands depend on the reader's role.
-SHARED_FRAGMENTS = ("head", "now", "approval", "flight", "life", "fleet", "timeline", "clock")
+SHARED_FRAGMENTS = (
+    *("head", "now", "approval", "flight", "by_host", "life", "fleet", "timeline", "clock"),
+)
 # Above all, and those about the drain once more where the drain is shown.
 PERSONAL_FRAGMENTS = ("commands", "drain")
 # Then nothing runs on a host for its sake.
@@ -58,7 +61,7 @@ class LiveSwap:
     step_entered: datetime | None  # when the present step of the strategy began
     samples: tuple[Sample, ...]
     life: TrafficRecord  # its kept samples, up to now
-    on_hosts: Mapping[str, OnHost]  # what hosts say of what they execute, by host
+    on_hosts: HostFlight  # what hosts say of what they execute
     now: datetime
 
     @property
@@ -116,6 +119,12 @@ class LiveSwap:
             for one in self.record.moments
         ]
         return record_chart(kept, self._entered)
+
+    @property
+    def host_charts(self) -> list[HostChart]:
+        """While something of it may run there."""
+        hosts = [] if self.state in NOT_ON_HOSTS else [on.host for on in self.reading.hosts]
+        return host_charts(hosts, self.on_hosts)
 
     @property
     def errors_chart(self) -> LineChart:
@@ -226,7 +235,7 @@ def look_at_swap(swap_id: uuid.UUID) -> LiveSwap | None:
         step_entered=swap.step_entered_at,
         samples=samples_of(swap_id),
         life=life_of(swap),
-        on_hosts={} if swap.state in NOT_ON_HOSTS else flight_on_hosts(swap),
+        on_hosts=HostFlight() if swap.state in NOT_ON_HOSTS else flight_on_hosts(swap),
         now=database_now(),
     )
 
