@@ -6,6 +6,7 @@ worker, fill its memory or send our token elsewhere.
 
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -170,5 +171,6 @@ def _no_number(text: str) -> None:
 
 
 def _said(error: Exception) -> str:
-    # It may quote what the host sent.
-    return sentence(error, 200) or type(error).__name__
+    # It may quote what the host sent. An error's number says nothing beside its words.
+    words = re.sub(r"^\[Errno -?\d+\] ", "", sentence(error, 200))
+    return words or type(error).__name__

@@ -25,10 +25,10 @@ _FIRST = (
     Field("object_name", "Object", hint="iris"),
     Field("outcome", "Outcome", choices=("done", "refused")),
     Field("reason", "Reason contains", hint="October"),
-    Field("since", "Since (UTC)", hint="2h, or 2026-11-24"),
+    Field("since", "Since (UTC)", hint="2h, or a date"),
 )
 _MORE = (
-    Field("until", "Until (UTC)", hint="1h, or 2026-11-24"),
+    Field("until", "Until (UTC)", hint="1h, or a date"),
     Field("object_kind", "Kind of object", hint="model"),
     Field("role", "Role", choices=("viewer", "operator", "administrator", "none")),
     Field("source", "Source", choices=("console", "API", "admin", "command line", "engine")),

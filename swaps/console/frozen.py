@@ -7,7 +7,25 @@ from typing import Any
 
 def shown_inputs(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each input by its name in words, and its value as text."""
-    return [(name.replace("_", " "), _text(value)) for name, value in inputs.items()]
+    return [
+        (name.replace("_", " "), _strategy(value) if name == "strategy" else _text(value))
+        for name, value in inputs.items()
+    ]
+
+
+def _strategy(strategy: Mapping[str, Any]) -> str:
+    """All of it: who approves it approves each step."""
+    steps = ", ".join(_step(step) for step in strategy["steps"])
+    header = strategy.get("stickyHeader")
+    kept = f"; a caller stays at one version by the header {header}" if header else ""
+    return f"{strategy['name']}: {steps}{kept}"
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    if "setWeight" in step:
+        return f"{step['setWeight']} %"
+    seconds = step["pause"].get("duration")
+    return "wait until promoted" if seconds is None else f"hold {seconds:g} s"
 
 
 def _text(value: Any) -> str:
