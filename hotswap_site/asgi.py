@@ -16,8 +16,10 @@ from hotswap_site.readers_pace import AtTheReadersPace  # noqa: E402 - the apps 
 from hotswap_site.trusted_proxies import BelieveTrustedProxies  # noqa: E402 - needs the settings
 from swaps.console.urls import websocket_urlpatterns  # noqa: E402 - the apps come first
 from swaps.live.wake import open_the_way  # noqa: E402
+from swaps.models.stalled import limit_transactions  # noqa: E402 - the apps come first
 
 open_the_way()
+limit_transactions()
 
 application = BelieveTrustedProxies(
     ProtocolTypeRouter(

@@ -55,5 +55,7 @@ def keep_our_logging(**_: object) -> None:
 @worker_ready.connect
 def prime_worker(**_: object) -> None:
     from swaps.engine.prime import prime
+    from swaps.models.stalled import limit_transactions
 
+    limit_transactions()
     prime()

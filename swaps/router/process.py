@@ -16,6 +16,7 @@ import grpc
 import structlog
 
 from swaps.access.certificates import CertificateProblem
+from swaps.models.stalled import limit_transactions
 from swaps.router.network_door import OPTIONS, NetworkDoor
 from swaps.router.row_writer import RowWriter
 from swaps.router.state_feed import StateFeed
@@ -51,6 +52,7 @@ class RouterProcess:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises CannotServe before anything was started."""
         sys.setswitchinterval(THREAD_SWITCH_SECONDS)
+        limit_transactions()
         # All that was imported stays: collections need not go through it again and again.
         gc.collect()
         gc.freeze()
