@@ -10,8 +10,9 @@ from typing import Any
 
 from swaps.domain.drain_proof import ClusterInFlight, Flush, Progress, Question, observe
 from swaps.live.gauges import ClusterGauges
+from swaps.router.evidence import ClusterSeen, Proven
 from swaps.router.metrics_messages import COUNTER, GAUGE
-from swaps.router.writes import ClusterSeen, Proven, Write
+from swaps.router.writes import Write
 
 _MARKER = re.compile(r"\.rds\.([^.]+)\.version$")
 _PINNED = re.compile(r"\.route\.pinned_(hs_\d+)\.upstream_rq_total$")

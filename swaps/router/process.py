@@ -18,9 +18,9 @@ import structlog
 from swaps.access.certificates import CertificateProblem
 from swaps.models.stalled import limit_transactions
 from swaps.router.network_door import OPTIONS, NetworkDoor
+from swaps.router.node_writes import LEASE, RenewLease
 from swaps.router.row_writer import RowWriter
 from swaps.router.state_feed import StateFeed
-from swaps.router.writes import LEASE, RenewLease
 from swaps.router.xds_server import XdsServices
 
 log = structlog.get_logger(__name__)

@@ -14,6 +14,7 @@ from swaps.live.gauges import ClusterGauges, publish_node_gauges
 from swaps.live.node_pulse import publish_node_pulse
 from swaps.router.admission import Admission, NodeIdentity
 from swaps.router.answer_rate import AnswerRate
+from swaps.router.evidence import RouteNacked, RouteTaken
 from swaps.router.metrics_messages import (
     METRICS_SERVICE,
     STREAM_METRICS,
@@ -22,19 +23,12 @@ from swaps.router.metrics_messages import (
 )
 from swaps.router.node_gauges import FlushParser, NodeGauges
 from swaps.router.node_session import NodeRefuses, NodeSession, Outcome, RouteAcked, RouteRefused
+from swaps.router.node_writes import NodeAway, NodeConnected, NodeRefusal
 from swaps.router.resources.listeners import LISTENER, build_listener
 from swaps.router.row_writer import RowWriter
 from swaps.router.snapshot import resource
 from swaps.router.state_feed import StateFeed
-from swaps.router.writes import (
-    NodeAway,
-    NodeConnected,
-    NodeRefusal,
-    RouteNacked,
-    RouteTaken,
-    StreamOf,
-    Write,
-)
+from swaps.router.writes import StreamOf, Write
 
 log = structlog.get_logger(__name__)
 
