@@ -22,10 +22,10 @@ from swaps.engine.errors import HostNotFound, NodeNotFound, SwapRefused
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Without words the page that it was asked on shows by itself what came of it."""
+    """What came of it is told on another page."""
 
-    address: str  # of the page that shows what came of it
-    words: str = ""
+    address: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class Ask:
     title: str
     effect: str
     button: str
-    do: Callable[[str], Done]  # for a reason
+    # For a reason. None: the page it was asked on shows by itself what came of it.
+    do: Callable[[str], Done | None]
     back: str  # the page it was asked on
     subject: str = ""  # what it is about, under the title, where that does not say it all
     names: tuple[str, ...] = ()  # that an error may begin with, and that are never respelt
@@ -62,15 +63,12 @@ def answer_ask(request: HttpRequest, ask: Callable[[], Ask]) -> HttpResponse:
     if isinstance(done, Refused):
         return _dialog(request, ask(), done)
     over_a_page = bool(request.headers.get("HX-Request"))
-    if over_a_page and not done.words:
-        return page_behind(request, otherwise=done.address)
-    if done.words:
-        messages.success(request, done.words)
-    return (
-        HttpResponse(headers={"HX-Redirect": done.address})
-        if over_a_page
-        else redirect(done.address)
-    )
+    if done is None:
+        return page_behind(request, otherwise=asked.back) if over_a_page else redirect(asked.back)
+    messages.success(request, done.words)
+    if over_a_page:
+        return HttpResponse(headers={"HX-Redirect": done.address})
+    return redirect(done.address)
 
 
 def _why_not(request: HttpRequest, asked: Ask) -> Refused | None:
@@ -84,7 +82,7 @@ def _why_not(request: HttpRequest, asked: Ask) -> Refused | None:
     return Refused(asked.refusal) if asked.refusal else None
 
 
-def _do(request: HttpRequest, asked: Ask) -> Done | Refused:
+def _do(request: HttpRequest, asked: Ask) -> Done | Refused | None:
     actor, given = actor_of(request), request.POST
     # Whoever may not is refused by the engine itself, which also audits it.
     if all(actor.may(action) for action in asked.actions):

@@ -1,5 +1,7 @@
 """What people may ask of a model, each with its effect in words: to protect it, to delete it."""
 
+from functools import partial
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -51,6 +53,11 @@ def model_ask(what: str, model: ServedModel, actor: Actor) -> Ask | None:
             return None
 
 
+def _about(name: str) -> partial[Ask]:
+    """What all questions about one model have in common."""
+    return partial(Ask, here="model", back=reverse("model", args=[name]), names=(name,))
+
+
 def _release(served: ServedModel, actor: Actor) -> Ask:
     model = read_model(served.name)
     serving = ", ".join(model.route.weights) or "nothing"
@@ -67,20 +74,16 @@ def _release(served: ServedModel, actor: Actor) -> Ask:
         if behind:
             effect += f" {behind} more {'waits' if behind == 1 else 'wait'} behind it."
 
-    def do(reason: str) -> Done:
+    def do(reason: str) -> None:
         release_queue(actor=actor, model_name=model.name, reason=reason)
-        return Done(reverse("model", args=[model.name]))
 
-    return Ask(
-        here="model",
+    return _about(model.name)(
         actions=(Action.RELEASE_QUEUE,),
         title=f"Release the queue of {model.name}?",
         effect=effect,
         button="Release the queue",
         keep="Keep it held",
         do=do,
-        back=reverse("model", args=[model.name]),
-        names=(model.name,),
         refusal="" if model.queue_held_reason else f"The queue of {model.name} is not held.",
     )
 
@@ -98,19 +101,15 @@ def _protect(model: ServedModel, actor: Actor) -> Ask:
         title = f"Protect {model.name}?"
         refusal = f"{model.name} is protected already." if model.protected else ""
 
-    def do(reason: str) -> Done:
+    def do(reason: str) -> None:
         protect_model(actor=actor, model_name=model.name, reason=reason)
-        return Done(reverse("model", args=[model.name]))
 
-    return Ask(
-        here="model",
+    return _about(model.name)(
         actions=(Action.PROTECT,),
         title=title,
         effect=effect,
         button="Keep it protected" if asked else "Protect",
         do=do,
-        back=reverse("model", args=[model.name]),
-        names=(model.name,),
         refusal=refusal,
     )
 
@@ -130,12 +129,10 @@ def _unprotect(model: ServedModel, actor: Actor) -> Ask:
         if not is_second_person(actor.people, frozenset(asked.requesters)):
             refusal = "You asked for it yourself: it takes another administrator to agree."
 
-    def do(reason: str) -> Done:
+    def do(reason: str) -> None:
         unprotect_model(actor=actor, model_name=model.name, reason=reason)
-        return Done(reverse("model", args=[model.name]))
 
-    return Ask(
-        here="model",
+    return _about(model.name)(
         actions=(Action.PROTECT,),
         title=title,
         effect=effect,
@@ -143,8 +140,6 @@ def _unprotect(model: ServedModel, actor: Actor) -> Ask:
         keep="Keep it protected",
         dangerous=asked is not None,
         do=do,
-        back=reverse("model", args=[model.name]),
-        names=(model.name,),
         refusal=refusal,
     )
 
@@ -158,8 +153,7 @@ def _delete(model: ServedModel, actor: Actor) -> Ask:
         delete_model(actor=actor, name=model.name)
         return Done(reverse("models"), f"{model.name} is deleted.")
 
-    return Ask(
-        here="model",
+    return _about(model.name)(
         actions=(Action.MANAGE_MODELS,),
         title=f"Delete {model.name}?",
         effect=(
@@ -171,7 +165,5 @@ def _delete(model: ServedModel, actor: Actor) -> Ask:
         typed=model.name,
         asks_reason=False,
         do=do,
-        back=reverse("model", args=[model.name]),
-        names=(model.name,),
         refusal=f"{model.name} cannot be deleted: {'; '.join(uses)}." if uses else "",
     )
