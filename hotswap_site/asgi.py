@@ -1,5 +1,6 @@
 """HTTP and websockets, as Daphne serves them."""
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotswap_site.settings")
@@ -20,6 +21,9 @@ from swaps.models.stalled import limit_transactions  # noqa: E402 - the apps com
 
 open_the_way()
 limit_transactions()
+# All that was imported stays: collections need not go through it again and again.
+gc.collect()
+gc.freeze()
 
 application = BelieveTrustedProxies(
     ProtocolTypeRouter(

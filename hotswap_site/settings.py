@@ -285,7 +285,7 @@ RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
 XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))
 XDS_LISTEN = os.environ.get("HOTSWAP_XDS_LISTEN", "")
 XDS_CERTIFICATES = Path(os.environ.get("HOTSWAP_XDS_CERTIFICATES") or HOME.path / "xds").absolute()
-ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "10"))
+ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "5"))
 
 LOG_LEVEL = os.environ.get("HOTSWAP_LOG_LEVEL", "INFO")
 _SHARED_PROCESSORS: list[Any] = [

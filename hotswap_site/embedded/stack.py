@@ -30,7 +30,7 @@ from hotswap_site.embedded.ports import check_port_free, free_port
 from hotswap_site.embedded.postgres import start_postgres
 from hotswap_site.embedded.supervisor import Supervisor
 from hotswap_site.embedded.valkey import start_valkey
-from swaps.router.bootstrap import bootstrap
+from swaps.router.bootstrap import DEFAULT_FLUSH_INTERVAL_MS, bootstrap
 from swaps.router.xds_cluster import Sockets
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -182,9 +182,15 @@ class Stack:
                 listen_port=self.router_port,
                 admin_socket=admin,
                 routers=Sockets([xds]),
-                flush_interval_ms=int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "10")),
+                flush_interval_ms=int(
+                    os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", DEFAULT_FLUSH_INTERVAL_MS)
+                ),
             )
 
+        try:
+            content()
+        except ValueError as error:
+            raise EmbeddedError(f"HOTSWAP_ROUTER_FLUSH_MS: {error}") from None
         self.supervisor.start(
             envoy_child(
                 self.home,

@@ -8,8 +8,8 @@ import asyncio
 import logging
 import re
 import time
+from dataclasses import dataclass
 
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from swaps.bundled_host.configuration import Configuration
@@ -21,6 +21,8 @@ from swaps.bundled_host.versions import Version, Versions
 
 log = logging.getLogger(__name__)
 
+Headers = list[tuple[bytes, bytes]]
+
 INFER_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 
 
@@ -31,19 +33,22 @@ class InferEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self._respond(scope, receive)
+            headers, content = await self._respond(scope, receive)
         except HostError as error:
-            response = error.response()
+            await error.response()(scope, receive, send)
         except ClientGone:
             return
         except Exception:  # a bug of ours, in the protocol's form; the log has the rest
             log.exception(
                 "inference failed unexpectedly", extra={"fields": {"path": scope["path"]}}
             )
-            response = HostError(500, "internal", "the host failed; its log says why").response()
-        await response(scope, receive, send)
+            failed = HostError(500, "internal", "the host failed; its log says why")
+            await failed.response()(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> tuple[Headers, bytes]:
         match = INFER_PATH.fullmatch(scope["path"])
         if match is None:
             raise HostError(404, "not-found", "no such path")
@@ -61,10 +66,9 @@ class InferEndpoint:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytearray:
         limit = self._configuration.max_body_bytes
-        too_large = HostError(413, "too-large", f"the body is larger than {limit} bytes")
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > limit:
-                raise too_large
+                raise _too_large(limit)
         body = bytearray()
         try:
             async with asyncio.timeout(self._configuration.body_timeout_seconds):
@@ -74,7 +78,7 @@ class InferEndpoint:
                         raise ClientGone
                     body += message.get("body", b"")
                     if len(body) > limit:
-                        raise too_large
+                        raise _too_large(limit)
                     if not message.get("more_body", False):
                         return body
         except TimeoutError:
@@ -84,29 +88,55 @@ class InferEndpoint:
                 f"the body did not arrive within {self._configuration.body_timeout_seconds:g} s",
             ) from None
 
-    async def _infer(self, version: Version, body: bytearray) -> Response:
+    async def _infer(self, version: Version, body: bytearray) -> tuple[Headers, bytes]:
         model = version.model
         if model is None:  # impossible while counted; an assert would vanish under -O
             raise RuntimeError(f"{version.ref} was freed with requests in flight")
-        content, started_ns, ended_ns = await asyncio.get_running_loop().run_in_executor(
-            model.threads, _execute, version.ref, model, body
-        )
-        witness = version.witness
+        if model.pace.on_loop(len(body)):
+            executed = _execute(version.ref, model, body)
+            model.pace.ran_on_loop(executed.ended_ns - executed.started_ns)
+        else:
+            executed, processor_ns = await asyncio.get_running_loop().run_in_executor(
+                model.threads, _execute_in_thread, version.ref, model, body
+            )
+            if not isinstance(executed.answer, HostError):  # a refusal costs nothing
+                model.pace.ran_in_thread(processor_ns)
+        witness, started_ns = version.witness, executed.started_ns
         witness.last_request_started_ns = max(witness.last_request_started_ns or 0, started_ns)
-        witness.last_request_ended_ns = max(witness.last_request_ended_ns or 0, ended_ns)
-        return Response(
-            content,
-            media_type="application/json",
-            headers={
-                "x-served-version": version.ref.version,
-                "x-served-at-ns": str(started_ns),
-            },
-        )
+        witness.last_request_ended_ns = max(witness.last_request_ended_ns or 0, executed.ended_ns)
+        if isinstance(executed.answer, HostError):
+            raise executed.answer
+        return [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(executed.answer)),
+            (b"x-served-version", version.ref.version.encode()),
+            (b"x-served-at-ns", b"%d" % started_ns),
+        ], executed.answer
 
 
-def _execute(ref: Ref, model: OnnxModel, body: bytearray) -> tuple[bytes, int, int]:
-    """The answer, and when the inference began and ended by the wall clock, in ns."""
-    request = parse_request(body, model.inputs, model.outputs)
+@dataclass(slots=True)
+class _Executed:
+    answer: bytes | HostError
+    started_ns: int  # by the wall clock, as is the end
+    ended_ns: int
+
+
+def _execute(ref: Ref, model: OnnxModel, body: bytearray) -> _Executed:
     started_ns = time.time_ns()
-    content = answer(ref.model, ref.version, request, model.run(request))
-    return content, started_ns, time.time_ns()
+    said: bytes | HostError
+    try:
+        request = parse_request(body, model.inputs, model.outputs)
+        said = answer(ref.model, ref.version, request, model.run(request))
+    except HostError as error:
+        said = error
+    return _Executed(said, started_ns, time.time_ns())
+
+
+def _execute_in_thread(ref: Ref, model: OnnxModel, body: bytearray) -> tuple[_Executed, int]:
+    """And the processor time of it, in ns."""
+    began_ns = time.thread_time_ns()
+    return _execute(ref, model, body), time.thread_time_ns() - began_ns
+
+
+def _too_large(limit: int) -> HostError:
+    return HostError(413, "too-large", f"the body is larger than {limit} bytes")

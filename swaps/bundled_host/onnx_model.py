@@ -2,13 +2,14 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import onnxruntime as ort
 
 from swaps.bundled_host.digests import sha256_of
 from swaps.bundled_host.errors import HostError
+from swaps.bundled_host.pace import Pace
 from swaps.bundled_host.repository import Artifact
 from swaps.bundled_host.tensors import Array, InferRequest, TensorSpec
 
@@ -49,6 +50,7 @@ class OnnxModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     load_seconds: float
+    pace: Pace = field(default_factory=Pace)
 
     def close(self) -> None:
         self.threads.shutdown(wait=False, cancel_futures=True)

@@ -1,5 +1,6 @@
 """uvicorn around the application: socket, ready file, graceful end."""
 
+import gc
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import uvicorn
 
 from swaps.bundled_host.application import Application
 from swaps.bundled_host.configuration import Configuration
+from swaps.bundled_host.joined_writes import HttpProtocol
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class HostServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
+                http=HttpProtocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -53,6 +56,9 @@ class HostServer(uvicorn.Server):
             # uvicorn raises the signal again when it has ended; without a handler of
             # ours that kills the process, and a clean end looks like a crash.
             signal.signal(number, self._stop)
+        # What stays for good needs no looking through while requests wait.
+        gc.collect()
+        gc.freeze()
         try:
             self.run(sockets=[listener])
         finally:

@@ -7,10 +7,10 @@ travel in its node metadata, so the router process builds each node the listener
 from pathlib import Path
 from typing import Any
 
-from swaps.router.resources.route_tables import RETRY_BACK_OFF_MAX
+from swaps.router.resources.route_tables import RETRY_BACK_OFF
 from swaps.router.xds_cluster import XDS_CLUSTER, Network, Sockets, xds_cluster
 
-DEFAULT_FLUSH_INTERVAL_MS = 10
+DEFAULT_FLUSH_INTERVAL_MS = 5
 MAX_CLIENT_CONNECTIONS = 50_000
 
 # What the drain proof, warmth and the gates need; without it a flush is hundreds of KiB.
@@ -39,7 +39,7 @@ def bootstrap(
     Raises ValueError when `flush_interval_ms` would let a waiting retry slip past the proof.
     Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/bootstrap/v3/bootstrap.proto
     """
-    longest_retry_wait_ms = RETRY_BACK_OFF_MAX.total_seconds() * 1000
+    longest_retry_wait_ms = RETRY_BACK_OFF.total_seconds() * 1000
     if flush_interval_ms <= longest_retry_wait_ms:
         raise ValueError(
             f"a flush interval of {flush_interval_ms} ms is not above the {longest_retry_wait_ms:g}"

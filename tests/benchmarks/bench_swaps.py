@@ -72,8 +72,10 @@ def main() -> None:
                         "processor_ms": {k: round(v / len(idle), 1) for k, v in spent.items()},
                     },
                     "under_load": _summary(loaded)
+                    | {"phases_ms": _phases(fleet, loaded)}
                     | {"sent": sent, "failed": failed, "rates": rates},
-                    f"{options.models}_at_once": _summary(together),
+                    f"{options.models}_at_once": _summary(together)
+                    | {"phases_ms": _phases(fleet, together)},
                 },
                 indent=2,
             )
@@ -101,6 +103,7 @@ def _swap_one(fleet: Fleet, model: str) -> dict[str, Any]:
 
 def _swap_together(fleet: Fleet, names: list[str]) -> list[dict[str, Any]]:
     swaps = [fleet.start_swap(name) for name in names]
+    time.sleep(1.0)
     return [fleet.finished(swap["id"], "Completed") for swap in swaps]
 
 

@@ -27,10 +27,11 @@ REQUEST_IDLE_TIMEOUT = timedelta(minutes=10)
 # Retried only while the host cannot have begun to work: a retry after `reset` could run one
 # inference twice.
 SAFE_RETRIES = "connect-failure,refused-stream,reset-before-request"
-# A retry that waits is in no gauge, so the drain proof would miss it: it must wait less
-# than one flush interval (`bootstrap` checks).
-RETRY_BACK_OFF = timedelta(milliseconds=2)
-RETRY_BACK_OFF_MAX = timedelta(milliseconds=5)
+# A retry that waits is in no gauge, so the drain proof would miss it. Envoy waits a random whole
+# number of ms below this, so with the least it takes the retry comes at once; were it more, one
+# request could be between two attempts at each of the flushes that find the version idle.
+# Source: envoy 1.40, source/common/common/backoff_strategy.cc.
+RETRY_BACK_OFF = timedelta(milliseconds=1)
 NUM_RETRIES = 3
 # At another host, if there is one: whoever balances by requests in flight likes a dead host
 # best. Of two hosts it picks the idle one three times in four, so it may pick this often.
@@ -164,7 +165,7 @@ def _forwarding() -> route_components_pb2.RouteAction:
             retry_host_predicate=[_another_host()],
             host_selection_retry_max_attempts=PICKS_OF_ANOTHER_HOST,
             retry_back_off=route_components_pb2.RetryPolicy.RetryBackOff(
-                base_interval=RETRY_BACK_OFF, max_interval=RETRY_BACK_OFF_MAX
+                base_interval=RETRY_BACK_OFF, max_interval=RETRY_BACK_OFF
             ),
         ),
     )

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
+from swaps.bundled_host.pace import PROOF
 from tests.integration.bundled_host.running import (
     PATIENCE_SECONDS,
     RunningHost,
@@ -55,6 +56,26 @@ def test_a_batch_is_answered_as_a_batch(host: RunningHost) -> None:
             "data": ["setosa", "versicolor", "virginica"],
         }
     ]
+
+
+def test_a_version_proven_quick_answers_as_before(host: RunningHost) -> None:
+    """Its inferences run on the event loop by then, beside those of a version that is not."""
+    host.load("iris", "1.1")
+    asked = 2 * PROOF
+    for number in range(asked):
+        answer = host.infer("iris", "1.1", BORDERLINE | {"id": str(number)})
+        assert label(answer) == "versicolor"
+        assert answer.json()["id"] == str(number)
+    refused = host.infer("iris", "1.1", {"inputs": []})
+    assert refused.status_code == 400
+    assert "features" in refused.json()["error"]
+    status = host.status("iris", "1.1")
+    assert (status["requests_total"], status["errors_total"]) == (asked + 1, 1)
+    assert status["in_flight"] == 0
+    host.load("iris", "1.0")
+    assert label(host.infer("iris", "1.0", BORDERLINE)) == "virginica"
+    assert host.ask("unload", "iris", "1.1").status_code == 200
+    assert host.infer("iris", "1.1", IRIS).status_code == 503
 
 
 def test_metadata_tell_how_to_ask(host: RunningHost) -> None:

@@ -1,0 +1,38 @@
+"""The file an Envoy starts with."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swaps.router.bootstrap import bootstrap
+from swaps.router.resources.route_tables import RETRY_BACK_OFF
+from swaps.router.xds_cluster import Sockets
+
+
+def made(**options: Any) -> dict[str, Any]:
+    return bootstrap(
+        node_id="edge-1",
+        nonce="a",
+        listen_address="127.0.0.1",
+        listen_port=8080,
+        admin_socket=Path("/tmp/admin.sock"),
+        routers=Sockets([Path("/tmp/xds.sock")]),
+        **options,
+    )
+
+
+def test_the_interval_of_flushes_is_as_asked() -> None:
+    assert made(flush_interval_ms=20)["stats_flush_interval"] == "0.02s"
+
+
+def test_flushes_closer_than_a_retry_waits_are_refused() -> None:
+    """Such a retry is in no gauge: the proof would not see it."""
+    longest = round(RETRY_BACK_OFF.total_seconds() * 1000)
+    with pytest.raises(ValueError, match="the drain proof would not hold"):
+        made(flush_interval_ms=longest)
+
+
+def test_a_retry_does_not_wait() -> None:
+    """Envoy waits a random whole number of milliseconds below it: none below one."""
+    assert RETRY_BACK_OFF.total_seconds() * 1000 == 1
