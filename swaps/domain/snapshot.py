@@ -30,6 +30,8 @@ class HostView:
     seen_at: datetime | None = None
     # The host loads as many versions as it may: ours has to wait.
     load_slot_free: bool = True
+    # Not wanted, and not ours to unload: others had loaded it before the swap.
+    left_alone: bool = False
 
     @property
     def ready(self) -> bool:

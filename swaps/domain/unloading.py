@@ -15,7 +15,7 @@ UNLOAD_PATIENCE = timedelta(seconds=10)
 
 def unload_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step | None:
     """None when it is unloaded everywhere, or the swap need not wait for the rest."""
-    left = [view for view in views if not view.unloaded]
+    left = _left(views)
     if not left:
         return None
     if s.unload_called_at is None:
@@ -38,7 +38,14 @@ def unload_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step 
 
 
 def left_to_unload(version: str, views: tuple[HostView, ...]) -> str:
-    left = [view.host for view in views if not view.unloaded]
-    if not left:
-        return f", {version} is unloaded"
-    return f"; {version} is still to be unloaded on {', '.join(left)}, which goes on by itself"
+    left = [view.host for view in _left(views)]
+    if left:
+        return f"; {version} is still to be unloaded on {', '.join(left)}, which goes on by itself"
+    found = [view.host for view in views if view.left_alone and not view.unloaded]
+    if found:
+        return f"; {version} stays loaded on {', '.join(found)}, where it was before the swap"
+    return f", {version} is unloaded"
+
+
+def _left(views: tuple[HostView, ...]) -> list[HostView]:
+    return [view for view in views if not view.unloaded and not view.left_alone]

@@ -16,7 +16,8 @@ def intend(sighting: Sighting, want: Want) -> list[Statement]:
     """For the transaction that changes the swap. Each grows the placements' fences by one."""
     swap, placed = sighting.swap, sighting.placed(want.version, want.hosts)
     if not want.loaded:
-        return [_give_up(placed), _retire_cluster(swap, want.version)]
+        undone = want.version == swap.to_version
+        return [_give_up(placed, undone=undone), _retire_cluster(swap, want.version)]
     known = len(placed) == len(want.hosts)
     return [
         *([] if known else [_make_known(swap, want)]),
@@ -51,6 +52,8 @@ def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
         """
         UPDATE swaps_placement
            SET desired = 'loaded', fence = CASE WHEN fence = 0 THEN %(first)s ELSE fence + 1 END,
+               found_loaded = CASE WHEN desired = 'loaded' THEN found_loaded
+                                   ELSE observed = 'ready' AND NOT unload_owed END,
                unload_owed = false, observed_reason = '',
                observed = CASE WHEN MAY_RUN THEN 'loading' ELSE 'unknown' END, observed_at = NULL,
                load_called_at = CASE WHEN MAY_RUN THEN load_called_at END,
@@ -67,17 +70,21 @@ def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
     )
 
 
-def _give_up(placed: Sequence[Placed]) -> Statement:
-    """A load of which nobody knows the outcome yet goes on to take its host's slot."""
+def _give_up(placed: Sequence[Placed], *, undone: bool) -> Statement:
+    """A load of which nobody knows the outcome yet goes on to take its host's slot.
+
+    `undone`: by the swap that brought it, so that what others had loaded stays as it was.
+    """
     return Statement(
         """
         UPDATE swaps_placement
-           SET desired = 'absent', fence = fence + 1, unload_owed = true,
+           SET desired = 'absent', fence = fence + 1,
+               unload_owed = NOT (found_loaded AND %(undone)s),
                load_called_at = CASE WHEN observed IN ('loading', 'unknown')
                                      THEN load_called_at END
          WHERE id = ANY(%(ids)s)
         """,
-        {"ids": [one.pk for one in placed]},
+        {"ids": [one.pk for one in placed], "undone": undone},
     )
 
 

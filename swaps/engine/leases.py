@@ -129,7 +129,9 @@ _BEGIN = {
         f"AND {SLOTS_TAKEN} < host.max_concurrent_loads",
     ),
     Call.ANSWER: _leasing(),
-    Call.UNLOAD: _leasing(", observed = 'unloading', observed_at = statement_timestamp()"),
+    Call.UNLOAD: _leasing(
+        ", observed = 'unloading', observed_at = statement_timestamp()", "AND p.unload_owed"
+    ),
 }
 
 

@@ -249,6 +249,7 @@ def _host(host: str, row: dict[str, Any] | None) -> HostView:
         answered=row["answered"],
         seen_at=_time(row["seen_at"]),
         load_slot_free=row["slots_taken"] < row["slots"],
+        left_alone=row["desired"] == Desired.ABSENT and not row["owed"],
     )
 
 

@@ -177,6 +177,8 @@ def _seen(seen: Observation) -> dict[str, Any]:
     }
     if seen.status in UNLOADED_STATUSES:
         changes["unload_owed"] = False
+    if seen.status in {VersionStatus.ABSENT, VersionStatus.AVAILABLE}:
+        changes["found_loaded"] = False  # whatever is there later, others did not load it
     if seen.boot_id is not None:
         changes["boot_id"] = seen.boot_id
     if seen.digest is not None and seen.status is VersionStatus.READY:

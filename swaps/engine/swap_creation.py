@@ -113,7 +113,7 @@ def _create(
                 queued=queued,
                 waiting_for=waiting_for,
             )
-            _note_loaded(swap, presence)
+            _note_loaded(swap, target, presence)
             _record_creation(swap, request, actor, action)
     except IntegrityError as error:
         # The partial unique index decided a race that our look had not seen.
@@ -125,16 +125,24 @@ def _create(
     return swap
 
 
-def _note_loaded(swap: SwapOperation, presence: Presence) -> None:
-    """That others loaded it is news: so it is adopted, and not loaded once more."""
-    if presence.ready:
-        Placement.objects.filter(
-            model=swap.model_id,
-            version=swap.to_version,
-            host__name__in=presence.ready,
-            desired=Desired.ABSENT,
-            fence=0,
-        ).update(observed=Observed.READY, observed_reason="", observed_at=Now())
+def _note_loaded(swap: SwapOperation, target: list[ModelHost], presence: Presence) -> None:
+    """That others loaded it is news: so it is adopted, not loaded once more, and left as it was
+    if the swap is undone.
+    """
+    hosts = [host for host in target if host.name in presence.ready]
+    if not hosts:
+        return
+    Placement.objects.bulk_create(
+        [Placement(host=one, model=swap.model, version=swap.to_version) for one in hosts],
+        ignore_conflicts=True,
+    )
+    Placement.objects.filter(
+        host__in=hosts,
+        model=swap.model_id,
+        version=swap.to_version,
+        desired=Desired.ABSENT,
+        unload_owed=False,
+    ).update(observed=Observed.READY, observed_reason="", observed_at=Now())
 
 
 def _record_creation(

@@ -98,6 +98,8 @@ class Placement(models.Model):
     # We gave it up and have not seen it unloaded yet. Without this mark a version that is
     # loaded and not wanted is somebody else's: it shows as drift and is left alone.
     unload_owed = models.BooleanField(default=False)
+    # Others had loaded it when a swap came to want it. If that swap is undone, it stays.
+    found_loaded = models.BooleanField(default=False, db_default=False)
     observed = models.CharField(max_length=10, choices=Observed, default=Observed.UNKNOWN)
     observed_reason = models.TextField(default="", blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)

@@ -5,19 +5,24 @@ Witness is the host: it knows no fence of a version until one of our calls names
 
 import pytest
 
+from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import request_activation
+from swaps.engine.commands import apply_command, request_activation
 from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.engine.reconcile import reconcile
 from swaps.models import SwapOperation
+from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests
+from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import (
     OPERATOR,
+    PAUSED_HALF_WAY,
     a_model,
     a_serving_model,
     carry_on,
     is_loaded_again,
     placement,
+    waits_for,
     weights,
 )
 
@@ -74,6 +79,82 @@ def test_the_new_version_of_a_swap_is_adopted_too(
     carry_on(swapper.swap_version(model, "1.1", "1.0"), until=S.COMPLETED)
     assert alpha.state(model, "1.1") == "available"
     assert alpha.status(model, "1.1")["fence"] == placement(model, "1.1", alpha).fence
+
+
+@pytest.mark.parametrize("command", [Command.CANCEL, Command.ROLLBACK])
+def test_an_adoption_that_is_undone_leaves_the_version_as_others_loaded_it(
+    alpha: HostOfTests, node: Node, command: Command
+) -> None:
+    model = a_model(alpha)
+    load_by_hand(alpha, model, "1.0")
+    node.now(warms=False)
+    swap = activation(model, "1.0", alpha)
+    carry_on(swap, until=waits_for("no healthy connection to 1.0"))
+    apply_command(swap.pk, command, actor=OPERATOR)
+    done = carry_on(swap, until=S.CANCELLED if command is Command.CANCEL else S.ROLLED_BACK)
+    assert not done.cleanup_pending
+    reconcile()
+    said = alpha.status(model, "1.0")
+    assert (said["state"], said["fence"]) == ("ready", None), "nobody called unload"
+    left = placement(model, "1.0", alpha)
+    assert (left.desired, left.observed, left.unload_owed) == ("absent", "ready", False)
+
+
+def test_a_swap_that_is_rolled_back_leaves_its_new_version_as_others_loaded_it(
+    alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    model = a_serving_model(alpha)
+    load_by_hand(alpha, model, "1.1")
+    swap = swapper.swap_version(model, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    swapper.rollback(swap.pk)
+    carry_on(swap, until=S.ROLLED_BACK)
+    last = swap.events.order_by("generation").last()
+    assert last is not None
+    assert f"1.1 stays loaded on {alpha.name}, where it was before the swap" in last.reason
+    reconcile()
+    assert (alpha.state(model, "1.1"), alpha.status(model, "1.1")["fence"]) == ("ready", None)
+    assert weights(model) == {"1.0": 100}
+
+
+def test_what_was_given_up_before_and_loaded_by_others_since_stays_too(
+    alpha: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    """Its load is called all the same, for the fence; that makes it no more ours than before."""
+    model = a_serving_model(alpha)
+    carry_on(swapper.swap_version(model, "1.0", "1.1"), until=S.COMPLETED)
+    load_by_hand(alpha, model, "1.0")
+    swap = swapper.swap_version(model, "1.1", "1.0", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    swapper.rollback(swap.pk)
+    carry_on(swap, until=S.ROLLED_BACK)
+    reconcile()
+    assert alpha.state(model, "1.0") == "ready"
+
+
+def test_an_adopted_one_that_its_host_lost_is_ours_once_it_is_loaded_again(
+    mortal: HostOfTests, node: Node
+) -> None:
+    model = a_model(mortal)
+    load_by_hand(mortal, model, "1.0")
+    node.now(warms=False)
+    swap = activation(model, "1.0", mortal)
+    carry_on(swap, until=waits_for("no healthy connection to 1.0"))
+    mortal.restart_empty()
+
+    def loaded_again(_: SwapOperation) -> bool:
+        reconcile()
+        return mortal.state(model, "1.0") == "ready"
+
+    carry_on(swap, until=loaded_again)
+    apply_command(swap.pk, Command.CANCEL, actor=OPERATOR)
+    carry_on(swap, until=S.CANCELLED)
+
+    def given_back() -> bool:
+        reconcile()
+        return mortal.state(model, "1.0") == "available"
+
+    wait_until(given_back, "what the swap had loaded is unloaded")
 
 
 def test_one_that_its_host_lost_meanwhile_is_loaded_after_all(mortal: HostOfTests) -> None:

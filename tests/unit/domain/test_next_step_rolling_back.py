@@ -165,6 +165,14 @@ def test_unloads_the_new_version() -> None:
     assert (step.call, step.version) == (Call.UNLOAD, NEW)
 
 
+def test_leaves_alone_what_others_had_loaded() -> None:
+    found = a_host(wanted=False, left_alone=True)
+    step = next_step(rolling_back(past_return=True, target=(found,)))
+    assert isinstance(step, MoveTo)
+    assert step.state is SwapState.ROLLED_BACK
+    assert "1.1 stays loaded on host-a, where it was before the swap" in step.reason
+
+
 @pytest.mark.parametrize(
     ("failure", "end"), [("", SwapState.ROLLED_BACK), ("a NACK", SwapState.FAILED)]
 )
