@@ -171,7 +171,10 @@ class BundledHost:
             case 400, "invalid-name":
                 raise Unsupported(f"{where}: {answer.error}")
             case 409, "stale-fence":
-                raise Conflict(f"{where}: {answer.error}")
+                raise Conflict(
+                    f"{where}: {answer.error}. If the database was restored from a backup, run "
+                    "manage.py after_restore; else another Hotswap controls this host"
+                )
             case 409, "digest-mismatch":
                 raise LoadFailed(f"{where}: {answer.error}")
         body = self._expect_ok(answer, f"{verb} {ref}", changes_host=True)

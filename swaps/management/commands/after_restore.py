@@ -1,0 +1,22 @@
+"""`manage.py after_restore`: what has to be told to hosts once a backup was restored."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from swaps.engine.fences import renew_fences
+from swaps.management.operator import machine_operator
+
+
+class Command(BaseCommand):
+    help = (
+        "Run it once the database was restored from a backup: hosts remember what was wanted "
+        "after that backup, and refuse what is wanted now as older. May be run at any time."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        renewed = renew_fences(actor=machine_operator())
+        self.stdout.write(
+            f"{renewed} versions on hosts are wanted, or given up, anew; workers call the hosts "
+            f"within seconds"
+        )
