@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
@@ -25,7 +24,6 @@ from swaps.engine.observe import Placed, Sighting, observe, seen, sight
 from swaps.engine.outcomes import Said
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
-from swaps.models import SwapOperation
 from swaps.models.statements import Statement, run
 
 log = structlog.get_logger("swaps.engine")
@@ -123,8 +121,7 @@ def _look_and_begin(
         sighting = seen(swap_id, found.rows)
         step = _decide(sighting)
         begun = _begin(sighting, step) if isinstance(step, MoveTo | Advance | PassReturn) else []
-    for one in said:
-        outcomes.wake_next_load(one)
+    outcomes.wake_next_loads(said)
     if isinstance(step, CallHosts):
         begun = _begin(sighting, step)
     return sighting, step, begun
@@ -164,11 +161,13 @@ def _asks_nodes(step: Step) -> bool:
     return isinstance(step, MoveTo | Advance) and step.route is not None
 
 
+_MODEL_OF = "SELECT model_id FROM swaps_swapoperation WHERE id = %(swap)s"
+_IF_DUE = " AND (next_check_at IS NULL OR next_check_at <= statement_timestamp())"
+
+
 def _model_of(swap_id: uuid.UUID, *, if_due: bool) -> int | None:
-    found = SwapOperation.objects.filter(pk=swap_id)
-    if if_due:
-        found = found.filter(Q(next_check_at=None) | Q(next_check_at__lte=Now()))
-    return found.values_list("model_id", flat=True).first()
+    (found,) = run(Statement(_MODEL_OF + (_IF_DUE if if_due else ""), {"swap": swap_id}))
+    return next((model_id for (model_id,) in found.rows), None)
 
 
 def _worth_waiting(step: Wait, sighting: Sighting) -> float:

@@ -8,7 +8,7 @@ from swaps.adapters.contract import Ref
 from swaps.domain.steps import Want
 from swaps.engine.hosts import adapter_of
 from swaps.engine.observe import Placed, Sighting
-from swaps.models import ModelHost, Placement, SwapOperation
+from swaps.models import ModelHost, SwapOperation
 from swaps.models.statements import Statement
 
 
@@ -136,9 +136,13 @@ def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
     )
 
 
-def cleanup_pending(swap: SwapOperation) -> bool:
+def owed(swap: SwapOperation) -> Statement:
     """Whether a version that this swap gave up is not known to be unloaded everywhere."""
-    versions = [version for version in (swap.from_version, swap.to_version) if version]
-    return Placement.objects.filter(
-        model=swap.model_id, version__in=versions, unload_owed=True
-    ).exists()
+    return Statement(
+        "SELECT EXISTS (SELECT 1 FROM swaps_placement WHERE model_id = %(model)s"
+        " AND version = ANY(%(versions)s) AND unload_owed)",
+        {
+            "model": swap.model_id,
+            "versions": [version for version in (swap.from_version, swap.to_version) if version],
+        },
+    )

@@ -1,12 +1,12 @@
 """What came of a call to a host, as rows: an answer that is no news writes nothing."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F
 
 from swaps.adapters.contract import Observation, VersionStatus
 from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
@@ -16,7 +16,6 @@ from swaps.domain.steps import Call
 from swaps.engine.leases import Begun
 from swaps.engine.warm_up import Warmth
 from swaps.live.wake import wake_swap
-from swaps.models import SwapOperation
 from swaps.models.hosts import Desired, Observed
 from swaps.models.statements import Statement, run
 
@@ -123,26 +122,27 @@ def commit(said: Said) -> bool:
     """Whether it was news."""
     with transaction.atomic():
         first, *_ = run(*said.statements)
-    wake_next_load(said)
+    wake_next_loads([said])
     return first.touched == 1
 
 
-def wake_next_load(said: Said) -> None:
-    """A load slot of a host is free: wake the swap that has waited longest for one."""
-    if said.slot_of is None:
+_NEXT_LOADS = f"""
+SELECT DISTINCT ON (p.host_id) swap.id
+  FROM swaps_placement p
+  JOIN swaps_swapoperation swap ON swap.model_id = p.model_id AND swap.to_version = p.version
+ WHERE p.host_id = ANY(%(hosts)s) AND p.desired = '{Desired.LOADED}' AND p.load_called_at IS NULL
+   AND swap.state = '{SwapState.LOADING_NEW_VERSION}'
+ ORDER BY p.host_id, swap.state_entered_at
+"""  # noqa: S608 - our own words
+
+
+def wake_next_loads(said: Sequence[Said]) -> None:
+    """Load slots of hosts are free: wake the swaps that have waited longest for one."""
+    hosts = {one.slot_of for one in said if one.slot_of is not None}
+    if not hosts:
         return
-    waiting = (
-        SwapOperation.objects.filter(
-            state=SwapState.LOADING_NEW_VERSION,
-            model__placements__host=said.slot_of,
-            model__placements__version=F("to_version"),
-            model__placements__desired=Desired.LOADED,
-            model__placements__load_called_at=None,
-        )
-        .order_by("state_entered_at")
-        .values_list("pk", flat=True)
-    )
-    for swap_id in waiting[:1]:
+    (waiting,) = run(Statement(_NEXT_LOADS, {"hosts": sorted(hosts)}))
+    for swap_id in {swap_id for (swap_id,) in waiting.rows}:
         wake_swap(swap_id)
 
 

@@ -10,6 +10,7 @@ from swaps.engine import store
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.live.wake import wake_swap
 from swaps.models import ServedModel, SwapOperation
+from swaps.models.statements import Statement
 from swaps.models.swap_operations import EventKind
 
 
@@ -23,24 +24,37 @@ def lock_line(model_id: int) -> ServedModel:
     return ServedModel.objects.select_for_update(no_key=True).get(pk=model_id)
 
 
-def after(swap: SwapOperation, model: ServedModel) -> uuid.UUID | None:
-    """What the end of `swap` means to the line: the next one's turn, or a held line.
-
-    To be called in the transaction that ends the swap, with its locked `model`. Returns the
-    swap whose turn it is.
-    """
-    line = SwapOperation.objects.filter(
-        model=swap.model_id, queued=True, state=SwapState.NOT_STARTED
+def line_lock(model_id: int) -> Statement:
+    """The lock of `lock_line`, for those who send it together with what needs it."""
+    return Statement(
+        "SELECT 1 FROM swaps_servedmodel WHERE id = %(model)s FOR NO KEY UPDATE",
+        {"model": model_id},
     )
-    if not line.exists():
-        return None
+
+
+def line_waits(model_id: int) -> Statement:
+    """Whether somebody stands in line."""
+    return Statement(
+        "SELECT EXISTS (SELECT 1 FROM swaps_swapoperation"
+        " WHERE model_id = %(model)s AND queued AND state = %(state)s)",
+        {"model": model_id, "state": SwapState.NOT_STARTED.value},
+    )
+
+
+def after(swap: SwapOperation) -> uuid.UUID | None:
+    """What the end of `swap` means to the line behind it: the next one's turn, or a held line.
+
+    To be called in the transaction that ends the swap and holds the line's lock, when somebody
+    stands in it. Returns the swap whose turn it is.
+    """
     if swap.state in {SwapState.FAILED, SwapState.ROLLED_BACK}:
         ServedModel.objects.filter(pk=swap.model_id).update(
             queue_held_reason=f"{swap.from_version or 'nothing'} → {swap.to_version} ended "
             f"{swap.state}: release the queue, or cancel what waits in it"
         )
         return None
-    if model.queue_held_reason:  # it went ahead of a held line, which stays held
+    held = ServedModel.objects.values_list("queue_held_reason", flat=True).get(pk=swap.model_id)
+    if held:  # it went ahead of a held line, which stays held
         return None
     return release_next(swap.model_id)
 

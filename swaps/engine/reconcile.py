@@ -20,6 +20,7 @@ from swaps.engine.hosts import adapter_of
 from swaps.engine.warm_up import WarmUp
 from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
 from swaps.models.hosts import Desired, HostHealth, Observed
+from swaps.models.statements import run
 
 log = structlog.get_logger("swaps.engine")
 
@@ -194,6 +195,7 @@ def _as_wanted(placement: Placement, seen: Observation | None) -> bool:
 
 def _finish_cleanups() -> None:
     for swap in SwapOperation.objects.filter(cleanup_pending=True, state__in=END_STATES):
-        if not intents.cleanup_pending(swap):
+        (still,) = run(intents.owed(swap))
+        if still.rows == [(False,)]:
             SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=False)
             log.info("cleaned up", swap=str(swap.pk))

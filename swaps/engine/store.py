@@ -6,6 +6,7 @@ it is in swaps.engine.transitions, in the same transaction.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,12 +40,13 @@ def write(
     to_state: SwapState | None = None,
     data: dict[str, Any] | None = None,
     read_at: datetime | None = None,
+    locks: Sequence[Statement] = (),
     **changes: Any,
 ) -> None:
     """One generation and its event. To be called in a transaction. Raises StaleSwap.
 
     `changes`: columns and their values, or expressions of Django's. `read_at`: when the swap
-    was read, for the log; None: now.
+    was read, for the log; None: now. `locks`: to be taken before the swap's row.
     """
     before, generation = swap.state, swap.generation + 1
     if to_state is not None:
@@ -61,7 +63,7 @@ def write(
         "reason": reason,
         "data": data or {},
     }
-    (written,) = run(_compare_and_swap(swap, changes | {"generation": generation}, event))
+    *_, written = run(*locks, _compare_and_swap(swap, changes | {"generation": generation}, event))
     if written.touched != 1:
         raise StaleSwap(f"swap {swap.pk} is past generation {swap.generation}")
     in_state_ms = _milliseconds(swap.state_entered_at, read_at or timezone.now())

@@ -74,8 +74,8 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
     if step.step_index is not None:
         changes["step_index"] = data["step_index"] = step.step_index
+    over = step.state in END_STATES
     with transaction.atomic(savepoint=False):
-        model = queue.lock_line(swap.model_id) if step.state in END_STATES else None
         begun = _write_step(
             sighting,
             step,
@@ -85,11 +85,15 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
             to_state=step.state,
             data=data,
             changes=changes,
+            locks=[queue.line_lock(swap.model_id)] if over else [],
         )
-        if model is not None:
-            if intents.cleanup_pending(swap):
+        if over:
+            ((owed,),), ((waits,),) = (
+                found.rows for found in run(intents.owed(swap), queue.line_waits(swap.model_id))
+            )
+            if owed:
                 SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=True)
-            following = queue.after(swap, model)
+            following = queue.after(swap) if waits else None
             if following is not None:
                 transaction.on_commit(lambda: wake_swap(following))
     return begun
@@ -137,8 +141,11 @@ def _write_step(
     to_state: SwapState | None,
     data: dict[str, Any],
     changes: dict[str, Any],
+    locks: Sequence[Statement] = (),
 ) -> list[Begun]:
-    """The swap's row first: whoever is late stops there, before anything else is touched."""
+    """The swap's row first, but for `locks`: whoever is late stops there, before anything else
+    is touched.
+    """
     swap, route = sighting.swap, step.route
     statements: list[Statement] = []
     if route is not None:
@@ -165,6 +172,7 @@ def _write_step(
         to_state=to_state,
         data=data,
         read_at=sighting.snapshot.now,
+        locks=locks,
         **changes,
     )
     outcomes = run(*statements, *beginning(*effects)) if statements or effects else []

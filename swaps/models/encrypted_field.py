@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -17,9 +18,15 @@ class StillEncrypted(str):
     __slots__ = ()
 
 
-def _keys() -> list[Fernet]:
-    secrets = [settings.CREDENTIAL_KEY, *settings.CREDENTIAL_KEY_FALLBACKS]
-    return [Fernet(base64.urlsafe_b64encode(hashlib.sha256(s.encode()).digest())) for s in secrets]
+def _keys() -> tuple[Fernet, ...]:
+    return _keys_of(settings.CREDENTIAL_KEY, *settings.CREDENTIAL_KEY_FALLBACKS)
+
+
+@cache
+def _keys_of(*secrets: str) -> tuple[Fernet, ...]:
+    """Made once: each swap opens a credential several times."""
+    digests = (hashlib.sha256(secret.encode()).digest() for secret in secrets)
+    return tuple(Fernet(base64.urlsafe_b64encode(digest)) for digest in digests)
 
 
 def encrypted_anew(stored: str) -> str | None:
