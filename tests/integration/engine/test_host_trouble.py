@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 S = SwapState
 # Matrix products; 50 take about 1 s of one core, much more than a command and a look.
-SLOW = 50
+SLOW = 100
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def test_a_cancel_during_a_slow_load_is_done_at_once_and_the_load_is_undone_late
     alpha: HostOfTests, swapper: ModelHotSwapper
 ) -> None:
     iris = a_serving_model(alpha)
-    alpha.put_slow_to_load(iris, "2.0", products=2 * SLOW)
+    alpha.put_slow_to_load(iris, "2.0", products=SLOW)
     swap = swapper.swap_version(iris, "1.0", "2.0")
     carry_on(swap, until=waits_for("2.0 is not ready on alpha (loading)"))
     apply_command(swap.pk, Command.CANCEL, actor=OPERATOR)
