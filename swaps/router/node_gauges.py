@@ -59,7 +59,7 @@ class ParsedFlush:
 
 
 class FlushParser:
-    """Remembers where each name belongs, and the flush before: at 100 flushes a second that is
+    """Remembers where each name belongs, and the flush before: at 200 flushes a second that is
     most of the work.
     """
 
@@ -91,7 +91,8 @@ class FlushParser:
             if what is None:
                 flush.markers[owner] = metric.gauge.value
             elif what == LATENCY:
-                flush.latencies[owner] = metric.histogram
+                if metric.histogram.sample_count:  # of this interval: most clusters have none
+                    flush.latencies[owner] = metric.histogram
             else:
                 kind = family.type
                 if kind == GAUGE:

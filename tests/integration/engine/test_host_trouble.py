@@ -40,7 +40,7 @@ from tests.integration.engine.swapping import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("node")]
 
 S = SwapState
-# Matrix products; 50 take about 1 s of one core, much more than a command and a look.
+# Matrix products; 100 take 1 to 2 s of one core, much more than a command, a look, and a turn.
 SLOW = 100
 
 
