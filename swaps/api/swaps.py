@@ -194,7 +194,7 @@ COMMAND_TITLES = {
     Command.ROLL_FORWARD: "Roll forward",
 }
 COMMAND_WORDS = {
-    Command.CANCEL: "Before traffic moved: what was loaded is unloaded.",
+    Command.CANCEL: "Before traffic moved: what the swap loaded is unloaded.",
     Command.ROLLBACK: "Back to the old version. Of a completed swap it is a new swap, reversed.",
     Command.PAUSE: "Keep the weights as they are, until it is resumed or promoted.",
     Command.RESUME: "Go on with the steps.",

@@ -118,8 +118,8 @@ def _words(command: Command, s: Subject) -> Confirmation:
             effect = "Nothing was loaded and no traffic has moved. The swap ends as Cancelled."
             if s.state is _S.LOADING_NEW_VERSION:
                 effect = (
-                    f"No traffic has moved: {old} keeps serving. {s.new} is unloaded again, "
-                    "and the swap ends as Cancelled."
+                    f"No traffic has moved: {old} keeps serving. {s.new} is unloaded where this "
+                    "swap loaded it, and the swap ends as Cancelled."
                 )
             return Confirmation(command, f"Cancel the swap to {s.new}?", effect, "Cancel swap")
         case Command.PAUSE:
@@ -169,7 +169,10 @@ def _rollback(s: Subject, old: str) -> Confirmation:
         case _S.NOT_STARTED:
             effect = "The swap has not begun: it ends as Cancelled, and nothing else changes."
         case _S.LOADING_NEW_VERSION:
-            effect = f"No traffic has moved: {old} keeps serving, and {s.new} is unloaded again."
+            effect = (
+                f"No traffic has moved: {old} keeps serving, and {s.new} is unloaded where this "
+                "swap loaded it."
+            )
         case _S.COMPLETED:
             effect = (
                 f"A new swap starts, from {s.new} back to {old}: {old} is loaded where it is not, "
@@ -180,11 +183,12 @@ def _rollback(s: Subject, old: str) -> Confirmation:
             title, button = f"Take {s.new} out of service?", "Roll back"
             effect = (
                 f"There was no version before {s.new}: {s.model} answers 503 until another is "
-                f"activated. {s.new} drains and is unloaded."
+                f"activated. {s.new} drains and is unloaded where this swap loaded it."
             )
         case _:
             effect = (
-                f"100 % of traffic returns to {old} at once; {s.new} drains and is unloaded. "
+                f"100 % of traffic returns to {old} at once; {s.new} drains and is unloaded where "
+                "this swap loaded it. "
                 f"Requests running on {s.new} finish there."
             )
     return Confirmation(Command.ROLLBACK, title, effect, button)
