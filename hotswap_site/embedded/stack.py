@@ -175,22 +175,21 @@ class Stack:
 
         def content() -> Mapping[str, object]:
             self._nonce = uuid.uuid4().hex
-            return bootstrap(
-                node_id=NODE,
-                nonce=self._nonce,
-                listen_address="127.0.0.1",
-                listen_port=self.router_port,
-                admin_socket=admin,
-                routers=Sockets([xds]),
-                flush_interval_ms=int(
-                    os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", DEFAULT_FLUSH_INTERVAL_MS)
-                ),
-            )
+            try:
+                return bootstrap(
+                    node_id=NODE,
+                    nonce=self._nonce,
+                    listen_address="127.0.0.1",
+                    listen_port=self.router_port,
+                    admin_socket=admin,
+                    routers=Sockets([xds]),
+                    flush_interval_ms=int(
+                        os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", DEFAULT_FLUSH_INTERVAL_MS)
+                    ),
+                )
+            except ValueError as error:
+                raise EmbeddedError(f"HOTSWAP_ROUTER_FLUSH_MS: {error}") from None
 
-        try:
-            content()
-        except ValueError as error:
-            raise EmbeddedError(f"HOTSWAP_ROUTER_FLUSH_MS: {error}") from None
         self.supervisor.start(
             envoy_child(
                 self.home,
