@@ -22,6 +22,7 @@ from swaps.engine.attention import hearing
 from swaps.engine.leases import Begun, Effect
 from swaps.engine.observe import Placed, Sighting, observe, seen, sight
 from swaps.engine.outcomes import Said
+from swaps.engine.queue import lock_line_of
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
 from swaps.models.statements import Statement, run
@@ -134,14 +135,12 @@ def _decide(sighting: Sighting) -> Step | None:
 
 def _locks(swap_id: uuid.UUID) -> list[Statement]:
     """The line's and the swap's, in the order of whoever ends a swap, before any placement's."""
-    about = {"swap": swap_id}
     return [
+        lock_line_of(swap_id),
         Statement(
-            "SELECT 1 FROM swaps_servedmodel WHERE id ="
-            " (SELECT model_id FROM swaps_swapoperation WHERE id = %(swap)s) FOR NO KEY UPDATE",
-            about,
+            "SELECT 1 FROM swaps_swapoperation WHERE id = %(swap)s FOR NO KEY UPDATE",
+            {"swap": swap_id},
         ),
-        Statement("SELECT 1 FROM swaps_swapoperation WHERE id = %(swap)s FOR NO KEY UPDATE", about),
     ]
 
 

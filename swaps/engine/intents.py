@@ -137,10 +137,10 @@ def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
 
 
 def owed(swap: SwapOperation) -> Statement:
-    """Whether a version that this swap gave up is not known to be unloaded everywhere."""
+    """A row when a version that this swap gave up is not known to be unloaded everywhere."""
     return Statement(
-        "SELECT EXISTS (SELECT 1 FROM swaps_placement WHERE model_id = %(model)s"
-        " AND version = ANY(%(versions)s) AND unload_owed)",
+        "SELECT 1 FROM swaps_placement WHERE model_id = %(model)s"
+        " AND version = ANY(%(versions)s) AND unload_owed LIMIT 1",
         {
             "model": swap.model_id,
             "versions": [version for version in (swap.from_version, swap.to_version) if version],

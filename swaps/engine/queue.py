@@ -24,19 +24,20 @@ def lock_line(model_id: int) -> ServedModel:
     return ServedModel.objects.select_for_update(no_key=True).get(pk=model_id)
 
 
-def line_lock(model_id: int) -> Statement:
-    """The lock of `lock_line`, for those who send it together with what needs it."""
+def lock_line_of(swap_id: uuid.UUID) -> Statement:
+    """The same lock, to be sent together with what needs it."""
     return Statement(
-        "SELECT 1 FROM swaps_servedmodel WHERE id = %(model)s FOR NO KEY UPDATE",
-        {"model": model_id},
+        "SELECT 1 FROM swaps_servedmodel WHERE id ="
+        " (SELECT model_id FROM swaps_swapoperation WHERE id = %(swap)s) FOR NO KEY UPDATE",
+        {"swap": swap_id},
     )
 
 
-def line_waits(model_id: int) -> Statement:
-    """Whether somebody stands in line."""
+def first_in_line(model_id: int) -> Statement:
+    """A row when somebody stands in line."""
     return Statement(
-        "SELECT EXISTS (SELECT 1 FROM swaps_swapoperation"
-        " WHERE model_id = %(model)s AND queued AND state = %(state)s)",
+        "SELECT 1 FROM swaps_swapoperation"
+        " WHERE model_id = %(model)s AND queued AND state = %(state)s LIMIT 1",
         {"model": model_id, "state": SwapState.NOT_STARTED.value},
     )
 

@@ -196,6 +196,6 @@ def _as_wanted(placement: Placement, seen: Observation | None) -> bool:
 def _finish_cleanups() -> None:
     for swap in SwapOperation.objects.filter(cleanup_pending=True, state__in=END_STATES):
         (still,) = run(intents.owed(swap))
-        if still.rows == [(False,)]:
+        if not still.touched:
             SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=False)
             log.info("cleaned up", swap=str(swap.pk))

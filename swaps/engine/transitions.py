@@ -85,15 +85,13 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
             to_state=step.state,
             data=data,
             changes=changes,
-            locks=[queue.line_lock(swap.model_id)] if over else [],
+            locks=[queue.lock_line_of(swap.pk)] if over else [],
         )
         if over:
-            ((owed,),), ((waits,),) = (
-                found.rows for found in run(intents.owed(swap), queue.line_waits(swap.model_id))
-            )
-            if owed:
+            owed, line = run(intents.owed(swap), queue.first_in_line(swap.model_id))
+            if owed.touched:
                 SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=True)
-            following = queue.after(swap) if waits else None
+            following = queue.after(swap) if line.touched else None
             if following is not None:
                 transaction.on_commit(lambda: wake_swap(following))
     return begun
