@@ -93,47 +93,49 @@ class InferEndpoint:
         if model is None:  # impossible while counted; an assert would vanish under -O
             raise RuntimeError(f"{version.ref} was freed with requests in flight")
         if model.pace.on_loop(len(body)):
-            executed = _execute(version.ref, model, body)
-            model.pace.ran_on_loop(executed.ended_ns - executed.started_ns)
+            executed = _execute_on_loop(version.ref, model, body)
         else:
             executed, processor_ns = await asyncio.get_running_loop().run_in_executor(
                 model.threads, _execute_in_thread, version.ref, model, body
             )
-            if not isinstance(executed.answer, HostError):  # a refusal costs nothing
-                model.pace.ran_in_thread(processor_ns)
+            model.pace.ran_in_thread(processor_ns)
         witness, started_ns = version.witness, executed.started_ns
         witness.last_request_started_ns = max(witness.last_request_started_ns or 0, started_ns)
         witness.last_request_ended_ns = max(witness.last_request_ended_ns or 0, executed.ended_ns)
-        if isinstance(executed.answer, HostError):
-            raise executed.answer
         return [
             (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(executed.answer)),
+            (b"content-length", b"%d" % len(executed.content)),
             (b"x-served-version", version.ref.version.encode()),
             (b"x-served-at-ns", b"%d" % started_ns),
-        ], executed.answer
+        ], executed.content
 
 
 @dataclass(slots=True)
 class _Executed:
-    answer: bytes | HostError
-    started_ns: int  # by the wall clock, as is the end
+    """An answer, and when the inference began and ended by the wall clock."""
+
+    content: bytes
+    started_ns: int
     ended_ns: int
 
 
 def _execute(ref: Ref, model: OnnxModel, body: bytearray) -> _Executed:
+    request = parse_request(body, model.inputs, model.outputs)
     started_ns = time.time_ns()
-    said: bytes | HostError
+    content = answer(ref.model, ref.version, request, model.run(request))
+    return _Executed(content, started_ns, time.time_ns())
+
+
+def _execute_on_loop(ref: Ref, model: OnnxModel, body: bytearray) -> _Executed:
+    began_ns = time.monotonic_ns()
     try:
-        request = parse_request(body, model.inputs, model.outputs)
-        said = answer(ref.model, ref.version, request, model.run(request))
-    except HostError as error:
-        said = error
-    return _Executed(said, started_ns, time.time_ns())
+        return _execute(ref, model, body)
+    finally:  # what fails may have held up the loop, too
+        model.pace.ran_on_loop(time.monotonic_ns() - began_ns)
 
 
 def _execute_in_thread(ref: Ref, model: OnnxModel, body: bytearray) -> tuple[_Executed, int]:
-    """And the processor time of it, in ns."""
+    """And the processor time of it, in ns: what is refused says nothing of the model's."""
     began_ns = time.thread_time_ns()
     return _execute(ref, model, body), time.thread_time_ns() - began_ns
 
