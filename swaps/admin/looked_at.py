@@ -26,7 +26,7 @@ class PlacementAdmin(LookedAt):
     fields = (
         *("host_link", "model_link", "version", "desired", "observed", "observed_reason"),
         *("observed_at", "digest", "size_bytes", "boot_id", "answered_at", "warmup_ms"),
-        "unload_owed",
+        *("unload_owed", "found_loaded"),
     )
     readonly_fields = ("host_link", "model_link")
 

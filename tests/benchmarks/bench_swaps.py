@@ -73,8 +73,12 @@ def main() -> None:
                         "processor_ms": {k: round(v / len(idle), 1) for k, v in spent.items()},
                     },
                     "under_load": _summary(loaded)
-                    | {"phases_ms": _phases(fleet, loaded)}
-                    | {"sent": sent, "failed": failed, "rates": rates},
+                    | {
+                        "phases_ms": _phases(fleet, loaded),
+                        "sent": sent,
+                        "failed": failed,
+                        "rates": rates,
+                    },
                     f"{options.models}_at_once": _summary(together)
                     | {"phases_ms": _phases(fleet, together)},
                 },

@@ -18,5 +18,5 @@ class Command(BaseCommand):
         renewed = renew_fences(actor=machine_operator())
         self.stdout.write(
             f"{renewed} versions on hosts are wanted, or given up, anew; workers call the hosts "
-            f"within seconds"
+            "within seconds"
         )

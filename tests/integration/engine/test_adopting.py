@@ -44,6 +44,15 @@ def activation(model: str, version: str, host: HostOfTests) -> SwapOperation:
     return swap
 
 
+def adoption_under_way(host: HostOfTests, node: Node) -> tuple[str, SwapOperation]:
+    """Of a model's 1.0, held up by a node that does not reach it."""
+    model = a_model(host)
+    load_by_hand(host, model, "1.0")
+    node.now(warms=False)
+    swap = activation(model, "1.0", host)
+    return model, carry_on(swap, until=waits_for("no healthy connection to 1.0"))
+
+
 @pytest.mark.parametrize("known", ["not at all", "as it was before", "as it is"])
 def test_a_version_that_serves_already_is_adopted_without_a_load(
     alpha: HostOfTests, known: str
@@ -85,11 +94,7 @@ def test_the_new_version_of_a_swap_is_adopted_too(
 def test_an_adoption_that_is_undone_leaves_the_version_as_others_loaded_it(
     alpha: HostOfTests, node: Node, command: Command
 ) -> None:
-    model = a_model(alpha)
-    load_by_hand(alpha, model, "1.0")
-    node.now(warms=False)
-    swap = activation(model, "1.0", alpha)
-    carry_on(swap, until=waits_for("no healthy connection to 1.0"))
+    model, swap = adoption_under_way(alpha, node)
     apply_command(swap.pk, command, actor=OPERATOR)
     done = carry_on(swap, until=S.CANCELLED if command is Command.CANCEL else S.ROLLED_BACK)
     assert not done.cleanup_pending
@@ -135,11 +140,7 @@ def test_what_was_given_up_before_and_loaded_by_others_since_stays_too(
 def test_an_adopted_one_that_its_host_lost_is_ours_once_it_is_loaded_again(
     mortal: HostOfTests, node: Node
 ) -> None:
-    model = a_model(mortal)
-    load_by_hand(mortal, model, "1.0")
-    node.now(warms=False)
-    swap = activation(model, "1.0", mortal)
-    carry_on(swap, until=waits_for("no healthy connection to 1.0"))
+    model, swap = adoption_under_way(mortal, node)
     mortal.restart_empty()
 
     def loaded_again(_: SwapOperation) -> bool:
