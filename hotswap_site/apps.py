@@ -14,9 +14,11 @@ class HotswapSiteConfig(AppConfig):
             check_debug,
             check_deployment,
             check_rows,
+            check_servers,
         )
 
         register(check_debug, Tags.security)
         register(check_certificates, Tags.security)
         register(check_deployment, Tags.security, deploy=True)
+        register(check_servers, Tags.database, deploy=True)
         register(check_rows, Tags.database, deploy=True)

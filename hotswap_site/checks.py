@@ -8,16 +8,22 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import redis
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from swaps.access.certificate_folder import CertificateFolder, ends_soon, expiry
 from swaps.access.certificates import CertificateProblem
 from swaps.adapters.registry import KINDS
-from swaps.models import ModelHost
+from swaps.live.gauges import valkey
+from swaps.models import ModelHost, writability
 from swaps.readings.certificates import read_certificates, warnings_of
+
+# The first with a limit of a whole transaction (swaps.models.stalled).
+LEAST_POSTGRES = 170000
 
 
 def reached_from_elsewhere() -> list[str]:
@@ -136,6 +142,101 @@ def check_rows(
         hint = 'See "Envoys on other machines" in the README.'
         found.append(Warning(f"{warning}.", hint=hint, id="hotswap.W008"))
     return found
+
+
+def check_servers(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """For `--deploy --database default`: the servers themselves are asked, for settings may say
+    what no server does.
+    """
+    return [*_check_postgres(), *_check_valkey()] if databases else []
+
+
+def _check_postgres() -> list[CheckMessage]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            limit = str(cursor.fetchone()[0])
+            cursor.execute("SHOW server_version_num")
+            version = int(cursor.fetchone()[0])
+        missing = MigrationExecutor(connection).migration_plan(_newest())
+        no_writes = writability.look()
+    except DatabaseError as error:
+        return [
+            Warning(
+                f"Postgres cannot be used: {_line(error)}",
+                hint="See that it runs, and that DATABASE_URL names it, its database, a role and "
+                "that role's password.",
+                id="hotswap.W010",
+            )
+        ]
+    found: list[CheckMessage] = []
+    if missing:
+        first = missing[0][0]
+        found.append(
+            Warning(
+                f"{len(missing)} migrations were not applied to the database; the first is "
+                f"{first.app_label} {first.name}.",
+                hint="Run `manage.py migrate` with DATABASE_URL of the role that owns the tables.",
+                id="hotswap.W011",
+            )
+        )
+    if limit != f"{settings.ABANDONED_TRANSACTION_SECONDS}s":
+        found.append(
+            Warning(
+                f"Postgres would end an abandoned transaction after {limit} (0: never), and not "
+                f"after {settings.ABANDONED_TRANSACTION_SECONDS}s as Hotswap asks for: a process "
+                "that stops in one would keep its rows from the others.",
+                hint="A pooler between them drops the parameter `options`: let it pass, or set "
+                "idle_in_transaction_session_timeout for the role.",
+                id="hotswap.W012",
+            )
+        )
+    if no_writes:
+        found.append(
+            Warning(
+                f"{no_writes}.",
+                hint="Point DATABASE_URL at the primary, or give the disk room.",
+                id="hotswap.W013",
+            )
+        )
+    if version < LEAST_POSTGRES:
+        found.append(
+            Warning(
+                f"Postgres is of version {version // 10000}: from {LEAST_POSTGRES // 10000} on a "
+                "transaction that stands still between two statements is ended, too.",
+                hint="Update it when you can; Hotswap runs all the same.",
+                id="hotswap.W014",
+            )
+        )
+    return found
+
+
+def _check_valkey() -> list[CheckMessage]:
+    try:
+        valkey().ping()
+    except redis.RedisError as error:
+        return [
+            Warning(
+                f"Valkey does not answer: {_line(error)}",
+                hint="See that it runs, and that VALKEY_URL names it, with user and password where "
+                "it has them. Without it swaps are slower and pages less live.",
+                id="hotswap.W015",
+            )
+        ]
+    return []
+
+
+def _newest() -> list[tuple[str, str]]:
+    """The last migration of each app, as this code has them."""
+    return list(MigrationExecutor(connection).loader.graph.leaf_nodes())
+
+
+def _line(error: Exception) -> str:
+    """An error on one line, and never the address: there may be a password in it."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return f"{words.rstrip('.')}."
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import secrets
 import ssl
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import certifi
 import structlog
 from django.utils.csp import CSP
+from django.utils.functional import SimpleLazyObject
 from psycopg.conninfo import conninfo_to_dict
 
 from hotswap_site.embedded.errors import EmbeddedError
@@ -18,6 +18,8 @@ from hotswap_site.embedded.paths import (
     default_database_url,
     default_valkey_url,
 )
+from hotswap_site.embedded.private_file import kept_secret
+from hotswap_site.silent_postgres import ImpatientConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -48,29 +50,20 @@ def _systems_authorities() -> str:
 HOME = HotswapHome(Path(os.environ.get("HOTSWAP_HOME") or BASE_DIR / ".hotswap").absolute())
 
 
-def _kept_secret(name: str) -> str:
-    """A secret made once for this home, so that sessions and credentials outlive a restart."""
-    path = HOME.path / name
-    try:
-        HOME.path.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass  # an earlier start, or another process of ours, has made it
-    except OSError as error:
-        raise EmbeddedError(
-            f"{path} cannot be written ({error.strerror}); set HOTSWAP_HOME to a folder you can "
-            "write, or give the secret by an environment variable."
-        ) from error
-    return path.read_text().strip()
+def _secret(variable: str, kept_as: str) -> Any:
+    """From the environment, or made by the first process of this home that needs it: whoever
+    only reads the settings, such as `manage.py help`, leaves nothing behind. A text, when used.
+    """
+    given = os.environ.get(variable)
+    return given or SimpleLazyObject(lambda: kept_secret(HOME.path / kept_as, variable))
 
 
 DEBUG = _flag("HOTSWAP_DEBUG")
-SECRET_KEY = os.environ.get("HOTSWAP_SECRET_KEY") or _kept_secret("secret_key")
+SECRET_KEY = _secret("HOTSWAP_SECRET_KEY", "secret_key")
 CREDENTIAL_KEY = os.environ.get("HOTSWAP_CREDENTIAL_KEY") or SECRET_KEY
 CREDENTIAL_KEY_FALLBACKS = _words("HOTSWAP_CREDENTIAL_KEY_FALLBACKS")
 # A key of its own: who can sign sessions must not thereby be able to rewrite the audit log.
-AUDIT_KEY = os.environ.get("HOTSWAP_AUDIT_KEY") or _kept_secret("audit_key")
+AUDIT_KEY = _secret("HOTSWAP_AUDIT_KEY", "audit_key")
 AUDIT_KEY_FALLBACKS = _words("HOTSWAP_AUDIT_KEY_FALLBACKS")
 AUDIT_HEAD = HOME.path / "audit_head.json"
 SEAL_SECONDS = float(os.environ.get("HOTSWAP_SEAL_SECONDS", "2"))
@@ -123,6 +116,12 @@ def _database(url: str) -> dict[str, Any]:
             "min_size": min(4, DATABASE_POOL),
             "max_size": DATABASE_POOL,
             "timeout": 10,
+            # A line so long that its end gives up before its turn helps nobody.
+            "max_waiting": 20 * DATABASE_POOL,
+            # After so long it is tried again when somebody asks, and not minutes later: an
+            # outage is over when Postgres is back.
+            "reconnect_timeout": 5,
+            "connection_class": ImpatientConnection,
         }
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -160,6 +159,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "hotswap_site.static_files.StaticFiles",
+    "hotswap_site.no_store.nothing_is_kept",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -229,6 +229,8 @@ SECURE_CSP = {
 # Behind TLS set HOTSWAP_HTTPS=1: secure cookies, HSTS and the redirect come together.
 _HTTPS = _flag("HOTSWAP_HTTPS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+# Probes speak plain HTTP, and take a redirect for an answer of the right kind.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_HTTPONLY = True
 # Counted from signing in: a page that is left open looks again and again, and proves nobody there.
 SESSION_COOKIE_AGE = round(float(os.environ.get("HOTSWAP_SESSION_HOURS", "12")) * 3600)
@@ -240,6 +242,9 @@ FAILED_LOGINS_PER_MINUTE = int(os.environ.get("HOTSWAP_FAILED_LOGINS_PER_MINUTE"
 WRONG_TOKENS_PER_MINUTE = int(os.environ.get("HOTSWAP_WRONG_TOKENS_PER_MINUTE", "60"))
 REQUESTS_PER_MINUTE = int(os.environ.get("HOTSWAP_REQUESTS_PER_MINUTE", "6000"))
 EXPORTS_PER_MINUTE = int(os.environ.get("HOTSWAP_EXPORTS_PER_MINUTE", "10"))
+# The largest body of one request, and of all together that are being taken and answered.
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("HOTSWAP_CONSOLE_BODY_BYTES", "2621440"))
+CONSOLE_BODIES_BYTES = max(64 * 1024 * 1024, 4 * DATA_UPLOAD_MAX_MEMORY_SIZE)
 # Model names and traffic are nobody else's business where others can reach this port.
 OPEN_METRICS = _flag("HOTSWAP_OPEN_METRICS", default=not _HTTPS)
 

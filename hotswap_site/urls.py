@@ -18,3 +18,5 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("", include("swaps.console.urls")),
 ]
+
+handler500 = "swaps.console.trouble.server_error"

@@ -149,19 +149,23 @@ class Stack:
                 HOTSWAP_DATABASE_POOL=str(WORKER_THREADS),
             )
         self._start("beat", [*celery, "beat", "--loglevel", "WARNING"])
-        self._start(
-            "console",
-            [
-                *(python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.console_port)),
-                *("-v", "0", "hotswap_site.asgi:application"),
-            ],
-            ready=lambda: _answers(f"{self.console_url}/healthz"),
-            HOTSWAP_DATABASE_POOL="20",
-        )
+        self.start_console()
         # An Envoy without its router process only fills the log with that.
         self.supervisor.wait_ready("router")
         self._start_node()
         self.supervisor.wait_ready("console")
+
+    def start_console(self, *, database_pool: int = 20) -> None:
+        """Without waiting: whoever needs it waits until "console" is ready."""
+        self._start(
+            "console",
+            [
+                *(sys.executable, "manage.py", "runconsole"),
+                *("--bind", "127.0.0.1", "--port", str(self.console_port)),
+            ],
+            ready=lambda: _answers(f"{self.console_url}/healthz"),
+            HOTSWAP_DATABASE_POOL=str(database_pool),
+        )
 
     def _start(self, name: str, argv: list[str], *, ready: Any = None, **env: str) -> None:
         """Without waiting: they start side by side."""

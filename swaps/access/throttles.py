@@ -25,6 +25,7 @@ VALKEY_RESTS_SECONDS = 5.0
 TIMEOUT_SECONDS = 0.5
 # Behind one address there may be a whole office.
 LOGINS_BY_ADDRESS = 10
+LOGINS_BY_NAME = 10
 
 
 class TooOften(Exception):
@@ -49,22 +50,39 @@ class Tried:
     def too_many(self) -> bool:
         return self.number > self.limit
 
+    @property
+    def worth_recording(self) -> bool:
+        """Each up to the limit, and the first beyond it. Those after it cost the one who refuses
+        next to nothing, or a flood would be the database's.
+        """
+        return self.number <= self.limit + 1
 
-def try_login(username: str, address: str | None) -> Tried:
-    """By name, so that many machines cannot guess at one person together; and by address, so
-    that one machine cannot guess at many. The nearer to its limit of the two.
+
+def try_login(username: str, address: str | None, *, device: str = "") -> Tried:
+    """By name and address together first: whoever guesses from elsewhere keeps nobody out. By
+    address, so that one machine cannot guess at many; and by name, ten times as often, so that
+    many machines cannot guess at one person for ever. The one that is over its limit, if any.
+
+    `device`: of a browser that this person signed in with before. Its tries count by themselves,
+    and no stranger's can hold it up.
     """
     limit = settings.FAILED_LOGINS_PER_MINUTE
-    by_name = _count(_login_key(username), limit, remember=True)
-    by_address = _count(f"login-from:{address}", limit * LOGINS_BY_ADDRESS, remember=True)
-    return by_address if by_address.too_many and not by_name.too_many else by_name
+    here = _count(_login_key(username, address, device), limit, remember=True)
+    if device or here.too_many:
+        return here
+    others = (
+        _count(f"login-from:{address}", limit * LOGINS_BY_ADDRESS, remember=True),
+        _count(f"login-as:{_digest(username.casefold())}", limit * LOGINS_BY_NAME, remember=True),
+    )
+    return next((tried for tried in others if tried.too_many), here)
 
 
-def forget_logins(username: str) -> None:
+def forget_logins(username: str, address: str | None, *, device: str = "") -> None:
     """They got in: what they mistyped before counts no more."""
-    _in_memory().clear(_login_key(username))
+    key = _login_key(username, address, device)
+    _in_memory().clear(key)
     try:
-        _in_valkey().clear(_login_key(username))
+        _in_valkey().clear(key)
     except redis.RedisError as error:
         log.debug("failed logins not forgotten: %s", error)
 
@@ -81,8 +99,9 @@ def try_export(user: str) -> Tried:
     return _count(f"export:{_digest(user)}", settings.EXPORTS_PER_MINUTE, remember=False)
 
 
-def _login_key(username: str) -> str:
-    return f"login:{_digest(username.casefold())}"
+def _login_key(username: str, address: str | None, device: str) -> str:
+    where = f"device:{device}" if device else str(address)
+    return f"login:{_digest(username.casefold())}:{where}"
 
 
 def _digest(name: str) -> str:

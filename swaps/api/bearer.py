@@ -67,14 +67,18 @@ def _count_wrong_token(stranger: Actor, path: str) -> None:
     Raises TooOften.
     """
     tried = try_wrong_token(stranger.address)
-    record_refusal(
-        actor=stranger,
-        action="authenticate",
-        object_kind="request",
-        object_name=path,
-        reason="the token is unknown, expired or revoked",
-        code="unauthorized",
-    )
+    if tried.worth_recording:
+        words = "the token is unknown, expired or revoked"
+        record_refusal(
+            actor=stranger,
+            action="authenticate",
+            object_kind="request",
+            object_name=path,
+            reason=f"{words}; those after it in this minute are not recorded"
+            if tried.too_many
+            else words,
+            code=TooOften.code if tried.too_many else "unauthorized",
+        )
     if tried.too_many:
         raise TooOften(
             f"more than {tried.limit} wrong tokens within a minute", tried.retry_after_seconds
@@ -88,14 +92,15 @@ def _count_request(request: HttpRequest, actor: Actor) -> None:
     request.rate = tried  # type: ignore[attr-defined]
     if tried.too_many:
         words = f"this token may make {tried.limit} requests a minute"
-        record_refusal(
-            actor=actor,
-            action="request",
-            object_kind="token",
-            object_name=actor.token,
-            reason=words,
-            code=TooOften.code,
-        )
+        if tried.worth_recording:
+            record_refusal(
+                actor=actor,
+                action="request",
+                object_kind="token",
+                object_name=actor.token,
+                reason=words,
+                code=TooOften.code,
+            )
         raise TooOften(words, tried.retry_after_seconds)
 
 

@@ -4,7 +4,7 @@ Open to all who reach the port: probes hold no tokens, and the answers no secret
 """
 
 import redis
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import valkey
+from swaps.models import writability
 from swaps.models.nodes import NodeState
 from swaps.readings.certificates import read_certificates, warnings_of
 
@@ -30,12 +31,13 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
     `warnings` say what will be wrong some day, and make nobody less ready.
     """
-    parts = {"postgres": _postgres(), "valkey": _valkey()}
+    postgres, warnings = _postgres()
+    parts = {"postgres": postgres, "valkey": _valkey()}
     nodes: dict[str, str] = {}
-    warnings: list[str] = []
     parts["router"] = "not known without postgres"
     if parts["postgres"] == OK:
-        parts["router"], nodes, warnings = _router()
+        parts["router"], nodes, ends = _router()
+        warnings += ends
     ready = all(state == OK for state in parts.values())
     return JsonResponse(
         {
@@ -48,13 +50,13 @@ def readyz(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _postgres() -> str:
+def _postgres() -> tuple[str, list[str]]:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        no_writes = writability.look()
     except DatabaseError:
-        return "does not answer"
-    return OK
+        return "does not answer", []
+    # Reading goes on, and pages say why nothing moves: so nobody is cut off from them.
+    return OK, [no_writes] if no_writes else []
 
 
 def _valkey() -> str:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -24,6 +24,7 @@ from swaps.engine.errors import (
     SwapInProgress,
     SwapRefused,
 )
+from swaps.models.writability import is_outage, refused_write
 from swaps.readings.pages import CursorInvalid
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ def answer_problems(api: NinjaAPI) -> None:
         DataError: _not_storable,
         OperationalError: _unavailable,
         InterfaceError: _unavailable,
+        InternalError: _internal,
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():
@@ -221,6 +223,13 @@ def _not_storable(request: HttpRequest, error: DataError) -> HttpResponse:
 
 def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     log.error("%s %s without the database: %s", request.method, request.path, error)
+    if no_writes := refused_write(error):
+        return problem(
+            503,
+            "unavailable",
+            f"{no_writes}; what was asked was not done: try again",
+            headers={"Retry-After": str(RETRY_LATER_SECONDS)},
+        )
     return problem(
         503,
         "unavailable",
@@ -228,6 +237,10 @@ def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
         "again, with the same Idempotency-Key where it had one",
         headers={"Retry-After": str(RETRY_LATER_SECONDS)},
     )
+
+
+def _internal(request: HttpRequest, error: InternalError) -> HttpResponse:
+    return _unavailable(request, error) if is_outage(error) else _unexpected(request, error)
 
 
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -22,8 +22,9 @@ CONTENT_TYPES: Mapping[Form, str] = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/x-ndjson",
 }
-# A spreadsheet takes what begins so for a formula, and carries it out.
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes what begins so for a formula, and carries it out; of the wide signs of East
+# Asian keyboards it makes plain ones first.
+_FORMULA_BEGINS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def begin_export(actor: Actor, wanted: AuditFilter, form: Form) -> None:

@@ -30,6 +30,7 @@ from swaps.models import AuditEntry, SwapOperation
 
 NO_ROLE = "none"  # strangers, and people whom nobody gave a role
 _AGO = re.compile(r"(\d{1,6})([smhd])")
+_DATE = re.compile(r"\d{4}-?\d\d-?\d\d")  # a whole day; pages and log count them in UTC
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -42,7 +43,11 @@ class FilterInvalid(ValueError):
 
 
 def _moment(value: Any) -> Any:
-    """A time, or how long ago: `2h` stays two hours ago in an address that is shared."""
+    """A time, or how long ago: `2h` stays two hours ago in an address that is shared.
+
+    A time says its zone: whoever means their own clock would otherwise see, or export, other
+    hours than they meant. A date alone is a day by UTC, as pages and log count them.
+    """
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -53,12 +58,19 @@ def _moment(value: Any) -> Any:
         moment = datetime.fromisoformat(
             re.sub(r" (?=\d\d:\d\d$)", "+", text) if "T" in text else text
         )
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        if moment.tzinfo is None and _DATE.fullmatch(text):
+            moment = moment.replace(tzinfo=UTC)
+        zoned = moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError) as error:
         raise ValueError(
             f"{text[:40]!r} is no time: write 2026-11-24T05:00:00Z (UTC), 2026-11-24, or 2h for "
             "two hours ago"
         ) from error
+    if zoned is None:
+        raise ValueError(
+            f"{text[:40]!r} says no zone: write {text[:40]}Z for UTC, or an offset such as +02:00"
+        )
+    return zoned
 
 
 def _shown_of_token(text: str) -> str:

@@ -7,16 +7,20 @@ counted, and one entry says how many they were once the minute is over.
 
 import hashlib
 import json
+import logging
 import uuid
 from datetime import UTC, timedelta
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import LONGEST_REASON, record, storable_address
 from swaps.domain.texts import storable
 from swaps.models import RefusalFlood
+from swaps.models.writability import refused_write
+
+log = logging.getLogger(__name__)
 
 WINDOW = timedelta(minutes=1)
 RECORDED_WHOLE = 5
@@ -37,22 +41,31 @@ def record_refusal(
     For an attempt without a name (a wrong token, a failed login) give an actor who has none,
     or the name that was claimed, and the address.
     """
-    with transaction.atomic():
-        key = _key(actor, action, code)
-        for flood in RefusalFlood.objects.select_for_update().filter(
-            key=key, began_at__lt=Now() - WINDOW
-        ):
-            _end(flood)
-        if _count(key, actor, action, object_kind, object_name, reason) <= RECORDED_WHOLE:
-            record(
-                actor=actor,
-                action=action,
-                object_kind=object_kind,
-                object_name=object_name,
-                swap=swap,
-                outcome="refused",
-                reason=reason,
-            )
+    try:
+        with transaction.atomic():
+            key = _key(actor, action, code)
+            for flood in RefusalFlood.objects.select_for_update().filter(
+                key=key, began_at__lt=Now() - WINDOW
+            ):
+                _end(flood)
+            if _count(key, actor, action, object_kind, object_name, reason) <= RECORDED_WHOLE:
+                record(
+                    actor=actor,
+                    action=action,
+                    object_kind=object_kind,
+                    object_name=object_name,
+                    swap=swap,
+                    outcome="refused",
+                    reason=reason,
+                )
+    except DatabaseError as error:
+        if refused_write(error) is None:
+            raise
+        # Nothing was done, and nothing can be: whoever is refused is still told so.
+        log.error(
+            "not in the audit log, for it takes no writes: %s was refused %s of %s %s: %s",
+            *(actor.name, action, object_kind, object_name, reason),
+        )
 
 
 def end_floods() -> None:

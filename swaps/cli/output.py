@@ -98,12 +98,14 @@ def time_of(text: str | None) -> datetime | None:
 
 
 def short_time(text: str | None, *, fine: bool = False) -> str:
-    """In UTC, as the pages and the log have it; with the date, unless it is of today."""
+    """In UTC, as the pages and the log have it, which its Z says; with the date, unless it is of
+    today.
+    """
     at = time_of(text)
     if at is None:
         return "–"
     at = at.astimezone(UTC)
-    clock = at.strftime("%H:%M:%S") + (f".{at.microsecond // 1000:03d}" if fine else "")
+    clock = at.strftime("%H:%M:%S") + (f".{at.microsecond // 1000:03d}Z" if fine else "Z")
     return clock if at.date() == datetime.now(UTC).date() else f"{at:%Y-%m-%d} {clock}"
 
 

@@ -4,6 +4,7 @@ A POST carries an Idempotency-Key, the same at each try: a server that did it, a
 answer was lost, does it no second time.
 """
 
+import os
 import ssl
 import time
 import uuid
@@ -16,11 +17,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 import httpx
 
 from swaps.cli import __version__
-from swaps.cli.exits import Refused, ServerFailed, Unauthenticated, Unreachable
+from swaps.cli.exits import Misused, Refused, ServerFailed, Unauthenticated, Unreachable
 from swaps.cli.logins import Login
 from swaps.cli.output import Document, remark
 
 PATIENCE_SECONDS = 10.0
+CA_VARIABLE = "HOTSWAP_CA_FILE"
 PROBLEM = "application/problem+json"
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 3.0
 # A host is asked whether it has a version before the server answers, 2 s at most.
@@ -48,6 +50,7 @@ class Api:
                 "User-Agent": f"hotswap-cli/{__version__}",
             },
             timeout=_TIMEOUT,
+            verify=_authorities(),
             # A redirect would carry the token to an address that nobody typed.
             follow_redirects=False,
             # No proxy of the environment stands between this machine and itself.
@@ -150,8 +153,39 @@ def growing_pauses() -> Iterator[float]:
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
+def _authorities() -> ssl.SSLContext | bool:
+    """Who may vouch for the server; True: whom this machine, or SSL_CERT_FILE, names.
+
+    Python refuses authorities that lack what newer rules ask for, such as a key usage, though
+    curl and browsers take them. One that is named here is trusted as it is. Raises Misused.
+    """
+    path = os.environ.get(CA_VARIABLE)
+    if not path:
+        return True
+    try:
+        context = ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise Misused(
+            f"{CA_VARIABLE} is {path}, which holds no certificates that can be read "
+            f"({error.strerror or error}): name the file, in PEM, of the authority that signed "
+            "the server's certificate"
+        ) from error
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
 def unreachable(url: str, error: Exception) -> Unreachable:
     reason = str(error) or type(error).__name__
+    if is_permanent(error):
+        named = os.environ.get(CA_VARIABLE)
+        way = (
+            f"the authority in {named} ({CA_VARIABLE}) did not sign it, or not for this name"
+            if named
+            else f"set {CA_VARIABLE} to the file, in PEM, of the authority that signed it; what "
+            "curl takes may be refused here, for Python is stricter with authorities that it was "
+            "not told of so"
+        )
+        return Unreachable(f"the certificate of {url} is not trusted: {reason}; {way}")
     return Unreachable(f"{url} cannot be reached: {reason}")
 
 

@@ -35,6 +35,7 @@ class ConcernLine:
 
 _GRAVE = frozenset(
     {
+        Kind.NO_WRITES,
         Kind.NO_NODE,
         Kind.DRAIN_OVERDUE,
         Kind.NODE_REFUSES,

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from swaps.access.known_devices import device_of
 from swaps.access.throttles import forget_logins, try_login
 from swaps.console.visitors import actor_of, context_of
 from swaps.engine.errors import InvalidRequest
@@ -23,7 +24,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
     if new != request.POST.get("again", ""):
         return _page(request, "again", "This is not what stands above.")
     # A session left open is no way to guess the password.
-    tried = try_login(actor.name, actor.address)
+    tried = try_login(actor.name, actor.address, device=device_of(request, actor.name))
     if tried.too_many:
         words = f"Too many attempts. Try again in {tried.retry_after_seconds} s."
         response = _page(request, "old_password", words, status=429)
@@ -33,7 +34,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
         user = change_own_password(actor=actor, old_password=old, new_password=new)
     except InvalidRequest as refused:
         return _page(request, refused.field, str(refused))
-    forget_logins(actor.name)
+    forget_logins(actor.name, actor.address, device=device_of(request, actor.name))
     # Every other session of theirs ends with the old password; this one goes on.
     update_session_auth_hash(request, user)
     messages.success(request, "Your password is changed. Your other sessions have ended.")

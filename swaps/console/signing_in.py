@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from swaps.access.known_devices import device_of, remember_device
 from swaps.access.roles import Actor
 from swaps.access.throttles import TooOften, Tried, forget_logins, try_login
 from swaps.audit.record import record
@@ -19,16 +20,17 @@ class SignIn(LoginView):
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         # Counted before the password is looked at, so that attempts at once count, too.
-        self._tried = try_login(
-            request.POST.get("username", ""), request.META.get("REMOTE_ADDR") or None
-        )
+        name, address = self._who_from_where()
+        self._tried = try_login(name, address, device=device_of(request, name))
         if self._tried.too_many:
             return self._wait()
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
-        forget_logins(self.request.POST.get("username", ""))
+        name, address = self._who_from_where()
+        forget_logins(name, address, device=device_of(self.request, name))
+        remember_device(self.request, response, name)
         user = form.get_user()
         record(
             actor=actor_of(self.request),
@@ -43,13 +45,21 @@ class SignIn(LoginView):
         return super().form_invalid(form)
 
     def _wait(self) -> HttpResponse:
-        self._record_refusal("too many attempts within a minute: not looked at", TooOften.code)
+        if self._tried.worth_recording:
+            words = (
+                "too many attempts within a minute: neither this nor those after it are looked at"
+            )
+            self._record_refusal(words, TooOften.code)
         form = AuthenticationForm(self.request)
         wait = self._tried.retry_after_seconds
         context = self.get_context_data(form=form, wait_seconds=wait)
         response = render(self.request, "registration/login.html", context, status=429)
         response["Retry-After"] = str(wait)
         return response
+
+    def _who_from_where(self) -> tuple[str, str | None]:
+        post, meta = self.request.POST, self.request.META
+        return post.get("username", ""), meta.get("REMOTE_ADDR") or None
 
     def _record_refusal(self, reason: str, code: str) -> None:
         asked = actor_of(self.request)

@@ -10,17 +10,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import redis
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
 
 from swaps.access.roles import Role
 from swaps.console.audience import roles_of_sessions
+from swaps.readings.looks import work_in
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,16 @@ CLOCK = "clock"
 NOT_ALLOWED = 4403
 GONE = 4404
 INTERNAL_ERROR = 1011
+
+
+# For all live pages of this process, with a connection each while they work: a page whose query
+# takes long must not hold up the others.
+LIVE_THREADS = 4
+live_threads = ThreadPoolExecutor(max_workers=LIVE_THREADS, thread_name_prefix="live page")
+
+
+async def in_live_thread[T](work: Callable[[], T]) -> T:
+    return await work_in(live_threads, work)
 
 
 class Watcher(Protocol):
@@ -199,11 +210,14 @@ class Watch:
         before, newcomers = self._last, set(self._newcomers)
         asked_at = time.monotonic()
         ask_roles = newcomers or asked_at - self._roles_at >= ROLE_CHECK_SECONDS
-        found = await database_sync_to_async(_look)(
-            self.subject,
-            after=before.look.mark if before else None,
-            session_keys={watcher.session_key for watcher in self.watchers},
-            known_roles=None if ask_roles else self._roles,
+        session_keys = {watcher.session_key for watcher in self.watchers}
+        found = await in_live_thread(
+            lambda: _look(
+                self.subject,
+                after=before.look.mark if before else None,
+                session_keys=session_keys,
+                known_roles=None if ask_roles else self._roles,
+            )
         )
         if found is None:
             for watcher in list(self.watchers):

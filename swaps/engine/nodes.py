@@ -23,8 +23,9 @@ def required_nodes() -> QuerySet[NodeIncarnation]:
     return NodeIncarnation.objects.filter(state__in=REQUIRED_NODE_STATES).order_by("node_id", "pk")
 
 
-def reap_node(nonce: str, reason: str) -> NodeIncarnation:
-    """Its supervisor saw that process end: it can send nothing any more.
+def reap_node(actor: Actor, nonce: str, reason: str) -> NodeIncarnation:
+    """Its supervisor saw that process end: it can send nothing any more. `actor`: whose account
+    the supervisor runs under; no drain waits for that node any more, so it takes a name.
 
     Returns the row as it is now; one that had ended before keeps how it ended.
     Raises NodeNotFound.
@@ -33,6 +34,14 @@ def reap_node(nonce: str, reason: str) -> NodeIncarnation:
         node = _find(nonce)
         if node.state in REQUIRED_NODE_STATES:
             _end(node, NodeState.REAPED, reason)
+            record(
+                actor=actor,
+                action="reap-node",
+                object_kind="node",
+                object_name=f"{node.node_id} {nonce}",
+                reason=reason,
+                after={"state": NodeState.REAPED.value},
+            )
     return node
 
 

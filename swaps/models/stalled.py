@@ -2,7 +2,8 @@
 
 Postgres ends a session that is idle in a transaction (see the settings). One whose process
 stopped between two statements of a pipeline is not idle to it: for that there is a limit of a
-whole transaction, from Postgres 17 on.
+whole transaction, from Postgres 17 on. And no statement takes longer, by any Postgres: what waits
+behind a lock or a lost disk gives its thread and its connection back.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from django.db.backends.signals import connection_created
 from psycopg import Connection
 
 LONGEST_TRANSACTION_SECONDS = 20
-_SINCE_VERSION = 170000
+_SINCE_VERSION = 170000  # transaction_timeout
 
 # A pool hands out the same ones again and again.
 _limited: WeakSet[Connection[Any]] = WeakSet()
@@ -27,8 +28,12 @@ def limit_transactions() -> None:
 
 def _limit(*, connection: Any, **_: Any) -> None:
     raw = connection.connection
-    if raw in _limited or raw.info.server_version < _SINCE_VERSION:
+    if raw in _limited:
         return
+    limits = ["statement_timeout"]
+    if raw.info.server_version >= _SINCE_VERSION:
+        limits.append("transaction_timeout")
     with connection.cursor() as cursor:
-        cursor.execute(f"SET transaction_timeout = '{LONGEST_TRANSACTION_SECONDS}s'")
+        for limit in limits:
+            cursor.execute(f"SET {limit} = '{LONGEST_TRANSACTION_SECONDS}s'")
     _limited.add(raw)

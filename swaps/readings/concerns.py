@@ -20,6 +20,7 @@ from swaps.models import (
     ServedModel,
     SwapOperation,
     UnprotectRequest,
+    writability,
 )
 from swaps.models.hosts import Desired, HostHealth, Observed
 from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
@@ -32,6 +33,7 @@ MOST = 20
 class Kind(StrEnum):
     """From the gravest: first what holds traffic or requests up."""
 
+    NO_WRITES = "no-writes"  # nothing can be changed, and nothing moves
     NO_NODE = "no-node"  # nothing can be applied, and nothing counts as drained
     DRAIN_OVERDUE = "drain-overdue"  # the operator is asked: extend, roll back, force
     NODE_REFUSES = "node-refuses"
@@ -64,6 +66,7 @@ class Concern:
 def read_concerns(unended: Sequence[SwapReading], now: datetime) -> list[Concern]:
     """`unended`: every swap that is not over; `now` by the database. At most MOST of a kind."""
     found = [
+        *_of_the_database(),
         *_of_swaps(unended, now),
         *_of_models(),
         *_of_hosts(),
@@ -73,6 +76,11 @@ def read_concerns(unended: Sequence[SwapReading], now: datetime) -> list[Concern
     ]
     order = list(Kind)
     return sorted(found, key=lambda one: order.index(one.kind))
+
+
+def _of_the_database() -> Iterator[Concern]:
+    if no_writes := writability.known():
+        yield Concern(Kind.NO_WRITES, "Postgres", f"{no_writes}. Swaps go on once it can be.")
 
 
 def _of_swaps(unended: Iterable[SwapReading], now: datetime) -> Iterator[Concern]:

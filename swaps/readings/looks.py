@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from asgiref.sync import SyncToAsync
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 # All looks of this process go through this one thread and its one connection.
 thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="look")
@@ -34,11 +34,14 @@ async def work_in[T](executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
 
 
 def give_back_thread() -> None:
-    """Before a long wait. Django began this request in a thread that would idle until its end;
-    whatever of the request comes later gets another.
+    """Before a long wait, and when a request is over. Django began this request in a thread that
+    would idle until its end; whatever of the request comes later gets another.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is not None:
         executor = SyncToAsync.context_to_thread_executor.pop(context, None)
         if executor is not None:
+            # After what the thread may still be at: it takes its connection with it otherwise,
+            # and the pool would never see that one again.
+            executor.submit(connections.close_all)
             executor.shutdown(wait=False)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.frozen_inputs import lacks_approval
-from swaps.models import SwapOperation
+from swaps.models import SwapOperation, writability
 from swaps.readings.fleet import ModelRows
 from swaps.readings.swap_parts import StepReading
 
@@ -22,6 +22,8 @@ def waiting_for(
     if state in END_STATES:
         left = swap.from_version if state is SwapState.COMPLETED else swap.to_version
         return f"Over, but {left} is still to be unloaded." if swap.cleanup_pending else None
+    if no_writes := writability.known():
+        return f"{no_writes}. The swap goes on by itself once it can be."
     if swap.queued:
         return _in_line(swap, rows)
     if swap.paused and state is SwapState.TRANSITIONING:

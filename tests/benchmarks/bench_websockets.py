@@ -113,7 +113,7 @@ def _measure(fleet: Fleet, pages: int, weights: int, hold: float) -> dict[str, A
 
 def _daphne() -> psutil.Process:
     for child in psutil.Process().children(recursive=True):
-        if "daphne" in child.cmdline():
+        if "runconsole" in child.cmdline():
             return child
     raise AssertionError("no Daphne runs")
 

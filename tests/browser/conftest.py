@@ -68,7 +68,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Console:
-    """A Daphne on a port of its own, with the tests' database. Can be ended and started again."""
+    """A console process on a port of its own, with the tests' database. Can start again."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -88,10 +88,7 @@ class Console:
         listener = self._listener.dup()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "daphne", "--fd", str(listener.fileno())),
-                    *("-v", "0", "hotswap_site.asgi:application"),
-                ],
+                [sys.executable, "manage.py", "runconsole", "--fd", str(listener.fileno())],
                 cwd=REPOSITORY_ROOT,
                 env=environment,
                 pass_fds=[listener.fileno()],

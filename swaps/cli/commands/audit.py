@@ -249,4 +249,6 @@ def _moment(text: str) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise Misused(f"{text!r} is no time: write 2026-11-24T05:00:00Z, or 2h for ago") from error
+    if moment.tzinfo is None and "T" in text:
+        raise Misused(f"{text!r} says no zone: write {text}Z for UTC, or an offset such as +02:00")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from swaps.engine.errors import NodeNotFound
 from swaps.engine.nodes import reap_node
+from swaps.management.operator import machine_operator
 
 
 class Command(BaseCommand):
@@ -21,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, nonce: str, reason: str, **options: Any) -> None:
         try:
-            node = reap_node(nonce, reason)
+            node = reap_node(machine_operator(), nonce, reason)
         except NodeNotFound as error:
             raise CommandError(str(error)) from error
         self.stdout.write(

@@ -2,19 +2,29 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 
 from hotswap_site.asgi import application
 from swaps.access.roles import Role
-from swaps.console.watch import GONE, NOT_ALLOWED
+from swaps.console.watch import (
+    GONE,
+    LIVE_THREADS,
+    NOT_ALLOWED,
+    Look,
+    in_live_thread,
+    join_watch,
+    leave_watch,
+)
 from swaps.domain.states import SwapState
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.console.conftest import a_person
@@ -104,8 +114,14 @@ async def open_page(db: None) -> AsyncIterator[Opener]:
     yield open_page
     for page in opened:
         await page.leave()
-    # The rows were read in a thread of its own, whose connection would keep the database open.
+    # The rows were read in threads of their own, whose connections would keep the database open.
     await sync_to_async(connections.close_all)()
+    await asyncio.gather(*(in_live_thread(_close_connection) for _ in range(LIVE_THREADS)))
+
+
+def _close_connection() -> None:
+    connections.close_all()
+    time.sleep(0.1)  # so that each of the threads has one to close
 
 
 def _session(person: User) -> str:
@@ -274,3 +290,56 @@ async def test_a_page_of_another_site_cannot_listen(
 ) -> None:
     with pytest.raises(AssertionError, match="handshake was refused"):
         await open_page(scene.path, olga, origin="http://elsewhere.example")
+
+
+@pytest.mark.parametrize("person", ["nobody", "without a role"])
+@pytest.mark.parametrize(
+    "path",
+    ["/swaps/00000000-0000-0000-0000-000000000000", "/models/no-such-model", "/hosts/no-such-host"],
+)
+async def test_who_may_not_look_does_not_learn_what_exists(
+    open_page: Opener, path: str, person: str
+) -> None:
+    who = None if person == "nobody" else await sync_to_async(a_person)(None)
+    page = await open_page(path, who)
+    assert await page.closed() == NOT_ALLOWED
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Its query waits for a lock that somebody else has."""
+
+    group: str = "slow"
+
+    def look(self, after: int | None) -> Look | None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(1), pg_advisory_unlock(1)")
+        return None
+
+
+class Waiting:
+    session_key = ""
+
+    async def show(self, html: str) -> None: ...
+
+    async def turn_away(self, code: int) -> None: ...
+
+
+async def test_a_page_whose_query_takes_long_holds_up_no_other(
+    open_page: Opener, scene: SwapScene, olga: User
+) -> None:
+    def say(sql: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    await sync_to_async(say)("SELECT pg_advisory_lock(1)")
+    slow, waiting = Slow(), Waiting()
+    joining = asyncio.create_task(join_watch(slow, waiting))
+    try:
+        page = await open_page(scene.path, olga)
+        await page.read_until("swap-timeline")
+        assert not joining.done()
+    finally:
+        await sync_to_async(say)("SELECT pg_advisory_unlock(1)")
+        await joining
+        await leave_watch(slow, waiting)

@@ -27,8 +27,11 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 )
 
 
-def make_certificates(folder: Path, *names: str) -> tuple[Path, Path]:
-    """An authority's certificate, and a server's for these names with its key in one file."""
+def make_certificates(folder: Path, *names: str, plain: bool = False) -> tuple[Path, Path]:
+    """An authority's certificate, and a server's for these names with its key in one file.
+
+    `plain`: the authority without what newer rules ask for, as many a team has made theirs.
+    """
     now = datetime.datetime.now(tz=datetime.UTC)
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of tests")])
@@ -44,14 +47,13 @@ def make_certificates(folder: Path, *names: str) -> tuple[Path, Path]:
             .not_valid_after(now + datetime.timedelta(days=1))
         )
 
-    ca = (
-        certificate(authority_name, authority_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_SIGNS_CERTIFICATES, critical=True)
-        .add_extension(
+    ca = certificate(authority_name, authority_key).add_extension(
+        x509.BasicConstraints(ca=True, path_length=None), critical=not plain
+    )
+    if not plain:
+        ca = ca.add_extension(_SIGNS_CERTIFICATES, critical=True).add_extension(
             x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False
         )
-    )
     alternatives = [_general_name(name) for name in names]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     server = (

@@ -12,7 +12,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from swaps.access.certificate_folder import CertificateFolder
-from swaps.models import Cluster, DrainProof, DrainWatch, NodeIncarnation, Route, RouteOnNode
+from swaps.models import (
+    AuditEntry,
+    Cluster,
+    DrainProof,
+    DrainWatch,
+    NodeIncarnation,
+    Route,
+    RouteOnNode,
+)
 from swaps.models.nodes import NodeState
 from swaps.router.network_door import NetworkDoor
 from swaps.router.process import CannotServe, run_until_signalled
@@ -102,6 +110,9 @@ def test_a_node_that_died_is_away_until_it_is_reaped_and_its_next_start_is_anoth
 
     said = StringIO()
     call_command("reapnode", dead, stdout=said)
+    entry = AuditEntry.objects.get(action="reap-node")
+    assert (entry.source, entry.object_kind) == ("command line", "node")
+    assert entry.object_name.endswith(dead)
     gone.refresh_from_db()
     assert gone.state == NodeState.REAPED
     assert gone.ended_at is not None

@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.db.models.functions import Now
 
-from hotswap_site.checks import check_rows
+from hotswap_site.checks import check_rows, check_servers
 from swaps.models import ModelHost, NodeCertificate
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -26,10 +28,10 @@ def settings_of_the_readme() -> dict[str, str]:
     return {k: v.replace("...", secrets.token_urlsafe(48)) for k, v in found.items()}
 
 
-def check(settings: dict[str, str], home: Path) -> subprocess.CompletedProcess[str]:
+def check(settings: dict[str, str], home: Path, *more: str) -> subprocess.CompletedProcess[str]:
     ours = {k: v for k, v in os.environ.items() if not re.match("HOTSWAP_|DATABASE_|VALKEY_", k)}
     return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", *more],
         cwd=PROJECT,
         env={**ours, **settings, "HOTSWAP_HOME": str(home)},
         capture_output=True,
@@ -63,3 +65,43 @@ def test_a_host_without_an_adapter_and_a_node_that_is_cut_off_soon_are_warned_of
         ("hotswap.W007", "Host alpha"),
         ("hotswap.W008", "the certificate of node edge-1"),
     ]
+
+
+def test_servers_that_are_away_are_warned_of_and_their_passwords_not_shown(tmp_path: Path) -> None:
+    given = settings_of_the_readme() | {
+        "DATABASE_URL": "postgresql://hotswap:hidden-word@127.0.0.1:9/hotswap",
+        "VALKEY_URL": "redis://:hidden-word@127.0.0.1:9/0",
+    }
+    done = check(given, tmp_path, "--database", "default")
+    assert done.returncode == 1
+    assert "hotswap.W010" in done.stderr
+    assert "hotswap.W015" in done.stderr
+    assert "hidden-word" not in done.stderr
+
+
+def _set(limit: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{limit}'")
+
+
+@pytest.mark.django_db
+def test_servers_are_asked_what_they_do() -> None:
+    asked = f"{settings.ABANDONED_TRANSACTION_SECONDS}s"
+    _set(asked)
+    assert check_servers(None, ["default"]) == []
+    assert check_servers(None, None) == []
+    # As behind a pooler that drops what we connect with.
+    _set("0")
+    (found,) = check_servers(None, ["default"])
+    assert found.id == "hotswap.W012"
+    assert "options" in str(found.hint)
+
+
+@pytest.mark.django_db
+def test_tables_that_are_not_there_are_warned_of() -> None:
+    _set(f"{settings.ABANDONED_TRANSACTION_SECONDS}s")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'swaps' AND name >= '0015'")
+    (found,) = check_servers(None, ["default"])
+    assert found.id == "hotswap.W011"
+    assert "swaps 0015" in found.msg
