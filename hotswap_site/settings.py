@@ -32,6 +32,16 @@ def _words(name: str, default: str = "") -> list[str]:
     return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
 
 
+def _seconds(name: str, default: str) -> float:
+    try:
+        seconds = float(os.environ.get(name, default))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise EmbeddedError(f"{name}: give a number of seconds above 0 and below a day")
+    return seconds
+
+
 def _networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     try:
         return tuple(ipaddress.ip_network(word) for word in _words(name))
@@ -285,6 +295,7 @@ CELERY = {
 }
 SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
 RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
+LOST_AFTER_SECONDS = _seconds("HOTSWAP_LOST_AFTER_SECONDS", "10")
 
 # The router process and its Envoys.
 XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))

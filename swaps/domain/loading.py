@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from swaps.domain.router_view import no_node, not_warm
+from swaps.domain.router_view import may_be_judged, no_node, not_warm
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait, Want
@@ -20,7 +20,7 @@ SWAP_TOO_LONG = "the whole swap took longer than it may"
 def load_step(s: Snapshot) -> Step | None:
     """The next step until the new version may take traffic; None when it may."""
     given_up = _given_up(s)
-    needed = s.min_ready_hosts or len(s.target)
+    needed = s.hosts_needed
     if len(s.target) - len(given_up) < needed:
         reasons = "; ".join(f"{view.host}: {view.reason or view.status}" for view in given_up)
         return MoveTo(
@@ -44,8 +44,10 @@ def load_step(s: Snapshot) -> Step | None:
         if unseen:
             return CallHosts(Call.LOOK, s.to_version, unseen, f"asking {', '.join(unseen)}")
         return _late(s, words, step.reason)
-    waiting = no_node(s) or not_warm(s, s.to_version)
+    waiting = no_node(s) or not_warm(s, s.to_version, needed=needed)
     if over and waiting:
+        if not may_be_judged(s, over[0]):
+            return replace(waiting, until=None)
         return _late(s, over[1], waiting.reason)
     if s.swap_deadline and s.now > s.swap_deadline:
         return _late(s, SWAP_TOO_LONG, "no traffic was moved")

@@ -5,18 +5,27 @@ order is the argument for why no request is lost. Compare argo-rollouts' reconci
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import assert_never
 
+from swaps.domain.last_look import last_look
 from swaps.domain.loading import SWAP_TOO_LONG, load_step, return_step
 from swaps.domain.rolling_forward import roll_forward_step
 from swaps.domain.router_view import (
+    may_be_judged,
     no_node,
     not_applied,
     not_proven,
     refused_by,
     refused_late,
 )
-from swaps.domain.shifting import pass_strategy_step, vanished, weights_for
+from swaps.domain.shifting import (
+    out_of_reach,
+    pass_strategy_step,
+    told_out_of_reach,
+    vanished,
+    weights_for,
+)
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import (
@@ -83,6 +92,8 @@ def _start(s: Snapshot) -> Step:
 
 def _load(s: Snapshot) -> Step:
     give_back = Want(s.to_version, _hosts(s.target), loaded=False)
+    if s.restored and s.abort:
+        return MoveTo(_S.ROLLING_BACK, "taken back; it may have had traffic after the backup")
     if s.abort == "cancel":
         return MoveTo(_S.CANCELLED, "cancelled while loading; no traffic had moved", want=give_back)
     if s.abort == "rollback":
@@ -90,6 +101,8 @@ def _load(s: Snapshot) -> Step:
     step = load_step(s)
     if step is None:
         return _begin_shift(s)
+    if isinstance(step, MoveTo) and s.restored:
+        return MoveTo(_S.ROLLING_BACK, step.reason, failure=step.failure)
     if isinstance(step, MoveTo):  # it failed
         return MoveTo(step.state, step.reason, want=give_back, failure=step.failure)
     return step
@@ -109,18 +122,18 @@ def _shift(s: Snapshot) -> Step:
         return MoveTo(_S.ROLLING_BACK, refusal, failure=refusal)
     if s.swap_deadline and s.now > s.swap_deadline:
         return MoveTo(_S.ROLLING_BACK, SWAP_TOO_LONG, failure=SWAP_TOO_LONG)
-    gone = vanished(s)
+    gone = vanished(s) or out_of_reach(s)
     if gone:
         return gone
     waiting = no_node(s) or not_applied(s)
     if waiting:
-        return waiting
+        return told_out_of_reach(s, waiting)
     if s.weights.get(s.to_version) == 100:
         return MoveTo(
             _S.OLD_VERSION_DRAINING,
             f"all traffic is on {s.to_version}, applied everywhere",
         )
-    return pass_strategy_step(s)
+    return told_out_of_reach(s, pass_strategy_step(s))
 
 
 def _drain_old(s: Snapshot) -> Step:
@@ -132,22 +145,19 @@ def _drain_old(s: Snapshot) -> Step:
         if unapplied:
             return _drain_deadline(s, unapplied)
         return MoveTo(_S.COMPLETED, f"{s.to_version} serves; there was no version before it")
-    old, hosts = s.from_version, _hosts(s.source)
+    gone = out_of_reach(s)
+    if gone:
+        return gone
+    return _before_return(s, told_out_of_reach(s, _wait_until_idle(s, s.from_version)))
+
+
+def _wait_until_idle(s: Snapshot, old: str) -> Step:
+    hosts = _hosts(s.source)
     if s.watching != old:
         # Rolled forward, or the route was rewritten: the proof is asked for anew.
         return Advance(
             f"asking every node whether {old} is idle",
             route=RouteChange({s.to_version: 100}, frozenset({s.to_version}), gone=old, watch=old),
-        )
-    lost = [view.host for view in s.target if not view.ready]
-    if lost and not any(view.ready for view in s.target):
-        return _though_forced(
-            s,
-            Wait(
-                f"{s.to_version} is not ready on {', '.join(lost)}: {old} stays loaded; "
-                "roll back, or bring the host back",
-                asks_operator=True,
-            ),
         )
     waiting = no_node(s) or not_applied(s) or not_proven(s, old)
     if waiting is None:
@@ -164,13 +174,39 @@ def _drain_old(s: Snapshot) -> Step:
     return _force(s, old, hosts) or _drain_deadline(s, waiting)
 
 
+def _before_return(s: Snapshot, step: Step) -> Step:
+    """Whoever decides to unload a version looks once more whether the other one answers."""
+    if not isinstance(step, PassReturn) or not s.routed:
+        return step
+    back = s.state is _S.ROLLING_BACK
+    stays, views = (s.from_version, s.source) if back else (s.to_version, s.target)
+    look = last_look(s, stays, views, goes=step.version) if stays else None
+    if look is None:
+        return _after_restore(s, step)
+    return _though_forced(s, look) if isinstance(look, Wait) else look
+
+
+def _after_restore(s: Snapshot, step: PassReturn) -> Step:
+    """An Envoy that connected after the backup is in no row until it is back: nobody waits for
+    its proof, so a person says that all are here.
+    """
+    if not s.restored or s.bake_ended or s.forced_by:
+        return step
+    how = "promote" if s.state is _S.OLD_VERSION_DRAINING else "have an administrator force it"
+    return Wait(
+        f"the database was restored from a backup: before {step.version} is unloaded, see that "
+        f"every Envoy which runs is connected, then {how}",
+        asks_operator=True,
+    )
+
+
 def _force(s: Snapshot, version: str, hosts: tuple[str, ...]) -> Step | None:
     """Unload a version that is not idle: with a name on it, and never past an unknown node.
 
     It cuts off requests in flight. A node that has not applied the route would go on to
     send new ones: that is no longer a matter of patience, so nobody can force it.
     """
-    overdue = s.drain_deadline and s.now >= s.drain_deadline and not s.drained_at
+    overdue = s.drain_deadline and _is_over(s, s.drain_deadline) and not s.drained_at
     who = s.forced_by or ("the swap's policy" if s.on_drain_timeout == "force" and overdue else "")
     if not who:
         return None
@@ -197,9 +233,12 @@ def _drain_deadline(s: Snapshot, waiting: Wait) -> Step:
         return waiting
     if s.now < deadline:
         return replace(waiting, until=deadline)
+    heard = s.routers_since is not None
+    if heard and not _is_over(s, deadline):
+        return replace(waiting, until=None)
     # Idle once, it was in time: a node that came back and is asked anew changes no policy.
     rolls_back = s.on_drain_timeout == "rollback" and not s.drained_at
-    if rolls_back and s.state is _S.OLD_VERSION_DRAINING:
+    if rolls_back and heard and s.state is _S.OLD_VERSION_DRAINING:
         late = f"{s.from_version} was not idle in time: {waiting.reason}"
         return MoveTo(_S.ROLLING_BACK, late, failure=late)
     choices = "extend the drain, roll back, or have an administrator force the unload"
@@ -209,11 +248,16 @@ def _drain_deadline(s: Snapshot, waiting: Wait) -> Step:
     return Wait(late, asks_operator=True, moment=waiting.moment)
 
 
+def _is_over(s: Snapshot, deadline: datetime) -> bool:
+    """A policy acts only on what was seen after the deadline, and after outages of ours."""
+    return s.now >= deadline and may_be_judged(s, deadline)
+
+
 def _unload_old(s: Snapshot) -> Step:
     assert s.from_version is not None, "only a swap with an old version passes the return"
     return unload_step(s, s.from_version, s.source) or MoveTo(
         _S.COMPLETED,
-        f"{s.to_version} serves alone{left_to_unload(s.from_version, s.source)}",
+        f"{s.to_version} serves alone{left_to_unload(s, s.from_version, s.source)}",
     )
 
 
@@ -221,12 +265,12 @@ def _roll_back(s: Snapshot) -> Step:
     if s.past_return:
         return _unload_new(s)
     if not (s.roll_forward and s.routed):
-        return _return(s)
+        return _before_return(s, _return(s))
     forward = roll_forward_step(s)
     if not isinstance(forward, Wait):
         return forward
     # Requests are served meanwhile by whichever version can: the way back goes on.
-    back = _return(s)
+    back = _before_return(s, _return(s))
     return replace(
         back, reason=f"{back.reason} (asked to roll forward, which waits: {forward.reason})"
     )
@@ -269,5 +313,5 @@ def _unload_new(s: Snapshot) -> Step:
     end = _S.FAILED if s.failure else _S.ROLLED_BACK
     serves = f"{s.from_version} serves alone" if s.from_version else "no version serves"
     return unload_step(s, s.to_version, s.target) or MoveTo(
-        end, f"{serves}{left_to_unload(s.to_version, s.target)}", failure=s.failure
+        end, f"{serves}{left_to_unload(s, s.to_version, s.target)}", failure=s.failure
     )

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from swaps.domain.loading import seen_since_step
-from swaps.domain.router_view import not_warm
+from swaps.domain.loading import POLL_SLOW, seen_since_step
+from swaps.domain.router_view import most_members, not_warm, unreached, unreached_since
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, RouteChange, Step, Wait
@@ -46,7 +46,7 @@ def _next_weight(s: Snapshot, index: int) -> Step:
     if unready is not None:
         return unready
     # A node that came since the last weight may not reach the new version yet.
-    cold = not_warm(s, s.to_version)
+    cold = not_warm(s, s.to_version, needed=s.hosts_needed)
     if cold is not None:
         return replace(cold, asks_operator=True)
     route, following, reason = weights_for(s, index)
@@ -55,13 +55,46 @@ def _next_weight(s: Snapshot, index: int) -> Step:
 
 def _not_ready(s: Snapshot) -> Step | None:
     """Readiness belongs to a host's boot, and is read again before each weight."""
-    stale = [view.host for view in s.target if not seen_since_step(s, view)]
+    stale = [view.host for view in s.target if _to_be_asked(s, view)]
     if stale:
         return CallHosts(Call.LOOK, s.to_version, tuple(stale), "asking before the next weight")
     unanswered = [v.host for v in s.target if v.status == "ready" and not v.answered]
     if unanswered:
         return CallHosts(Call.ANSWER, s.to_version, tuple(unanswered), "the host started anew")
-    return _too_few(s, tuple(view for view in s.target if not view.ready))
+    lost = tuple(view for view in s.target if not view.ready)
+    if _enough(s, lost):
+        return None
+    return _too_few(s, tuple(view for view in lost if _is_lost(s, view))) or _silent(s, lost)
+
+
+def _to_be_asked(s: Snapshot, view: HostView) -> bool:
+    """A host that did not answer is asked again, since one silence is no death."""
+    if not seen_since_step(s, view):
+        return True
+    silent = view.status == "unknown" and view.seen_at is not None
+    return silent and not _is_lost(s, view) and s.now >= view.seen_at + POLL_SLOW
+
+
+def _is_lost(s: Snapshot, view: HostView) -> bool:
+    """A host that is silent for too long is lost where Envoys don't reach enough others: while
+    they do, it is we who don't hear it.
+    """
+    if view.status != "unknown":
+        return not view.ready
+    since = view.silent_since or view.seen_at
+    if since is None or s.now < since + s.lost_after:
+        return False
+    return most_members(s, s.to_version) < s.hosts_needed
+
+
+def _silent(s: Snapshot, lost: tuple[HostView, ...]) -> Wait:
+    hosts = "; ".join(f"{view.host}: {view.reason or view.status}" for view in lost)
+    since = min((one.silent_since for one in lost if one.silent_since), default=s.now)
+    return Wait(
+        f"before the next weight {s.to_version} is asked again on {hosts}",
+        s.now + POLL_SLOW,
+        asks_operator=s.now >= since + s.lost_after,
+    )
 
 
 def vanished(s: Snapshot) -> MoveTo | None:
@@ -69,9 +102,37 @@ def vanished(s: Snapshot) -> MoveTo | None:
     return _too_few(s, tuple(v for v in s.target if v.unloaded and seen_since_step(s, v)))
 
 
+def out_of_reach(s: Snapshot) -> MoveTo | None:
+    """No Envoy reaches the new version any more, and its share fails: that ends any hold. With
+    no version to go back to, nothing would be better for it.
+    """
+    if s.from_version is None or not unreached(s, s.to_version):
+        return None
+    limit = f"{s.lost_after.total_seconds():g} s"
+    why = f"for more than {limit} no router node had a healthy connection to {s.to_version}"
+    return MoveTo(SwapState.ROLLING_BACK, why, failure=why)
+
+
+def told_out_of_reach(s: Snapshot, step: Step) -> Step:
+    """The same while it is not for long: whoever reads what the swap waits for knows."""
+    since = unreached_since(s, s.to_version)
+    if since is None or not isinstance(step, Wait):
+        return step
+    reason = f"no router node has a healthy connection to {s.to_version}; {step.reason}"
+    if s.from_version is None:
+        return replace(step, reason=reason, asks_operator=True)
+    limit = since + s.lost_after
+    reason = f"{reason}; {s.from_version} gets all traffic back if that lasts"
+    until = min(step.until or limit, limit)
+    return replace(step, reason=reason, until=until if until > s.now else None)
+
+
+def _enough(s: Snapshot, lost: tuple[HostView, ...]) -> bool:
+    return len(s.target) - len(lost) >= s.hosts_needed
+
+
 def _too_few(s: Snapshot, lost: tuple[HostView, ...]) -> MoveTo | None:
-    needed = s.min_ready_hosts or len(s.target)
-    if len(s.target) - len(lost) >= needed:
+    if _enough(s, lost):
         return None
     hosts = "; ".join(f"{view.host}: {view.reason or view.status}" for view in lost)
     why = f"{s.to_version} stopped being ready on {hosts}"

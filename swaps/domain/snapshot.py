@@ -28,6 +28,8 @@ class HostView:
     # A real inference came back from this very version, in this boot of the host.
     answered: bool = False
     seen_at: datetime | None = None
+    # Of a host that does not answer: its first unanswered look in a row.
+    silent_since: datetime | None = None
     # The host loads as many versions as it may: ours has to wait.
     load_slot_free: bool = True
     # Not wanted, and not ours to unload: others had loaded it before the swap.
@@ -51,10 +53,23 @@ class NodeView:
     seen_at: datetime
     applied_revision: int  # newest revision of this model's route that it ACKed; 0: none
     nack: str | None = None  # why it refused the present revision
-    warm: frozenset[str] = frozenset()  # versions with a healthy member in its own gauges
-    proven: bool = False  # its answer to the present drain watch
+    # Since when it can be told of revisions without a break, and can tell what it does.
+    reachable_since: datetime | None = None
+    # Healthy members by version, as its own gauges show them; a version it says nothing of is
+    # left out. And since when it shows none.
+    members: Mapping[str, int] = field(default_factory=dict)
+    none_since: Mapping[str, datetime] = field(default_factory=dict)
+    proven_at: datetime | None = None  # its answer to the present drain watch
     # Pushed with the present revision's clusters: what it refused, in Envoy's words.
     cluster_nack: str = ""
+
+    @property
+    def proven(self) -> bool:
+        return self.proven_at is not None
+
+    def healthy(self, version: str) -> int:
+        """Members it reaches, as far as is known: what a node that is away showed was before."""
+        return self.members.get(version, 0) if self.connected else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,9 @@ class Snapshot:
     source: tuple[HostView, ...] = ()  # the old version, where it is
     target: tuple[HostView, ...] = ()  # the new version, where it shall be
     nodes: tuple[NodeView, ...] = ()
+    # Since when a router process has served without a break; None: none does, so that nodes can
+    # neither hear nor be heard.
+    routers_since: datetime | None = None
 
     # The model's route.
     revision: int = 0
@@ -77,10 +95,13 @@ class Snapshot:
     min_ready_hosts: int | None = None
     on_drain_timeout: str = "wait"
     load_deadline: datetime | None = None
-    apply_deadline: datetime | None = None
+    apply_deadline: datetime | None = None  # of a node that could know of the revision at once
+    apply_timeout: timedelta = timedelta(seconds=30)
     drain_deadline: datetime | None = None
     swap_deadline: datetime | None = None
     keep_warm: timedelta = timedelta()
+    # How long hosts may be silent, or Envoys show no healthy member, before a version is lost.
+    lost_after: timedelta = timedelta(seconds=10)
 
     # What people asked for.
     queued_behind: str = ""  # why it is not its turn
@@ -100,8 +121,16 @@ class Snapshot:
     watching: str | None = None  # the version whose drain is watched, for the present revision
     drained_at: datetime | None = None
     past_return: bool = False
+    # Begun before a backup that was restored since: later rows, that nobody has any more, may
+    # have sent traffic anywhere.
+    restored: bool = False
     unload_called_at: datetime | None = None
     failure: str = ""
+
+    @property
+    def hosts_needed(self) -> int:
+        """On so many hosts the new version has to be ready, and reached by every Envoy."""
+        return self.min_ready_hosts or len(self.target)
 
     @property
     def serving(self) -> str | None:

@@ -37,11 +37,13 @@ def unload_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step 
     return Wait(f"{version} is being unloaded on {words}", s.now + POLL_SLOW / 10)
 
 
-def left_to_unload(version: str, views: tuple[HostView, ...]) -> str:
+def left_to_unload(s: Snapshot, version: str, views: tuple[HostView, ...]) -> str:
     left = [view.host for view in _left(views)]
     if left:
         return f"; {version} is still to be unloaded on {', '.join(left)}, which goes on by itself"
     found = [view.host for view in views if view.left_alone and not view.unloaded]
+    if found and s.restored:
+        return f"; {version} stays loaded on {', '.join(found)}: it may serve since the backup"
     if found:
         return f"; {version} stays loaded on {', '.join(found)}, where it was before the swap"
     return f", {version} is unloaded"

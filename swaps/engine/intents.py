@@ -56,6 +56,7 @@ def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
                                    ELSE observed = 'ready' AND NOT unload_owed END,
                unload_owed = false, observed_reason = '',
                observed = CASE WHEN MAY_RUN THEN 'loading' ELSE 'unknown' END, observed_at = NULL,
+               silent_since = NULL,
                load_called_at = CASE WHEN MAY_RUN THEN load_called_at END,
                answered_boot_id = ''
          WHERE model_id = %(model)s AND version = %(version)s

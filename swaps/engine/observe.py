@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
@@ -20,7 +21,6 @@ from swaps.domain.strategies import parse_strategy
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
-from swaps.models.nodes import NodeState
 from swaps.models.statements import Statement, run
 
 # Which load slots of a host are taken, but for the one of placement `p`: by a load that runs,
@@ -32,10 +32,15 @@ SLOTS_TAKEN = """(SELECT count(*) FROM swaps_placement other
          OR other.unload_owed AND other.observed IN ('loading', 'unloading', 'unknown'))
     AND other.load_called_at > now() - interval '10 minutes')"""
 
+# Whatever its row says: with its router process stopped or cut off, it neither hears nor is heard.
+NODE_IS_CONNECTED = """(node.state = 'connected' AND EXISTS (SELECT FROM swaps_routerprocess process
+  WHERE process.id = node.router_id AND process.lease_until > statement_timestamp()))"""
+
 # Constants stand in it as they are: with fewer parameters Postgres sees after some times that
 # one plan suits all, and plans no more.
 _SQL = (
-    """
+    (
+        """
 SELECT COLUMNS,
   statement_timestamp(), model.name, route.revision, route.weights::json, route.pinned::json,
   route.gone::json, watched.version,
@@ -45,7 +50,8 @@ SELECT COLUMNS,
       'id', p.id, 'fence', p.fence, 'owed', p.unload_owed,
       'host', host.name, 'version', p.version, 'desired', p.desired,
       'observed', p.observed, 'reason', p.observed_reason, 'seen_at', p.observed_at,
-      'called_at', p.load_called_at, 'answered_at', p.answered_at,
+      'silent_since', p.silent_since, 'called_at', p.load_called_at,
+      'answered_at', p.answered_at,
       'answered', p.answered_boot_id <> '' AND p.answered_boot_id = p.boot_id,
       'slots_taken', CASE WHEN swap.state = 'LoadingNewVersion' THEN SLOTS_TAKEN ELSE 0 END,
       'slots', host.max_concurrent_loads))
@@ -53,22 +59,26 @@ SELECT COLUMNS,
     WHERE p.model_id = swap.model_id AND p.version IN (swap.from_version, swap.to_version)
   ),
   (SELECT json_agg(json_build_object(
-      'name', node.node_id, 'state', node.state, 'seen_at', node.last_seen_at,
+      'name', node.node_id, 'seen_at', node.last_seen_at, 'since', node.reachable_since,
+      'connected', NODE_IS_CONNECTED,
       'refusal', node.nack,
       'revision', coalesce(applied.revision, 0), 'acked_at', applied.acked_at,
       'nacked', applied.nacked_revision, 'nack', applied.nack_detail,
-      'proven', EXISTS (SELECT 1 FROM swaps_drainproof proof
+      'proven_at', (SELECT proof.proven_at FROM swaps_drainproof proof
          WHERE proof.watch_id = watch.id AND proof.incarnation_id = node.id),
-      'warm', (SELECT json_object_agg(cluster.version, seen.observed_at)
+      'members', (SELECT json_object_agg(cluster.version, json_build_object(
+            'healthy', seen.healthy, 'seen_at', seen.observed_at, 'none_since', seen.none_since))
          FROM swaps_clusteronnode seen JOIN swaps_cluster cluster ON cluster.id = seen.cluster_id
-         WHERE seen.incarnation_id = node.id AND seen.healthy > 0
+         WHERE seen.incarnation_id = node.id
            AND cluster.model_id = swap.model_id AND cluster.retired_at IS NULL)
       ) ORDER BY node.node_id, node.id)
     FROM swaps_nodeincarnation node
     LEFT JOIN swaps_routeonnode applied
       ON applied.incarnation_id = node.id AND applied.route_id = route.id
     WHERE node.state IN ('connected', 'away')
-  )
+  ),
+  (SELECT min(process.serves_since) FROM swaps_routerprocess process
+    WHERE process.lease_until > statement_timestamp())
 FROM swaps_swapoperation swap
 JOIN swaps_servedmodel model ON model.id = swap.model_id
 JOIN swaps_route route ON route.model_id = swap.model_id
@@ -77,7 +87,10 @@ LEFT JOIN swaps_drainwatch watch
 LEFT JOIN swaps_cluster watched ON watched.id = watch.cluster_id
 WHERE swap.id = %(swap)s
 """
-).replace("SLOTS_TAKEN", SLOTS_TAKEN)
+    )
+    .replace("SLOTS_TAKEN", SLOTS_TAKEN)
+    .replace("NODE_IS_CONNECTED", NODE_IS_CONNECTED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +150,19 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         raise SwapOperation.DoesNotExist(f"no swap has the id {swap_id}")
     (row,) = rows
     swap, rest = _swap(row), row[len(_columns()) :]
-    now, model_name, revision, weights, pinned, gone, watched, clusters, placed, nodes = rest
+    (
+        now,
+        model_name,
+        revision,
+        weights,
+        pinned,
+        gone,
+        watched,
+        clusters,
+        placed,
+        nodes,
+        routers_since,
+    ) = rest
     swap.model = ServedModel.from_db("default", ("id", "name"), (swap.model_id, model_name))
     state = SwapState(swap.state)
     placements = {(one["version"], one["host"]): one for one in placed or ()}
@@ -154,6 +179,7 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         source=views(swap.from_version, swap.source_hosts),
         target=views(swap.to_version, swap.target_hosts),
         nodes=tuple(_node(one, revision) for one in nodes),
+        routers_since=routers_since,
         revision=revision,
         weights=weights,
         pinned=frozenset(pinned),
@@ -166,9 +192,11 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         apply_deadline=swap.revision_at + timedelta(seconds=swap.apply_timeout_seconds)
         if swap.revision_at
         else None,
+        apply_timeout=timedelta(seconds=swap.apply_timeout_seconds),
         drain_deadline=swap.drain_deadline,
         swap_deadline=swap.swap_deadline,
         keep_warm=timedelta(seconds=swap.keep_warm_seconds),
+        lost_after=timedelta(seconds=settings.LOST_AFTER_SECONDS),
         queued_behind="waits in the model's line for its turn" if swap.queued else "",
         unapproved=lacks_approval(swap) if state is SwapState.NOT_STARTED else "",
         abort=swap.abort_requested,
@@ -190,7 +218,11 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
     acks = [_time(one["acked_at"]) for one in nodes if one["revision"] == swap.revision]
     ready = [
         *(_time(one["answered_at"]) for (v, _), one in placements.items() if v == swap.to_version),
-        *(_time((one["warm"] or {}).get(swap.to_version)) for one in nodes),
+        *(
+            _time(seen["seen_at"])
+            for one in nodes
+            if (seen := (one["members"] or {}).get(swap.to_version)) and seen["healthy"]
+        ),
     ]
     return Sighting(
         swap,
@@ -248,6 +280,7 @@ def _host(host: str, row: dict[str, Any] | None) -> HostView:
         called_at=_time(row["called_at"]),
         answered=row["answered"],
         seen_at=_time(row["seen_at"]),
+        silent_since=_time(row["silent_since"]),
         load_slot_free=row["slots_taken"] < row["slots"],
         left_alone=row["desired"] == Desired.ABSENT and not row["owed"],
     )
@@ -268,13 +301,20 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _node(row: dict[str, Any], revision: int) -> NodeView:
+    members = row["members"] or {}
     return NodeView(
         name=row["name"],
-        connected=row["state"] == NodeState.CONNECTED,
+        connected=row["connected"],
         seen_at=datetime.fromisoformat(row["seen_at"]),
         applied_revision=row["revision"],
         nack=row["nack"] if row["nacked"] == revision else None,
-        warm=frozenset(row["warm"] or ()),
-        proven=row["proven"],
+        reachable_since=_time(row["since"]),
+        members={version: one["healthy"] for version, one in members.items()},
+        none_since={
+            version: datetime.fromisoformat(one["none_since"])
+            for version, one in members.items()
+            if one["none_since"]
+        },
+        proven_at=_time(row["proven_at"]),
         cluster_nack=row["refusal"],
     )

@@ -147,14 +147,22 @@ def wake_next_loads(said: Sequence[Said]) -> None:
 
 
 _NOW = object()  # the database's clock
+# The first of unanswered looks in a row. One of long ago, as after an outage of ours, begins no
+# row: nobody knows what came between.
+_SILENT_SINCE = object()
+_SQL = {
+    _NOW: "statement_timestamp()",
+    _SILENT_SINCE: "CASE WHEN observed_at > statement_timestamp() - interval '5 seconds'"
+    " THEN coalesce(silent_since, statement_timestamp()) ELSE statement_timestamp() END",
+}
 
 
 def _write(changes: dict[str, Any], where: str, about: dict[str, Any]) -> Statement:
     sets = ", ".join(
-        f"{name} = " + ("statement_timestamp()" if value is _NOW else f"%({name})s")
+        f"{name} = " + (_SQL[value] if type(value) is object else f"%({name})s")
         for name, value in changes.items()
     )
-    values = {name: value for name, value in changes.items() if value is not _NOW}
+    values = {name: value for name, value in changes.items() if type(value) is not object}
     return Statement(f"UPDATE swaps_placement SET {sets} WHERE {where}", values | about)  # noqa: S608 - our own words
 
 
@@ -174,6 +182,7 @@ def _seen(seen: Observation) -> dict[str, Any]:
         "observed": seen.status.value,
         "observed_reason": seen.reason,
         "observed_at": _NOW,
+        "silent_since": _SILENT_SINCE if seen.status is VersionStatus.UNKNOWN else None,
     }
     if seen.status in UNLOADED_STATUSES:
         changes["unload_owed"] = False

@@ -15,7 +15,7 @@ from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, Want
 from swaps.engine import intents, observed_traffic, queue
 from swaps.engine.leases import Begun, Effect, beginning, begun
-from swaps.engine.observe import Sighting
+from swaps.engine.observe import NODE_IS_CONNECTED, Sighting
 from swaps.engine.routing import (
     applied_ms,
     close_watch,
@@ -253,7 +253,8 @@ def _nodes(swap: SwapOperation, revision: int, *, forced: bool) -> Statement:
     """
     proven = "EXISTS (SELECT 1 FROM swaps_drainproof WHERE watch_id = %(watch)s"
     proven += " AND incarnation_id = node.id)"
-    reached = "node.state = 'connected' AND EXISTS (SELECT 1 FROM swaps_routeonnode seen"
+    reached = NODE_IS_CONNECTED
+    reached += " AND EXISTS (SELECT 1 FROM swaps_routeonnode seen"
     reached += " JOIN swaps_route route ON route.id = seen.route_id"
     reached += " WHERE route.model_id = %(model)s AND seen.incarnation_id = node.id"
     reached += " AND seen.revision >= %(revision)s)"

@@ -103,6 +103,8 @@ class Placement(models.Model):
     observed = models.CharField(max_length=10, choices=Observed, default=Observed.UNKNOWN)
     observed_reason = models.TextField(default="", blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)
+    # The first look in a row that was not answered; null: the last one was.
+    silent_since = models.DateTimeField(null=True, blank=True)
     digest = models.CharField(max_length=DIGEST_LENGTH, default="", blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True)
     # Readiness belongs to a host's boot: a host that restarted empty is not ready,

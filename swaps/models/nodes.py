@@ -19,6 +19,8 @@ class RouterProcess(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     lease_until = models.DateTimeField()
+    # Since when it has held its lease without a break: before, it could tell nodes nothing.
+    serves_since = models.DateTimeField(db_default=Now())
     # Of its own certificate, and of the authority's that it trusts; null: it does not listen to
     # the network.
     certificate_ends_at = models.DateTimeField(null=True, blank=True)
@@ -49,6 +51,8 @@ class NodeIncarnation(models.Model):
     stream = models.UUIDField(null=True, blank=True)
     connected_at = models.DateTimeField(db_default=Now())
     last_seen_at = models.DateTimeField(db_default=Now())
+    # Since when it has been told of revisions without a break: not as long as it has existed.
+    reachable_since = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.TextField(default="", blank=True)
     # It was started with its node's lock in hand, so none of its earlier processes runs any more.
@@ -105,7 +109,7 @@ class RouteOnNode(models.Model):
 class ClusterOnNode(models.Model):
     """A cluster's healthy members as one incarnation's own gauges show them.
 
-    `healthy >= 1` is what *warm* means: an ACK of the cluster says nothing of it.
+    That is what *warm* means: an ACK of the cluster says nothing of it.
     """
 
     incarnation = models.ForeignKey(NodeIncarnation, on_delete=models.CASCADE, related_name="+")
@@ -113,6 +117,8 @@ class ClusterOnNode(models.Model):
     healthy = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     observed_at = models.DateTimeField(db_default=Now())
+    # Since when there is no healthy one; null: there is.
+    none_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

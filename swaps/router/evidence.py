@@ -103,13 +103,16 @@ class ClusterSeen:
         written = told(
             """
             INSERT INTO swaps_clusteronnode AS seen
-                   (incarnation_id, cluster_id, healthy, total, observed_at)
-            SELECT i.id, c.id, %(healthy)s, %(total)s, clock_timestamp()
+                   (incarnation_id, cluster_id, healthy, total, observed_at, none_since)
+            SELECT i.id, c.id, %(healthy)s, %(total)s, clock_timestamp(),
+                   CASE WHEN %(healthy)s = 0 THEN clock_timestamp() END
               FROM swaps_nodeincarnation i, swaps_cluster c
              WHERE i.nonce = %(nonce)s AND c.id = %(cluster)s
             ON CONFLICT (incarnation_id, cluster_id) DO UPDATE
                SET healthy = excluded.healthy, total = excluded.total,
-                   observed_at = excluded.observed_at
+                   observed_at = excluded.observed_at,
+                   none_since = CASE WHEN excluded.healthy = 0
+                                     THEN coalesce(seen.none_since, excluded.none_since) END
             RETURNING cluster_id
             """,
             _OF_CLUSTER,

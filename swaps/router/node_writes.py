@@ -51,6 +51,9 @@ class RenewLease:
                 " VALUES (%(router)s, now() + make_interval(secs => %(lease)s), %(own)s, %(ca)s)"
                 # Files that cannot be read just now: those from before are still shown.
                 " ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until,"
+                # After a break longer than its lease it begins anew.
+                " serves_since = CASE WHEN p.lease_until < now() THEN now()"
+                " ELSE p.serves_since END,"
                 " certificate_ends_at = coalesce(excluded.certificate_ends_at,"
                 " p.certificate_ends_at),"
                 " authority_ends_at = coalesce(excluded.authority_ends_at, p.authority_ends_at)",
@@ -63,7 +66,8 @@ class RenewLease:
             ),
             # A process that was stopped for longer than its lease takes its nodes back.
             Statement(
-                "UPDATE swaps_nodeincarnation SET last_seen_at = now(), state = 'connected'"
+                "UPDATE swaps_nodeincarnation SET last_seen_at = now(), state = 'connected',"
+                " reachable_since = CASE WHEN state = 'away' THEN now() ELSE reachable_since END"
                 " WHERE router_id = %(router)s AND stream = ANY(%(streams)s)"
                 " AND state IN ('connected', 'away')",
                 {"router": self.router, "streams": list(self.streams)},
@@ -100,7 +104,8 @@ class NodeConnected:
             " %(router)s, %(stream)s, '', '')"
             " ON CONFLICT (nonce) DO UPDATE SET state = 'connected', router_id = %(router)s,"
             " stream = %(stream)s, certificate = excluded.certificate, last_seen_at = now(),"
-            " ended_at = NULL, ended_reason = '', nack = '' WHERE i.node_id = excluded.node_id",
+            " reachable_since = now(), ended_at = NULL, ended_reason = '', nack = ''"
+            " WHERE i.node_id = excluded.node_id",
             {
                 "node_id": self.node_id,
                 "alone": self.alone,

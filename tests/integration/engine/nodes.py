@@ -32,6 +32,7 @@ class Node:
     warms: bool = True
     proves: bool = True
     refuses_version: str = ""
+    here: bool = True
     of: StreamOf = field(default_factory=lambda: StreamOf(uuid.uuid4().hex, _ROUTER, uuid.uuid4()))
 
     @property
@@ -46,7 +47,7 @@ class Node:
 
     def goes_away(self) -> None:
         """Its stream ends: what it routes from now on is not known."""
-        self.acks = self.warms = self.proves = False
+        self.here = self.acks = self.warms = self.proves = False
         write_all([NodeAway(self.of)])
 
     def answers(self) -> list[Write]:
@@ -61,13 +62,17 @@ class Node:
                 applied[route.model_id] = route.revision
         if self.warms:
             clusters = Cluster.objects.filter(retired_at=None)
-            writes += [ClusterSeen(self.of.nonce, one.pk, 1, 1) for one in clusters]
+            writes += [_all_healthy(self.of.nonce, one) for one in clusters]
         if self.proves:
             for watch in DrainWatch.objects.filter(closed_at=None).select_related("cluster"):
                 revision = watch.route_revision
                 if revision is None or applied.get(watch.cluster.model_id) == revision:
                     writes.append(Proven(self.of.nonce, self.of.stream, str(watch.pk), 2))
         return writes
+
+
+def _all_healthy(nonce: str, cluster: Cluster) -> ClusterSeen:
+    return ClusterSeen(nonce, cluster.pk, len(cluster.endpoints), len(cluster.endpoints))
 
 
 class Nodes:
@@ -88,6 +93,9 @@ class Nodes:
         notify_routes(None)
         return node
 
+    def _streams(self) -> list[uuid.UUID]:
+        return [node.of.stream for node in self._nodes if node.here]
+
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._listening.wait(PATIENCE_SECONDS), "the nodes listen"
@@ -104,6 +112,7 @@ class Nodes:
                 listening.execute(f"LISTEN {ROUTES_CHANNEL}")
                 self._listening.set()
                 while not self._over.is_set():
+                    write_all([RenewLease(_ROUTER, self._streams())])
                     for node in list(self._nodes):
                         write_all(node.answers())
                     for _ in listening.notifies(timeout=1, stop_after=1):

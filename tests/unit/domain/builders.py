@@ -11,6 +11,7 @@ from swaps.domain.strategies import SetWeight
 OLD, NEW = "1.0", "1.1"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ENTERED = NOW - timedelta(seconds=10)
+PROVEN = NOW - timedelta(milliseconds=20)
 JUST_NOW = NOW - timedelta(milliseconds=10)
 
 
@@ -46,7 +47,7 @@ def a_node(**only_what_matters: Any) -> NodeView:
         connected=True,
         seen_at=JUST_NOW,
         applied_revision=7,
-        warm=frozenset({OLD, NEW}),
+        members={OLD: 1, NEW: 1},
     )
     return replace(usual, **only_what_matters)
 
@@ -62,6 +63,7 @@ def a_snapshot(**only_what_matters: Any) -> Snapshot:
         source=(a_host(),),
         target=(a_host(),),
         nodes=(a_node(),),
+        routers_since=ago(86_400),
         revision=7,
         weights={OLD: 100},
         pinned=frozenset({OLD}),

@@ -13,6 +13,7 @@ from tests.unit.domain.builders import (
     JUST_NOW,
     NEW,
     OLD,
+    PROVEN,
     a_host,
     a_node,
     a_snapshot,
@@ -21,10 +22,10 @@ from tests.unit.domain.builders import (
     seconds,
 )
 
-IDLE = (a_node(proven=True),)
-BUSY = (a_node(proven=True), a_node(name="node-b"))
-AWAY = (a_node(proven=True), a_node(name="node-b", connected=False))
-BEHIND = (a_node(proven=True), a_node(name="node-b", applied_revision=6))
+IDLE = (a_node(proven_at=PROVEN),)
+BUSY = (a_node(proven_at=PROVEN), a_node(name="node-b"))
+AWAY = (a_node(proven_at=PROVEN), a_node(name="node-b", connected=False))
+BEHIND = (a_node(proven_at=PROVEN), a_node(name="node-b", applied_revision=6))
 
 
 def draining(**only_what_matters: object) -> Snapshot:
@@ -87,7 +88,9 @@ def test_the_old_version_stays_while_the_new_one_is_ready_nowhere() -> None:
     step = next_step(draining(nodes=IDLE, target=(lost,), forced_by="ada"))
     assert isinstance(step, Wait)
     assert step.asks_operator
-    assert step.reason.startswith("forced by ada, but 1.1 is not ready on host-a: 1.0 stays loaded")
+    assert step.reason.startswith(
+        "forced by ada, but 1.1 is not ready on host-a (unknown): 1.0 stays"
+    )
 
 
 # Bake time
@@ -105,7 +108,8 @@ def test_bakes_for_as_long_as_asked() -> None:
     step = next_step(baking)
     assert isinstance(step, Wait)
     assert step.until == ahead(40)
-    assert isinstance(next_step(replace(baking, now=ahead(40))), PassReturn)
+    over = replace(baking, now=ahead(40), target=(a_host(seen_at=ahead(40)),))
+    assert isinstance(next_step(over), PassReturn)
 
 
 def test_promote_ends_the_bake() -> None:

@@ -14,6 +14,7 @@ from tests.unit.domain.builders import (
     NEW,
     NOW,
     OLD,
+    PROVEN,
     a_host,
     a_node,
     ago,
@@ -23,7 +24,7 @@ from tests.unit.domain.builders import (
 )
 
 BACK = RouteChange({OLD: 100}, frozenset({OLD}), gone=NEW, watch=NEW)
-AWAY = a_node(name="node-b", connected=False, warm=frozenset())
+AWAY = a_node(name="node-b", connected=False, members={})
 
 
 def half_way(**only_what_matters: object) -> Snapshot:
@@ -81,7 +82,7 @@ def test_a_load_that_fails_is_tried_again_and_the_operator_sees_why() -> None:
 
 
 def test_waits_until_the_nodes_reach_the_old_version() -> None:
-    step = next_step(half_way(nodes=(a_node(warm=frozenset({NEW})),)))
+    step = next_step(half_way(nodes=(a_node(members={NEW: 1}),)))
     assert isinstance(step, Wait)
     assert step.asks_operator
     assert "no healthy connection to 1.0" in step.reason
@@ -105,13 +106,15 @@ def test_without_a_live_node_it_waits_and_says_so(nodes: tuple[object, ...]) -> 
 
 def test_waits_for_every_node_before_it_unloads_the_new_version() -> None:
     step = next_step(
-        rolling_back(nodes=(a_node(proven=True), a_node(name="node-b")), drain_deadline=ahead(5))
+        rolling_back(
+            nodes=(a_node(proven_at=PROVEN), a_node(name="node-b")), drain_deadline=ahead(5)
+        )
     )
     assert step == Wait("1.1 is not yet idle on node-b", ahead(5), moment=True)
 
 
 def test_proven_idle_the_new_version_may_go() -> None:
-    step = next_step(rolling_back(nodes=(a_node(proven=True),)))
+    step = next_step(rolling_back(nodes=(a_node(proven_at=PROVEN),)))
     assert isinstance(step, PassReturn)
     assert (step.version, step.hosts, step.forced) == (NEW, ("host-a",), False)
 
@@ -204,7 +207,7 @@ def test_the_new_version_is_looked_at_before_it_gets_all_traffic() -> None:
     assert (step.call, step.version) == (Call.LOOK, NEW)
 
 
-COLD = a_node(warm=frozenset({OLD}), proven=False)
+COLD = a_node(members={OLD: 1}, proven_at=None)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_moves_no_traffic_without_a_router_node() -> None:
 
 def test_waits_for_every_node_to_reach_the_new_version() -> None:
     step = next_step(
-        a_snapshot(state=LOADING, nodes=(a_node(), a_node(name="node-b", warm=frozenset({OLD}))))
+        a_snapshot(state=LOADING, nodes=(a_node(), a_node(name="node-b", members={OLD: 1})))
     )
     assert isinstance(step, Wait)
     assert step.moment
@@ -195,7 +195,7 @@ def test_waits_for_every_node_to_reach_the_new_version() -> None:
 
 
 def test_an_away_node_holds_the_first_weight_by_name() -> None:
-    away = a_node(name="node-b", connected=False, warm=frozenset())
+    away = a_node(name="node-b", connected=False, members={})
     step = next_step(a_snapshot(state=LOADING, nodes=(a_node(), away)))
     assert isinstance(step, Wait)
     assert step.asks_operator
@@ -203,7 +203,7 @@ def test_an_away_node_holds_the_first_weight_by_name() -> None:
 
 
 def test_says_when_the_router_refuses_the_new_cluster() -> None:
-    cold = a_node(warm=frozenset(), cluster_nack="bad address")
+    cold = a_node(members={}, cluster_nack="bad address")
     step = next_step(a_snapshot(state=LOADING, nodes=(cold,)))
     assert isinstance(step, Wait)
     assert "node-a: bad address" in step.reason
@@ -287,9 +287,7 @@ def test_a_host_that_is_always_slow_to_answer_does_not_keep_the_deadline_away() 
 
 
 def test_a_cluster_that_never_warms_fails_at_the_load_deadline() -> None:
-    step = next_step(
-        a_snapshot(state=LOADING, nodes=(a_node(warm=frozenset()),), load_deadline=ago(1))
-    )
+    step = next_step(a_snapshot(state=LOADING, nodes=(a_node(members={}),), load_deadline=ago(1)))
     assert isinstance(step, MoveTo)
     assert step.state is SwapState.FAILED
     assert "no healthy connection" in step.failure

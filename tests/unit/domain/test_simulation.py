@@ -38,7 +38,7 @@ def worlds(draw: st.DrawFn) -> World:
     serving = frozenset({old} if old else ())
     route = Route(7, {old: 100} if old else {}, serving)
     nodes = [
-        Node(f"node-{number}", NOW, route=route, applied_revision=7, warm=serving)
+        Node(f"node-{number}", NOW, route=route, applied_revision=7, reachable_since=NOW)
         for number in range(draw(st.integers(1, 3)))
     ]
     seen = Placement(status="ready", load_called=True, boot=1, answered_boot=1, seen_at=NOW)
@@ -57,7 +57,8 @@ def worlds(draw: st.DrawFn) -> World:
     )
     placements = {(old, host): seen for host in source} if old else {}
     placements = {key: Placement(**vars(row)) for key, row in placements.items()}
-    return World(NOW, Rows(swap, route, source, target, placements, nodes), hosts)
+    rows = Rows(swap, route, source, target, placements, nodes, routers_since=NOW)
+    return World(NOW, rows, hosts)
 
 
 # What may happen. Each has a name, so that a failing history can be read.
@@ -83,7 +84,6 @@ AT_HOSTS: dict[str, Callable[[Host], None]] = {
 }
 AT_NODES: dict[str, Callable[[Node], None]] = {
     "goes away": Node.leave,
-    "comes back": Node.come_back,
     "acks nothing": _set(deaf=True),
     "acks again": _set(deaf=False),
     "refuses": _set(refuses=True),
@@ -102,6 +102,9 @@ ENGINE: dict[str, Callable[[World], object]] = {
     "routers hear": World.hear,
     "reconciler looks": World.reconcile,
     "a node joins": World.node_joins,
+    "nodes come back": World.nodes_come_back,
+    "routers stop": World.routers_stop,
+    "routers start": World.routers_start,
     "its turn comes": World.release_from_queue,
     "somebody approves": World.approve,
 }
@@ -163,6 +166,7 @@ LASTING = (
     "nodes ack nothing",
     "nodes refuse",
     "nodes lose the hosts",
+    "no router runs",
     "requests never end",
 )
 
@@ -182,8 +186,12 @@ def faults_stop(world: World, lasting: set[str]) -> None:
         node.reaches |= "nodes lose the hosts" not in lasting
         if "requests never end" not in lasting:
             node.busy.clear()
-        if "nodes are away" not in lasting and not node.connected:
-            node.come_back()
+    if "no router runs" in lasting:
+        world.routers_stop()
+    else:
+        world.routers_start()
+    if "nodes are away" not in lasting:
+        world.nodes_come_back()
     world.release_from_queue()
 
 
@@ -223,8 +231,14 @@ HITCHES: dict[str, Callable[[World], None]] = {
         world.rows.source_hosts, world, "restarts empty", "cannot load"
     ),
     "the new version vanishes": lambda world: _at(world.rows.target_hosts, world, "restarts empty"),
-    "the new version's hosts go silent": lambda world: _at(
+    "a host of the new version goes silent": lambda world: _at(
         world.rows.target_hosts[:1], world, "goes silent"
+    ),
+    "the new version's hosts go silent": lambda world: _at(
+        world.rows.target_hosts, world, "goes silent"
+    ),
+    "the old version's hosts go silent": lambda world: _at(
+        world.rows.source_hosts, world, "goes silent"
     ),
 }
 

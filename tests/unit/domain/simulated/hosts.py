@@ -19,6 +19,8 @@ class Host:
     unloads: bool = True
     # When a version will be, or was, ready; None: its load failed.
     loaded: dict[str, datetime | None] = field(default_factory=dict)
+    # When it last said to whoever asked that a version is ready.
+    said_ready: dict[str, datetime] = field(default_factory=dict)
 
     def status(self, version: str, now: datetime) -> str:
         if not self.reachable:
@@ -29,6 +31,12 @@ class Host:
         if ready_at is None:
             return "failed"
         return "ready" if ready_at <= now else "loading"
+
+    def say(self, version: str, now: datetime) -> str:
+        status = self.status(version, now)
+        if status == "ready":
+            self.said_ready[version] = now
+        return status
 
     def serves(self, version: str, now: datetime) -> bool:
         return self.reachable and self.status(version, now) == "ready"

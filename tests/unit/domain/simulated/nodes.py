@@ -38,15 +38,20 @@ class Node:
     # Its row.
     applied_revision: int = 0
     nacked_revision: int = 0
-    warm: frozenset[str] = frozenset()
+    reachable_since: datetime | None = None
+    members: Mapping[str, int] = field(default_factory=dict)
+    none_since: Mapping[str, datetime] = field(default_factory=dict)
     proven_revision: int = 0
+    proven_at: datetime | None = None
 
-    def hear(self, route: Route, serving: frozenset[str], now: datetime) -> None:
+    def hear(self, route: Route, serving: Mapping[str, int], now: datetime) -> None:
         """One exchange: it takes the route or not, and flushes its gauges."""
         if not self.connected:
             return
         self.seen_at = now
-        self.warm = serving if self.reaches else frozenset()
+        self.members = {version: self.reaches * hosts for version, hosts in serving.items()}
+        none = [version for version, hosts in self.members.items() if not hosts]
+        self.none_since = {version: self.none_since.get(version, now) for version in none}
         if self.deaf:
             return
         if self.refuses and route.revision != self.applied_revision:
@@ -55,29 +60,36 @@ class Node:
         self.route = route
         self.applied_revision = route.revision
         if route.watching and route.watching not in self.busy:
+            if self.proven_revision != route.revision:
+                self.proven_at = now
             self.proven_revision = route.revision
 
     def leave(self) -> None:
         self.connected = False
 
-    def come_back(self) -> None:
+    def come_back(self, now: datetime) -> None:
         """A new stream: what was counted on the last one says nothing."""
         if not self.gone:
             self.connected = True
+            self.reachable_since = now
             self.applied_revision = self.nacked_revision = self.proven_revision = 0
-            self.warm = frozenset()
+            self.members = {}
 
     def may_send(self, version: str) -> bool:
         return not self.gone and (self.route.names(version) or version in self.busy)
 
-    def view(self, route: Route) -> NodeView:
+    def view(self, route: Route, *, routers: bool) -> NodeView:
+        """`routers`: a router process serves."""
         refused = self.nacked_revision == route.revision > 0
+        proven = self.proven_revision == route.revision and route.watching is not None
         return NodeView(
             name=self.name,
-            connected=self.connected,
+            connected=self.connected and routers,
             seen_at=self.seen_at,
             applied_revision=self.applied_revision,
             nack="refused" if refused else None,
-            warm=self.warm if self.connected else frozenset(),
-            proven=self.proven_revision == route.revision and route.watching is not None,
+            reachable_since=self.reachable_since,
+            members=self.members,
+            none_since=self.none_since,
+            proven_at=self.proven_at if proven else None,
         )

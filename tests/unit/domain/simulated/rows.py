@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from swaps.domain.commands import Accepted, Command, verdict
-from swaps.domain.snapshot import HostView, Snapshot
+from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import TRANSITIONS, SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Want
 from tests.unit.domain.simulated.nodes import Node, Route
@@ -30,6 +30,7 @@ class Placement:
     boot: int = 0
     answered_boot: int = 0
     seen_at: datetime | None = None
+    silent_since: datetime | None = None
 
     def view(self, host: str) -> HostView:
         return HostView(
@@ -39,6 +40,7 @@ class Placement:
             load_called=self.load_called,
             answered=self.answered_boot == self.boot > 0,
             seen_at=self.seen_at,
+            silent_since=self.silent_since,
         )
 
 
@@ -52,6 +54,11 @@ class Rows:
     placements: dict[tuple[str, str], Placement]
     nodes: list[Node] = field(default_factory=list)
     generation: int = 0
+    routers_since: datetime | None = None  # None: no router process runs
+
+    def views_of_nodes(self) -> tuple[NodeView, ...]:
+        routers = self.routers_since is not None
+        return tuple(node.view(self.route, routers=routers) for node in self.nodes)
 
     def observe(self, now: datetime) -> Snapshot:
         def views(version: str | None, hosts: tuple[str, ...]) -> tuple[HostView, ...]:
@@ -65,7 +72,8 @@ class Rows:
             now=now,
             source=views(self.swap.from_version, self.source_hosts),
             target=views(self.swap.to_version, self.target_hosts),
-            nodes=tuple(node.view(self.route) for node in self.nodes),
+            nodes=self.views_of_nodes(),
+            routers_since=self.routers_since,
             revision=self.route.revision,
             weights=self.route.weights,
             pinned=self.route.pinned,
@@ -110,7 +118,7 @@ class Rows:
         self._carry_out(step.route, step.want)
 
     def pass_return(self, read: int, step: PassReturn, decided: Snapshot, now: datetime) -> None:
-        views = [node.view(self.route) for node in self.nodes]
+        views = self.views_of_nodes()
         if read == self.generation and self.swap.routed:
             if self.route.revision != decided.revision or not views:
                 raise Stale("the route is another, or there is no node")

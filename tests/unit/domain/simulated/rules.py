@@ -1,11 +1,16 @@
 """What must hold at every step of every history."""
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Step, Wait, Want
+from tests.unit.domain.simulated.hosts import Host
 from tests.unit.domain.simulated.rows import Rows
 
 _S = SwapState
+NOW_MEANS = timedelta(seconds=5)
 _ONWARD = {_S.OLD_VERSION_DRAINING, _S.COMPLETED}
 
 
@@ -44,10 +49,12 @@ def _check_fit(s: Snapshot, version: str) -> None:
     assert all(view.wanted for view in fresh), f"a weight for {version}, which is given up"
     live = [node for node in s.nodes if node.connected]
     assert live, "a weight with no live node"
-    assert all(version in node.warm for node in live), f"a weight for {version}, cold somewhere"
+    assert all(node.members.get(version) for node in live), f"a weight for {version}, cold"
     if s.state is not _S.ROLLING_BACK:
         assert _applied(s) or s.state is _S.LOADING_NEW_VERSION, "one weight overtook another"
-        assert len(fresh) >= (s.min_ready_hosts or len(s.target))
+        assert len(fresh) >= s.hosts_needed
+        members = [node.members[version] for node in live]
+        assert min(members) >= s.hosts_needed, f"a weight for {version}, on fewer than asked for"
         assert len(live) == len(s.nodes), "a new weight past a node that is away"
 
 
@@ -81,6 +88,26 @@ def check_unload(step: PassReturn, decided: Snapshot, rows: Rows) -> None:
         return
     sends = [node.name for node in rows.nodes if node.may_send(step.version)]
     assert not sends, f"{sends} may still send to {step.version}"
+
+
+def check_the_other_answers(step: PassReturn, decided: Snapshot, hosts: Mapping[str, Host]) -> None:
+    """No version is unloaded unless the other one was seen to answer since it was proven idle,
+    and is reached by every node that is here.
+    """
+    back = step.version == decided.to_version
+    stays = decided.from_version if back else decided.to_version
+    if stays is None or not decided.routed:
+        return
+    views = decided.source if back else decided.target
+    said = [hosts[view.host].said_ready.get(stays) for view in views]
+    asked_for = [node.proven_at for node in decided.nodes if node.proven_at]
+    since = max([*asked_for, decided.now - NOW_MEANS])
+    assert any(moment and moment >= since for moment in said), (
+        f"{step.version} goes, and {stays} has not answered since {since}"
+    )
+    live = [node for node in decided.nodes if node.connected]
+    assert live, f"{step.version} goes, and nobody knows whether Envoys reach {stays}"
+    assert all(node.members.get(stays) for node in live), f"{stays} is out of reach, and goes alone"
 
 
 def check_rows(rows: Rows) -> None:

@@ -14,7 +14,12 @@ from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Ste
 from tests.unit.domain.simulated.hosts import Host, Unreachable
 from tests.unit.domain.simulated.nodes import Node
 from tests.unit.domain.simulated.rows import Placement, Rows, Stale
-from tests.unit.domain.simulated.rules import check_decision, check_rows, check_unload
+from tests.unit.domain.simulated.rules import (
+    check_decision,
+    check_rows,
+    check_the_other_answers,
+    check_unload,
+)
 
 # More steps than any swap has to take at one moment.
 RESTLESS = 80
@@ -81,6 +86,7 @@ class World:
             case PassReturn() as step:
                 self.rows.pass_return(decision.read, step, decision.snapshot, self.now)
                 check_unload(step, decision.snapshot, self.rows)
+                check_the_other_answers(step, decision.snapshot, self.hosts)
                 follows = CallHosts(Call.UNLOAD, step.version, step.hosts, step.reason)
             case CallHosts() as step:
                 for host in step.hosts:
@@ -114,7 +120,7 @@ class World:
         try:
             match call:
                 case Call.LOOK:
-                    row.status = real.status(version, self.now)
+                    row.status = real.say(version, self.now)
                 case Call.LOAD:
                     real.load(version, self.now)
                     row.status = real.status(version, self.now)
@@ -124,9 +130,10 @@ class World:
                 case Call.UNLOAD:
                     row.status = real.unload(version, self.now)
                     row.answered_boot = 0
-            row.boot = real.boot
+            row.boot, row.silent_since = real.boot, None
         except Unreachable:
             row.status = "unknown"
+            row.silent_since = row.silent_since or self.now
         row.seen_at = self.now
 
     def _placement(self, version: str, host: str) -> Placement:
@@ -173,11 +180,11 @@ class World:
 
     def hear(self) -> None:
         self.now += timedelta(milliseconds=1)
-        serving = frozenset(
-            version
-            for (version, host) in self.rows.placements
-            if self.hosts[host].serves(version, self.now)
-        )
+        if self.rows.routers_since is None:
+            return
+        serving = dict.fromkeys((version for version, _ in self.rows.placements), 0)
+        for version, host in self.rows.placements:
+            serving[version] += self.hosts[host].serves(version, self.now)
         for node in self.rows.nodes:
             node.hear(self.rows.route, serving, self.now)
 
@@ -209,9 +216,33 @@ class World:
         if node is not None:
             happens(node)
 
+    def routers_stop(self) -> None:
+        """Nodes serve on, by the routes they have; their rows stay as they are."""
+        self.rows.routers_since = None
+
+    def routers_start(self) -> None:
+        """Each stream that was is over; a node that lives comes back by a new one."""
+        if self.rows.routers_since is None:
+            self.rows.routers_since = self.now
+            for node in self.rows.nodes:
+                node.leave()
+                node.come_back(self.now)
+
     def node_joins(self) -> None:
-        self.named += 1
-        self.rows.nodes.append(Node(f"joined-{self.named}", seen_at=self.now))
+        if self.rows.routers_since is not None:
+            self.named += 1
+            self._connect(Node(f"joined-{self.named}", seen_at=self.now))
+
+    def _connect(self, node: Node) -> None:
+        node.reachable_since = self.now
+        self.rows.nodes.append(node)
+
+    def nodes_come_back(self) -> None:
+        if self.rows.routers_since is None:
+            return
+        for node in self.rows.nodes:
+            if not node.connected:
+                node.come_back(self.now)
 
     def node_restarts(self, index: int, *, reaped: bool) -> None:
         """A new incarnation. Unless its end was reported, the old one may still send."""
@@ -222,7 +253,8 @@ class World:
         node.gone = True
         if reaped:
             self.rows.nodes.remove(node)
-        self.rows.nodes.append(replace(Node(node.name, seen_at=self.now), refuses=node.refuses))
+        if self.rows.routers_since is not None:
+            self._connect(replace(Node(node.name, seen_at=self.now), refuses=node.refuses))
 
     def node_retired(self, index: int) -> None:
         node = self._node(index)
