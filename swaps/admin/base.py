@@ -8,7 +8,8 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.options import ActionLocation
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import JSONField, Model, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,6 +17,7 @@ from django.urls import reverse
 from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.admin.site import actor_of
 from swaps.audit.refusals import record_refusal
+from swaps.domain.texts import NotJson, read_json
 from swaps.engine.errors import InvalidRequest, SwapRefused
 
 if TYPE_CHECKING:
@@ -28,6 +30,31 @@ else:
 SECRETS = frozenset({"control_token", "password", "digest"})
 # For an action that is offered for one object as well as for those chosen in a list.
 EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
+
+
+class JsonField(forms.JSONField):
+    """Django's own ends with an error where what is typed is nested too deeply."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                read_json(value or "null")
+            except NotJson as problem:
+                raise forms.ValidationError(str(problem)) from problem
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            read_json(data or "null")
+        except NotJson:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return super().has_changed(initial, data)
+        except forms.ValidationError:
+            return True
 
 
 class EngineForm(_ModelForm):
@@ -88,6 +115,7 @@ class ThroughEngine(_ModelAdmin):
     # The kind of object in the audit log, and the field that names it there.
     audited_as: ClassVar[tuple[str, str]] = ("", "")
     show_full_result_count = False
+    formfield_overrides: ClassVar = {JSONField: {"form_class": JsonField}}
     list_per_page = 50
 
     # Permissions

@@ -15,6 +15,7 @@ from swaps.access.roles import Action, Actor
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.links import list_of
 from swaps.admin.site import actor_of, site
+from swaps.domain.texts import NotJson, read_json
 from swaps.engine.commands import release_queue
 from swaps.engine.model_edits import contents_of, delete_model, update_model
 from swaps.engine.protection import protect_model, unprotect_model
@@ -55,9 +56,9 @@ class ModelForm(EngineForm):
         if not text.startswith("{"):
             return text or None
         try:
-            return json.loads(text)
-        except ValueError as problem:
-            raise forms.ValidationError(f"This is no JSON: {problem}") from problem
+            return read_json(text)
+        except NotJson as problem:
+            raise forms.ValidationError(str(problem)) from problem
 
     def carry_out(self) -> Model:
         given = {name: self.given[name] for name in _COLUMNS}

@@ -1,6 +1,5 @@
 """Swaps: to be looked at, started and rolled back; nothing of them is edited."""
 
-import json
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,6 +13,7 @@ from swaps.access.roles import Action
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.links import link_to, list_of
 from swaps.admin.site import actor_of, site
+from swaps.domain.texts import NotJson, read_json
 from swaps.engine.commands import request_activation
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.hot_swapper import ModelHotSwapper
@@ -48,9 +48,9 @@ class SwapForm(EngineForm):
         if not text.startswith("{"):
             return text or None
         try:
-            return json.loads(text)
-        except ValueError as problem:
-            raise forms.ValidationError(f"This is no JSON: {problem}") from problem
+            return read_json(text)
+        except NotJson as problem:
+            raise forms.ValidationError(str(problem)) from problem
 
     def carry_out(self) -> Model:
         model, old, new = (self.given[n] for n in ("model", "from_version", "to_version"))

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
+from ninja.parser import Parser
 
 from swaps.access.roles import LEAST_ROLE
 from swaps.api import (
@@ -32,8 +33,17 @@ from swaps.api.bearer import Bearer, say_rate
 from swaps.api.docs import docs
 from swaps.api.document import INFO, complete
 from swaps.api.problems import answer_problems, method_not_allowed, no_such_path
+from swaps.domain.texts import read_json
 
 DOCUMENT = "openapi-json"
+
+
+class JsonBody(Parser):
+    """What can be read at all; what a field may hold is said by its field."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        body: dict[str, Any] = read_json(request.body, stored=False)
+        return body
 
 
 class Api(NinjaAPI):
@@ -60,6 +70,7 @@ class Api(NinjaAPI):
 
 
 api = Api(
+    parser=JsonBody(),
     title=INFO["title"],
     version="1",
     urls_namespace="api",

@@ -47,7 +47,7 @@ def read_strategy(text: str | None) -> Any:
     elif text.lstrip().startswith(("{", "[")):
         try:
             given = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Misused(f"the strategy is no JSON: {error}") from error
     else:
         return text
@@ -65,7 +65,7 @@ def read_text_file(name: str) -> str:
 def read_json_file(name: str) -> Any:
     try:
         return json.loads(read_text_file(name))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Misused(f"{name} holds no JSON document: {error}") from error
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from swaps.domain.texts import NotJson, read_json
 from swaps.engine.requests import LONGEST_SECONDS
 from swaps.models import ServedModel
 from swaps.models.served_models import DrainTimeoutPolicy
@@ -46,9 +47,9 @@ class ModelForm(forms.Form):
         if not text:
             return None
         try:
-            given = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is not JSON: {error}.") from error
+            given = read_json(text)
+        except NotJson as error:
+            raise forms.ValidationError(str(error)) from error
         if not isinstance(given, dict):
             raise forms.ValidationError("It is a JSON object, as clients send it to infer.")
         return given
@@ -61,9 +62,9 @@ class ModelForm(forms.Form):
 
     def _custom(self, text: str) -> object:
         try:
-            given = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            self.add_error("steps", f"This is not JSON: {error}.")
+            given = read_json(text)
+        except NotJson as error:
+            self.add_error("steps", str(error))
             return None
         return given if isinstance(given, dict) else {"name": CUSTOM, "steps": given}
 

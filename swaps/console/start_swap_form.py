@@ -1,12 +1,12 @@
 """The form that starts a swap: texts in, a request of the engine out."""
 
-import json
 import uuid
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
+from swaps.domain.texts import NotJson, read_json
 from swaps.engine.requests import LONGEST_SECONDS, SwapRequest
 from swaps.models.served_models import DrainTimeoutPolicy
 
@@ -60,9 +60,9 @@ class StartSwapForm(forms.Form):
 
     def _custom(self, text: str) -> object:
         try:
-            given = json.loads(text)
-        except ValueError as error:
-            self.add_error("steps", f"This is not JSON: {error}.")
+            given = read_json(text)
+        except NotJson as error:
+            self.add_error("steps", str(error))
             return None
         return given if isinstance(given, dict) else {"name": CUSTOM, "steps": given}
 

@@ -152,11 +152,32 @@ def test_a_protection_is_given_up_by_two(administrator: Client) -> None:
     assert not model.protected
 
 
+DEEP = "[" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "field"),
+    [
+        (NamedStrategy, {"name": "careful", "steps": DEEP}, "steps"),
+        (ServedModel, {"name": "iris", "strategy": '{"steps": ' + DEEP}, "strategy"),
+        (ServedModel, {"name": "iris", "sample_request": DEEP}, "sample_request"),
+    ],
+)
+def test_json_that_is_nested_without_end_is_an_error_beside_its_field(
+    administrator: Client, kind: type[Model], typed: dict[str, str], field: str
+) -> None:
+    response = submit(administrator, address(kind, "add"), **typed)
+    assert "nested too deeply" in errors_of(response)[field]
+    assert not kind._default_manager.exists()
+
+
 def test_a_strategy_is_named_changed_and_deleted(administrator: Client) -> None:
     steps = '[{"setWeight": 5}, {"pause": {}}]'
     add = address(NamedStrategy, "add")
     response = submit(administrator, add, name="careful", steps='[{"setWeight": 500}]')
     assert errors_of(response).keys() == {"steps"}
+    response = submit(administrator, add, name="careful", steps=steps, sticky_header="x_user")
+    assert "requests that have a '_'" in errors_of(response)["sticky_header"]
     assert submit(administrator, add, name="careful", steps=steps).status_code == 302
     named = NamedStrategy.objects.get()
     submit(administrator, address(named, "change"), description="asks a person")

@@ -45,7 +45,9 @@ def test_force_is_for_administrators(operator: Caller, administrator: Caller) ->
     problem_of(administrator.post(f"swaps/{SOME_ID}/force-unload"), 404, "swap-not-found")
 
 
-@pytest.mark.parametrize("raw", [b"{", b"\xff\xfe", b"nonsense"])
+@pytest.mark.parametrize(
+    "raw", [b"{", b"\xff\xfe", b"nonsense", b"[" * 100_000, b'{"a": NaN}', b'{"a":' * 200]
+)
 def test_a_body_that_is_no_json_is_400(operator: Caller, raw: bytes) -> None:
     problem_of(operator("POST", "swaps", raw=raw), 400, "malformed-request")
 
