@@ -34,7 +34,9 @@ def not_applied(s: Snapshot) -> Wait | None:
         )
     refusal = refused_by(s)
     if refusal:
-        return Wait(f"{refusal}; it serves what it had", asks_operator=True)
+        # A later revision may be one that it takes: of one version where this one has two.
+        way_out = "turn the swap round, or end that Envoy and retire it"
+        return Wait(f"{refusal}; it serves what it had: {way_out}", asks_operator=True)
     names = ", ".join(node.name for node in behind)
     return Wait(f"{names} has not applied revision {s.revision} yet", _ahead(s), moment=True)
 
