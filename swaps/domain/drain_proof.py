@@ -59,18 +59,23 @@ class Flush:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Is `cluster` idle, and can nothing reach it by an older route than `marker`'s?
+    """Is `cluster` idle, in flushes behind one that shows one of the `markers` of `table`?
 
-    Without table and marker: is it idle in flushes that began after the question?
+    For a drain that is the table by which nothing reaches the cluster any more, and it must stand
+    until the end. `until_seen`: is it idle, in flushes that began after it was asked? The marker is
+    then of when it was asked; once a flush has shown one, all later flushes began after it too.
     """
 
     cluster: str
-    table: str | None = None
-    marker: float | None = None
+    table: str
+    markers: frozenset[float]
+    until_seen: bool = False
 
-    def __post_init__(self) -> None:
-        if (self.table is None) != (self.marker is None):
-            raise ValueError(f"table and marker go together; {self.cluster} has only one of them")
+    def goes_on_from(self, earlier: "Question") -> bool:
+        """Whether what was counted for `earlier`, by the same asker, counts for this one."""
+        if self.until_seen and earlier.until_seen:
+            return self.cluster == earlier.cluster
+        return self == earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +102,13 @@ def observe(question: Question, progress: Progress, flush: Flush) -> Progress:
         return progress
     seen = progress.flushes + 1
 
-    if question.table is not None:
+    if not (question.until_seen and progress.barrier_passed):
         shown = flush.markers.get(question.table)
-        if shown != question.marker:
+        if shown not in question.markers:
             # Also when the marker was there before: the node took another revision since,
             # and what was counted says nothing about that one.
             return Progress(False, 0, seen, _marker_missing(question.table, shown))
     if not progress.barrier_passed:
-        # With a marker this is the barrier; without one, a flush that may have begun
-        # before the question was asked.
         return Progress(True, 0, seen, f"{FLUSHES_NEEDED} flushes that find it idle")
 
     cluster = flush.clusters.get(question.cluster)

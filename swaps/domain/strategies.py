@@ -17,7 +17,11 @@ MAX_STEPS = 50
 MAX_HOLD_SECONDS = 7 * 24 * 3600
 MIN_HOLD_SECONDS = 0.001  # shorter ones round to nothing, and would not be read back
 
-_HEADER = re.compile(r"[A-Za-z0-9_-]{0,63}")
+MAX_HEADER_LENGTH = 63
+
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+# The router overwrites or strips these before it looks at them.
+_ROUTERS_OWN = ("x-hs-", "x-envoy-")
 
 
 class StrategyInvalid(ValueError):
@@ -109,8 +113,11 @@ def parse_strategy(given: object) -> Strategy:
     if unknown:
         raise StrategyInvalid(f"a strategy has name, steps and stickyHeader, not {unknown[0]!r}")
     sticky = given.get("stickyHeader", "")
-    if not isinstance(sticky, str) or not _HEADER.fullmatch(sticky):
+    if not isinstance(sticky, str):
         raise StrategyInvalid("stickyHeader is the name of a request header")
+    problem = sticky_header_problem(sticky)
+    if problem:
+        raise StrategyInvalid(problem)
     name = given.get("name", "custom")
     # Printable, because Postgres keeps neither NUL nor half a surrogate pair.
     if not isinstance(name, str) or not 0 < len(name) <= 63 or not name.isprintable():
@@ -122,6 +129,31 @@ def parse_strategy(given: object) -> Strategy:
     else:
         steps = _parse_steps(given["steps"])
     return Strategy(name, steps, sticky.lower())
+
+
+def sticky_header_problem(name: str) -> str | None:
+    """Why callers cannot be divided by this request header, or None; "" divides nobody.
+
+    The one rule of it, for whoever takes the name in and for the router, whose Envoys would
+    refuse the whole route: no underscore, for they refuse each request that has one in a name.
+    """
+    if not name:
+        return None
+    if len(name) > MAX_HEADER_LENGTH:
+        return f"stickyHeader {name[:20]!r}… is longer than {MAX_HEADER_LENGTH} characters"
+    if not _HEADER.fullmatch(name):
+        return (
+            f"stickyHeader {name!r} is no name of a request header: use letters, digits and '-' "
+            "(requests that have a '_' in a header's name are refused)"
+        )
+    if name.lower().startswith(_ROUTERS_OWN):
+        return f"stickyHeader {name!r} is the router's own: clients cannot send it"
+    return None
+
+
+def steps_of(row: Mapping[str, Any]) -> tuple[StrategyStep, ...]:
+    """The steps alone of what a swap's row keeps: how it goes on does not hang on a header."""
+    return parse_strategy({**row, "stickyHeader": ""}).steps
 
 
 def _parse_steps(given: object) -> tuple[StrategyStep, ...]:

@@ -17,7 +17,7 @@ from django.db import connection
 
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import parse_strategy
+from swaps.domain.strategies import steps_of
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
@@ -183,7 +183,7 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         revision=revision,
         weights=weights,
         pinned=frozenset(pinned),
-        steps=parse_strategy(swap.strategy).steps,
+        steps=steps_of(swap.strategy),
         min_ready_hosts=swap.min_ready_hosts,
         on_drain_timeout=swap.on_drain_timeout,
         load_deadline=swap.state_entered_at + timedelta(seconds=swap.load_timeout_seconds)

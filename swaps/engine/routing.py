@@ -29,6 +29,9 @@ def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
     missing = set(change.weights) - set(sighting.clusters)
     if missing:
         raise RouteInvalid(f"{swap.model.name} {', '.join(missing)} has no cluster to route to")
+    sticky = str(swap.strategy.get("stickyHeader", ""))
+    # One version is no split: the way back carries nothing that a node may have refused.
+    divided = sum(1 for weight in change.weights.values() if weight) > 1 and sticky
     gone = [version for version in sighting.gone if version not in change.pinned]
     if change.gone and change.gone not in gone:
         gone.append(change.gone)
@@ -36,7 +39,8 @@ def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
         """
         UPDATE swaps_route
            SET revision = revision + 1, weights = %(weights)s, pinned = %(pinned)s,
-               gone = %(gone)s, sticky_header = %(sticky)s, committed_at = statement_timestamp()
+               gone = %(gone)s, sticky_header = %(sticky)s, split_salt = %(salt)s,
+               committed_at = statement_timestamp()
          WHERE model_id = %(model)s AND revision = %(seen)s
         """,
         {
@@ -45,7 +49,9 @@ def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
             "weights": Jsonb(dict(change.weights)),
             "pinned": Jsonb(sorted(change.pinned)),
             "gone": Jsonb(gone[-REMEMBERED_GONE:]),
-            "sticky": swap.strategy.get("stickyHeader", ""),
+            "sticky": sticky if divided else "",
+            # By swap: nobody is among the first callers of each.
+            "salt": swap.pk.hex[:16] if divided else "",
         },
     )
 

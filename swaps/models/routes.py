@@ -27,11 +27,21 @@ class Route(models.Model):
     pinned = models.JSONField(default=list)
     # Versions whose pinned path answers 410 since the revision that drained them.
     gone = models.JSONField(default=list)
-    # A request header whose value picks the version while weights grow; "" is off.
+    # A request header whose value picks the version while weights grow; "" is off, as it is for
+    # every route with one version. With it goes the salt of its swap, so that it is not the same
+    # callers who get each new version first.
     sticky_header = models.CharField(max_length=64, default="", blank=True)
+    split_salt = models.CharField(max_length=32, default="", db_default="", blank=True)
     committed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints: ClassVar = [
+            # What Envoy's table cannot hold; the whole rule is in swaps.domain.strategies.
+            models.CheckConstraint(
+                condition=models.Q(sticky_header__regex="^[A-Za-z0-9-]*$"),
+                name="route_sticky_header_is_a_header",
+            )
+        ]
         triggers: ClassVar = [
             # Envoy accepts weights that don't sum to 100, silently: refuse them here.
             pgtrigger.Trigger(

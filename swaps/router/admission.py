@@ -23,7 +23,7 @@ from swaps.access.certificates import CertificateProblem, node_of
 from swaps.access.roles import Actor
 from swaps.audit.refusals import record_refusal
 from swaps.domain.names import name_problem
-from swaps.router.reads import certificates_that_stand, owner_of_run
+from swaps.router.reads import certificates_that_stand, owner_of_run, tables_taken_by
 from swaps.router.row_writer import OUTAGE
 from swaps.router.state_feed import StateFeed
 
@@ -148,6 +148,10 @@ class Admission:
             raise NotAdmitted(
                 f"node {node.node_id} claims a run of node {owner} (nonce {node.nonce})"
             )
+
+    async def tables_of(self, node: NodeIdentity) -> frozenset[str]:
+        """Those that this run took on earlier streams, and serves by."""
+        return await self._read(tables_taken_by, node.nonce)
 
     async def has_its_routes(self, node: NodeIdentity) -> None:
         """Return once this run is one that has its routes from a router process.

@@ -36,6 +36,7 @@ class DesiredRoute:
     pinned: Sequence[str] = ()
     gone: Sequence[str] = ()
     sticky_header: str = ""
+    split_salt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +57,5 @@ class DesiredModel:
     route: DesiredRoute | None
     clusters: Mapping[str, DesiredCluster]
     watches: Sequence[Watch] = ()
+    # What of the rows is in no form that we know; "" when all is.
+    unreadable: str = ""

@@ -191,7 +191,7 @@ class NodeGauges:
             del self._progress[closed]
         for watch, question in questions.items():
             asked, before = self._progress.get(watch, (question, Progress()))
-            if asked != question:
+            if not question.goes_on_from(asked):
                 before = Progress()
             after = observe(question, before, flush)
             self._progress[watch] = (question, after)

@@ -3,15 +3,18 @@
 State of the world: listeners, clusters and scopes go as full sets, each route table alone.
 Make before break: clusters first; a table only once this stream ACKed every cluster that it
 names; a cluster leaves only when no table this node may hold names it.
+What is refused, by us or by the node, is left out and told; the rest goes on. The model of a
+refused table keeps the one that the node holds; a node that holds none gets a stand-in.
 Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-docs/xds_protocol
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from envoy.service.discovery.v3 import discovery_pb2
 
+from swaps.domain.texts import storable
 from swaps.router.snapshot import TYPE_PREFIX, Resource, Snapshot, Table, digest_of
 
 LISTENERS = TYPE_PREFIX + "envoy.config.listener.v3.Listener"
@@ -20,22 +23,27 @@ SCOPES = TYPE_PREFIX + "envoy.config.route.v3.ScopedRouteConfiguration"
 ROUTES = TYPE_PREFIX + "envoy.config.route.v3.RouteConfiguration"
 
 KIND = {LISTENERS: "listener", CLUSTERS: "clusters", SCOPES: "scopes"}
+# Of these a part that was refused is left out of what is sent next.
+PARTED = (CLUSTERS, SCOPES)
 # Tables sent and not yet answered. More would only fill Envoy's queue.
 TABLES_IN_FLIGHT = 8
 
 LONGEST_DETAIL = 1000
 
 _AFTER_THE_DUMP = "Proto constraint validation failed"
-_CLUSTER_IN_DETAIL = re.compile(r"\bhs_\d+\b")
+_NAME_IN_DETAIL = re.compile(r"\b(?:hs|sc)_\d+\b")
 
 
 def _readable(detail: str) -> str:
     """Envoy's reason without the dump of the whole message that may come before it."""
     at = detail.find(_AFTER_THE_DUMP)
     if at > 0:
-        names = ", ".join(dict.fromkeys(_CLUSTER_IN_DETAIL.findall(detail[:at])))
+        names = ", ".join(dict.fromkeys(_NAME_IN_DETAIL.findall(detail[:at])))
         detail = f"{names}: {detail[at:]}" if names else detail[at:]
-    return detail[:LONGEST_DETAIL] or "no reason given"
+    return storable(detail, LONGEST_DETAIL) or "no reason given"
+
+
+_NEVER = (0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,12 @@ class _FullSet:
 class NodeSession:
     """One stream. Feed it requests and snapshots; take responses and outcomes."""
 
-    def __init__(self, listener: Resource, snapshot: Snapshot) -> None:
+    def __init__(
+        self, listener: Resource, snapshot: Snapshot, served: frozenset[str] = frozenset()
+    ) -> None:
+        """`served`: the tables that this run of the node took on streams before this one."""
         self._listener = listener
+        self._served = served
         self._snapshot = snapshot
         self._sets = {kind: _FullSet() for kind in KIND}
         self._nonces = 0
@@ -89,10 +101,11 @@ class NodeSession:
         self._sent_tables: dict[str, str] = {}
         self._in_flight: dict[str, Table] = {}  # by nonce, in the order sent
         self._window = TABLES_IN_FLIGHT
-        # Clusters this node NACKed, by name, with the content and why. Sent again, one would
-        # NACK every later push of clusters too.
+        # Clusters and scopes this node NACKed, by name, with the content and why. Sent again, one
+        # would NACK every later push of its kind too.
         self._quarantined: dict[str, tuple[str, str]] = {}
         self._refused_routes: dict[int, tuple[int, str]] = {}
+        self._refused_tables: set[str] = set()  # by version_info
         self._refusal = ""
         self._outcomes: list[Outcome] = []
 
@@ -100,7 +113,18 @@ class NodeSession:
         self._snapshot = snapshot
 
     def held_tables(self) -> dict[str, Table]:
-        return dict(self._held)
+        """Of models' routes; a stand-in is none."""
+        return {name: one for name, one in self._held.items() if one.route_pk is not None}
+
+    def tell_again(self) -> None:
+        """All that stands, as outcomes: for rows that may be lost."""
+        self._outcomes += [
+            RouteAcked(one.route_pk, one.revision)
+            for one in self._held.values()
+            if one.route_pk is not None
+        ]
+        self._outcomes += [RouteRefused(pk, *why) for pk, why in self._refused_routes.items()]
+        self._outcomes.append(NodeRefuses(self._refusal))
 
     def take_outcomes(self) -> list[Outcome]:
         outcomes, self._outcomes = self._outcomes, []
@@ -131,12 +155,12 @@ class NodeSession:
             self._tell_refusal()
             return
         state.refusal = refused
-        if kind == CLUSTERS:
+        if kind in PARTED:
             self._quarantine(state, refused)
         self._tell_refusal()
 
     def _quarantine(self, state: _FullSet, detail: str) -> None:
-        named = {name for name in _CLUSTER_IN_DETAIL.findall(detail) if name in state.sent}
+        named = {name for name in _NAME_IN_DETAIL.findall(detail) if name in state.sent}
         suspects = named or {
             name
             for name, cluster in state.sent.items()
@@ -173,13 +197,20 @@ class NodeSession:
             return
         if refused is None:
             self._held[table.name] = table
-            self._refused_routes.pop(table.route_pk, None)
+        if table.route_pk is None:
+            return  # of no model's route, so nobody waits for it
+        if refused is None:
+            if self._refused_routes.get(table.route_pk, _NEVER)[0] <= table.revision:
+                self._refused_routes.pop(table.route_pk, None)
             self._outcomes.append(RouteAcked(table.route_pk, table.revision))
         else:
+            self._refused_tables.add(table.version_info)
             self._refuse(table.route_pk, table.revision, refused)
 
     def _refuse(self, route_pk: int, revision: int, detail: str) -> None:
-        if self._refused_routes.get(route_pk) != (revision, detail):
+        before = self._refused_routes.get(route_pk, _NEVER)
+        # Where the last table that could be built is not usable either, the newer counts.
+        if before[0] <= revision and before != (revision, detail):
             self._refused_routes[route_pk] = (revision, detail)
             self._outcomes.append(RouteRefused(route_pk, revision, detail))
 
@@ -187,9 +218,10 @@ class NodeSession:
 
     def take_responses(self) -> list[discovery_pb2.DiscoveryResponse]:
         """All that can be sent now. Call after every request and every new snapshot."""
+        self._forget_what_was_mended()
         responses = [
             *self._full_set(CLUSTERS, self._wanted_clusters()),
-            *self._full_set(SCOPES, self._snapshot.scopes),
+            *self._full_set(SCOPES, self._accepted(SCOPES, self._snapshot.scopes)),
         ]
         if self._sets[CLUSTERS].ever_acked:
             responses += self._full_set(LISTENERS, {self._listener.name: self._listener})
@@ -204,13 +236,27 @@ class NodeSession:
         if state.refusal and state.nonce is None:
             state.sent_digest = None
 
-    def _wanted_clusters(self) -> dict[str, Resource]:
-        wanted = dict(self._snapshot.clusters)
-        for name, (digest, _) in list(self._quarantined.items()):
-            if name not in wanted or wanted[name].digest != digest:
-                del self._quarantined[name]  # gone, or no longer what was refused
+    def _accepted(self, kind: str, desired: Mapping[str, Resource]) -> dict[str, Resource]:
+        """What this node refused is left as it was taken last, or out."""
+        accepted = dict(desired)
+        for name in desired.keys() & self._quarantined.keys():
+            taken = self._sets[kind].acked.get(name)
+            if taken is None:
+                del accepted[name]
             else:
-                del wanted[name]
+                accepted[name] = taken
+        return accepted
+
+    def _forget_what_was_mended(self) -> None:
+        if not self._quarantined:
+            return
+        desired = self._snapshot.clusters | self._snapshot.scopes
+        for name, (digest, _) in list(self._quarantined.items()):
+            if name not in desired or desired[name].digest != digest:
+                del self._quarantined[name]
+
+    def _wanted_clusters(self) -> dict[str, Resource]:
+        wanted = self._accepted(CLUSTERS, self._snapshot.clusters)
         # Deleting a cluster that a table still names is ACKed, and serves 503s.
         known = self._sets[CLUSTERS].sent
         for table in (*self._held.values(), *self._in_flight.values()):
@@ -236,15 +282,13 @@ class NodeSession:
     def _tables(self) -> list[discovery_pb2.DiscoveryResponse]:
         responses = []
         # Sorted by need: a change of what is held goes before a node's first fill.
-        for name in sorted(self._subscribed_tables, key=lambda name: name not in self._held):
-            table = self._snapshot.tables.get(name)
-            if table is None or self._sent_tables.get(name) == table.version_info:
-                continue
+        for name in sorted(self._subscribed_tables, key=lambda one: (one not in self._held, one)):
             if len(self._in_flight) >= self._window:
                 break
             if any(flying.name == name for flying in self._in_flight.values()):
                 continue  # its answer comes first
-            if not self._clusters_ready(table):
+            table = self._wanted_table(name)
+            if table is None or self._sent_tables.get(name) == table.version_info:
                 continue
             response = self._response(ROUTES, table.version_info, [table.resource])
             self._in_flight[response.nonce] = table
@@ -252,18 +296,36 @@ class NodeSession:
             responses.append(response)
         return responses
 
-    def _clusters_ready(self, table: Table) -> bool:
-        acked = self._sets[CLUSTERS].acked
+    def _wanted_table(self, name: str) -> Table | None:
+        """What this node should hold of it by now; None while it keeps what it has."""
+        table = self._snapshot.tables.get(name)
+        if table is not None and table.version_info not in self._refused_tables:
+            unusable = self._unusable(table)
+            if unusable is None:
+                acked = self._sets[CLUSTERS].acked
+                return table if all(cluster in acked for cluster in table.clusters) else None
+            if table.route_pk is not None:
+                self._refuse(table.route_pk, table.revision, unusable)
+        stand_in = self._snapshot.stand_ins.get(name)
+        if stand_in is None or self._serves_a_table(name):
+            return None
+        return stand_in
+
+    def _serves_a_table(self, name: str) -> bool:
+        """Its own, by whatever revision: that is not taken from a node for any other's fault."""
+        held = self._held.get(name)
+        return held.route_pk is not None if held is not None else name in self._served
+
+    def _unusable(self, table: Table) -> str | None:
         for name in sorted(table.clusters):
-            problem = self._snapshot.cluster_problems.get(name)
-            if name in self._quarantined:
+            problem = None
+            if name not in self._snapshot.clusters:
+                problem = self._snapshot.cluster_problems.get(name)
+            elif name in self._quarantined and name not in self._sets[CLUSTERS].acked:
                 problem = self._quarantined[name][1]
             if problem:
-                self._refuse(table.route_pk, table.revision, f"{name} is not usable: {problem}")
-                return False
-            if name not in acked:
-                return False
-        return True
+                return f"{name} is not usable: {problem}"
+        return None
 
     def _response(
         self, type_url: str, version: str, resources: Iterable[Resource]

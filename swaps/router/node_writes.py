@@ -72,6 +72,13 @@ class RenewLease:
                 " AND state IN ('connected', 'away')",
                 {"router": self.router, "streams": list(self.streams)},
             ),
+            # Of our own: the "away" of a stream that ended may have been refused.
+            _nodes(
+                "UPDATE swaps_nodeincarnation SET state = 'away', last_seen_at = now()"
+                " WHERE router_id = %(router)s AND state = 'connected'"
+                " AND NOT stream = ANY(%(streams)s)",
+                {"router": self.router, "streams": list(self.streams)},
+            ),
             _nodes(
                 "UPDATE swaps_nodeincarnation i SET state = 'away' WHERE i.state = 'connected'"
                 " AND NOT EXISTS (SELECT 1 FROM swaps_routerprocess p"

@@ -19,7 +19,7 @@ from swaps.access.certificates import CertificateProblem
 from swaps.models.stalled import limit_transactions
 from swaps.router.network_door import OPTIONS, NetworkDoor
 from swaps.router.node_writes import LEASE, RenewLease
-from swaps.router.row_writer import RowWriter
+from swaps.router.row_writer import NotWritten, RowWriter
 from swaps.router.state_feed import StateFeed
 from swaps.router.xds_server import XdsServices
 
@@ -128,7 +128,10 @@ class RouterProcess:
     async def _hold_lease(self) -> None:
         while True:
             ends = self.door.folder.ends() if self.door else None
-            await self.writer.committed(RenewLease(self.id, self.services.streams, ends))
+            # Refused, it is not renewed, so our nodes are away to all others: which is true, as
+            # far as rows can tell. The writer says why.
+            with contextlib.suppress(NotWritten):
+                await self.writer.committed(RenewLease(self.id, self.services.streams, ends))
             await asyncio.sleep(LEASE.total_seconds() / 3)
 
 

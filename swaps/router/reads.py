@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,8 @@ from swaps.router.desired import (
 # that was retired between them, and every node would be told of a problem that never was.
 _MODELS = """
 SELECT m.id, m.name,
-       r.id, r.revision, r.weights::text, r.pinned::text, r.gone::text, r.sticky_header,
+       r.id, r.revision, r.weights::text, r.pinned::text, r.gone::text,
+       r.sticky_header, r.split_salt,
        (SELECT coalesce(json_agg(json_build_object(
                    'pk', c.id, 'version', c.version,
                    'endpoints', c.endpoints, 'paths', c.paths)), '[]')::text
@@ -49,29 +51,46 @@ def read_models(model_ids: Collection[int] | None) -> dict[int, DesiredModel]:
 
 @lru_cache(maxsize=10_000)
 def _model(row: tuple[Any, ...]) -> DesiredModel:
-    """Kept, for all rows are looked at once a second, and most are as they were."""
-    model_pk, name, route_pk, revision, weights, pinned, gone, sticky, clusters, watches = row
-    route = None
+    """Kept, for all rows are looked at once a second, and most are as they were.
+
+    Columns of JSON may hold anything. What cannot be read of one model is told of that model:
+    raised, it would end the process, and with it the routes of all.
+    """
+    model_pk, name, route_pk, revision, weights, pinned, gone, sticky, salt, clusters, watches = row
+    route, unreadable = None, []
     if route_pk is not None:
-        route = DesiredRoute(
-            pk=route_pk,
-            table=Route.table_name(route_pk),
-            revision=revision,
-            weights=json.loads(weights),
-            pinned=json.loads(pinned),
-            gone=json.loads(gone),
-            sticky_header=sticky,
-        )
+        route = DesiredRoute(route_pk, Route.table_name(route_pk), revision, {})
+        try:
+            route = replace(
+                route,
+                weights=dict(json.loads(weights)),
+                pinned=list(json.loads(pinned)),
+                gone=list(json.loads(gone)),
+                sticky_header=sticky,
+                split_salt=salt,
+            )
+        except _ODD as error:
+            unreadable.append(f"its route cannot be read: {error!r}")
+    live = {}
+    for found in json.loads(clusters):
+        try:
+            live[found["version"]] = _cluster(found)
+        except _ODD as error:
+            unreadable.append(f"the cluster of {found['version']} cannot be read: {error!r}")
     return DesiredModel(
         pk=model_pk,
         name=name,
         route=route,
-        clusters={c["version"]: _cluster(c) for c in json.loads(clusters)},
+        clusters=live,
         watches=[
             Watch(w["pk"], Cluster.name_of(w["cluster"]), w["revision"])
             for w in json.loads(watches)
         ],
+        unreadable="; ".join(unreadable),
     )
+
+
+_ODD = (KeyError, TypeError, ValueError, AttributeError)
 
 
 def _cluster(found: dict[str, Any]) -> DesiredCluster:
@@ -80,12 +99,17 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
         name=Cluster.name_of(found["pk"]),
         version=found["version"],
         endpoints=tuple(
-            Endpoint(one["address"], one["port"], one.get("tls", False), one.get("name", ""))
+            Endpoint(
+                str(one["address"]),
+                one["port"],
+                bool(one.get("tls", False)),
+                str(one.get("name", "")),
+            )
             for one in found["endpoints"]
         ),
-        infer_path=found["paths"]["infer"],
-        ready_path=found["paths"]["ready"],
-        metadata_path=found["paths"]["metadata"],
+        infer_path=str(found["paths"]["infer"]),
+        ready_path=str(found["paths"]["ready"]),
+        metadata_path=str(found["paths"]["metadata"]),
     )
 
 
@@ -111,3 +135,15 @@ def owner_of_run(nonce: str) -> tuple[str | None, bool]:
             [nonce],
         )
         return cursor.fetchone() or (None, False)
+
+
+def tables_taken_by(nonce: str) -> frozenset[str]:
+    """Of which this run of a node ACKed some revision: it serves by that one since."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seen.route_id FROM swaps_routeonnode seen"
+            " JOIN swaps_nodeincarnation node ON node.id = seen.incarnation_id"
+            " WHERE node.nonce = %s AND seen.revision > 0",
+            [nonce],
+        )
+        return frozenset(Route.table_name(pk) for (pk,) in cursor.fetchall())

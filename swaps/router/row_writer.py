@@ -1,10 +1,16 @@
-"""The one thread that writes: in order, many writes a transaction, through any outage."""
+"""The one thread that writes: in order, many writes a transaction, through any outage.
+
+A write that Postgres refuses by itself is left out, and whoever waits for it is told: what is no
+row does not count as one. What was only told (acks, proofs, members, refusals) is told again after
+a while, for as long as it is refused; who went is found by the lease.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -15,9 +21,17 @@ from swaps.router.writes import Write, write_all
 
 log = structlog.get_logger(__name__)
 
+THE_END = "the router process ends"
 RETRY_SECONDS = 0.2
+TELL_AGAIN_SECONDS = 5.0
 
 OUTAGE = (OperationalError, InterfaceError)
+# What Postgres refuses every write for, whatever it is: in a failover it is read-only for a while.
+TAKES_NO_WRITES = {"25006"}
+
+
+class NotWritten(Exception):
+    """Postgres refuses this write, or nobody writes any more; the message says why."""
 
 
 def close_connection() -> None:
@@ -29,6 +43,14 @@ def close_connection() -> None:
 _Told = tuple[Sequence[Write], asyncio.Future[None] | None]
 
 
+@dataclass(slots=True)
+class _Written:
+    """`models`: whose swaps may go on; `refused`: by the write's place in the batch, why."""
+
+    models: set[int] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
 class RowWriter:
     """Takes writes at once and commits them soon; what was seen is not lost to an outage.
 
@@ -38,8 +60,9 @@ class RowWriter:
 
     def __init__(self, *, wake: Callable[[Iterable[int]], None] = wake_swaps_of) -> None:
         self._wake = wake
-        # Called when Postgres is back. Acks and proofs do not wait for the disk, so a Postgres
-        # that crashed may have lost the last of them: they must be told again.
+        # Called when Postgres is back, and while it refuses something. Acks and proofs do not wait
+        # for the disk, so a Postgres that crashed may have lost the last of them: they must be
+        # told again.
         self.on_return: Callable[[], None] = lambda: None
         # The writing thread takes from it by itself: an ack does not wait for the loop's turn.
         self._told: SimpleQueue[_Told] = SimpleQueue()
@@ -47,6 +70,7 @@ class RowWriter:
         self._waking = ThreadPoolExecutor(1, thread_name_prefix="wake")
         self._to_wake: set[int] = set()
         self._wakes: asyncio.Future[None] | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._closed = False
 
     def add(self, *writes: Write) -> None:
@@ -55,7 +79,12 @@ class RowWriter:
             self._told.put((writes, None))
 
     async def committed(self, *writes: Write) -> None:
-        """Queue, and return once they are committed, however long Postgres is away."""
+        """Queue, and return once they are committed, however long Postgres is away.
+
+        Raises NotWritten.
+        """
+        if self._closed:
+            raise NotWritten(THE_END)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._told.put((writes, done))
         await done
@@ -85,21 +114,27 @@ class RowWriter:
             with suppress(Empty):
                 while True:
                     told.append(self._told.get_nowait())
-            models = self._commit(loop, [write for writes, _ in told for write in writes])
-            waiting = [done for _, done in told if done is not None]
-            if models or waiting:
-                loop.call_soon_threadsafe(self._committed, loop, models, waiting)
+            written = self._commit(loop, [write for writes, _ in told for write in writes])
+            outcomes, place = [], 0
+            for writes, done in told:
+                mine = range(place, place + len(writes))
+                place += len(writes)
+                if done is not None:
+                    why = [written.refused[one] for one in mine if one in written.refused]
+                    outcomes.append((done, why[0] if why else None))
+            if written.models or outcomes or written.refused:
+                loop.call_soon_threadsafe(self._committed, loop, written, outcomes)
         connection.close()
 
-    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[Write]) -> set[int]:
+    def _commit(self, loop: asyncio.AbstractEventLoop, batch: list[Write]) -> _Written:
         away = False
         while not self._closed:
             try:
-                models = _write_all(batch)
+                written = _write_all(batch)
             except OUTAGE as error:
                 if not away:
                     log.error(
-                        "Postgres is not reachable; routers serve on, acks and proofs wait",
+                        "Postgres takes no writes; routers serve on, acks and proofs wait",
                         reason=str(error).strip(),
                     )
                 away = True
@@ -108,21 +143,32 @@ class RowWriter:
             if away:
                 log.info("Postgres is back; acks and proofs are told again")
                 loop.call_soon_threadsafe(self.on_return)
-            return models
-        return set()
+            return written
+        return _Written(refused=dict.fromkeys(range(len(batch)), THE_END))
 
     # --- in the loop
 
     def _committed(
         self,
         loop: asyncio.AbstractEventLoop,
-        models: set[int],
-        waiting: list[asyncio.Future[None]],
+        written: _Written,
+        outcomes: list[tuple[asyncio.Future[None], str | None]],
     ) -> None:
-        for done in waiting:
-            if not done.done():
+        for done, why_not in outcomes:
+            if done.done():
+                continue
+            if why_not is None:
                 done.set_result(None)
-        self._wake_soon(loop, models)
+            else:
+                done.set_exception(NotWritten(why_not))
+        if written.refused and self._telling is None and not self._closed:
+            self._telling = loop.call_later(TELL_AGAIN_SECONDS, self._tell_again)
+        self._wake_soon(loop, written.models)
+
+    def _tell_again(self) -> None:
+        self._telling = None
+        if not self._closed:
+            self.on_return()
 
     def _wake_soon(self, loop: asyncio.AbstractEventLoop, models: set[int]) -> None:
         self._to_wake |= models
@@ -141,15 +187,25 @@ class RowWriter:
             )
 
 
-def _write_all(batch: list[Write]) -> set[int]:
+def _write_all(batch: list[Write]) -> _Written:
+    """Raises what OUTAGE names, and then nothing was written."""
     try:
-        return write_all(batch)
+        return _Written(write_all(batch))
     except OUTAGE:
         connection.close()
         raise
-    except DatabaseError:
+    except (DatabaseError, TypeError, ValueError) as error:
+        if getattr(error.__cause__, "sqlstate", None) in TAKES_NO_WRITES:
+            connection.close()  # the next may be to another server
+            raise OperationalError(str(error)) from error
         if len(batch) == 1:
             log.exception("a row could not be written and is left out", write=repr(batch[0]))
-            return set()
+            return _Written(refused={0: str(error).strip()})
         # One write that Postgres refuses must not take the others with it.
-        return {model for write in batch for model in _write_all([write])}
+        written = _Written()
+        for place, write in enumerate(batch):
+            alone = _write_all([write])
+            written.models |= alone.models
+            if alone.refused:
+                written.refused[place] = alone.refused[0]
+        return written

@@ -2,6 +2,10 @@
 
 A model is built again only when its rows changed; everything else is kept, so one route
 change costs one table however many models there are.
+
+Whatever a model's rows hold, it is a matter of that model alone: of one that cannot be built
+nodes keep what they have, new ones get what was built of it last (or a table that says so), and
+`problem` says why.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,14 +13,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import xxhash
+from envoy.config.route.v3 import route_components_pb2, route_pb2
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
 
 from swaps.domain.drain_proof import Question
+from swaps.domain.names import name_problem
 from swaps.router.desired import DesiredModel, DesiredRoute, Watch
 from swaps.router.resources.clusters import build_cluster, cluster_problem
-from swaps.router.resources.listeners import build_scope
-from swaps.router.resources.route_tables import active_versions, build_route_table, route_problem
+from swaps.router.resources.listeners import NO_MODEL, build_scope
+from swaps.router.resources.route_tables import (
+    active_versions,
+    build_route_table,
+    build_stand_in,
+    route_problem,
+)
 
 TYPE_PREFIX = "type.googleapis.com/"
 
@@ -32,10 +43,13 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One model's route table at one revision, as pushed and as recognised in a flush."""
+    """One model's route table at one revision, as pushed and as recognised in a flush.
+
+    `route_pk` is None where it is no model's route: no ack of it says anything of one.
+    """
 
     name: str
-    route_pk: int
+    route_pk: int | None
     revision: int
     version_info: str
     resource: Resource
@@ -53,7 +67,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
-    """`problem` says why the present route cannot be pushed; then `table` is None."""
+    """`problem` says why the present route cannot be pushed; then `table` is the last one that
+    could, and None where there was none.
+    """
 
     desired: DesiredModel
     clusters: Mapping[str, Resource]
@@ -61,15 +77,21 @@ class BuiltModel:
     scope: Resource | None
     table: Table | None
     problem: str
+    # For nodes that have no table of this model, while none can be pushed, or they refuse it.
+    stand_in: Table | None
     # By watch; a text instead of a question says why it cannot be asked now.
     questions: Mapping[str, Question | str]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All models. Replaced as a whole, never changed."""
+    """All models. Replaced as a whole, never changed.
+
+    `asked` is the table of no model that carries the questions of readers: see `Asked`.
+    """
 
     models: Mapping[int, BuiltModel] = field(default_factory=dict)
+    asked: "Asked" = field(default_factory=lambda: Asked.of({}, None))
 
     def with_models(
         self, read: Mapping[int, DesiredModel], *, forget_others: bool = False
@@ -84,7 +106,7 @@ class Snapshot:
             else:
                 models[pk] = build_model(desired, before)
                 changed = True
-        return Snapshot(models) if changed else self
+        return Snapshot(models, Asked.of(models, self.asked)) if changed else self
 
     @cached_property
     def clusters(self) -> dict[str, Resource]:
@@ -96,11 +118,17 @@ class Snapshot:
 
     @cached_property
     def scopes(self) -> dict[str, Resource]:
-        return {m.scope.name: m.scope for m in self.models.values() if m.scope}
+        found = {m.scope.name: m.scope for m in self.models.values() if m.scope}
+        return found | {ASKED_SCOPE.name: ASKED_SCOPE}
 
     @cached_property
     def tables(self) -> dict[str, Table]:
-        return {m.table.name: m.table for m in self.models.values() if m.table}
+        found = {m.table.name: m.table for m in self.models.values() if m.table}
+        return found | {self.asked.table.name: self.asked.table}
+
+    @cached_property
+    def stand_ins(self) -> dict[str, Table]:
+        return {m.stand_in.name: m.stand_in for m in self.models.values() if m.stand_in}
 
     @cached_property
     def unpushable_routes(self) -> list[tuple[DesiredRoute, str]]:
@@ -117,7 +145,7 @@ class Snapshot:
             for m in self.models.values()
             for watch, question in m.questions.items()
             if isinstance(question, Question)
-        }
+        } | dict(self.asked.questions)
 
 
 def pack(message: Message) -> Any:
@@ -140,48 +168,77 @@ def digest_of(resources: Iterable[Resource]) -> str:
 
 
 def build_model(desired: DesiredModel, before: BuiltModel | None = None) -> BuiltModel:
-    """`before`: as it was built last; a change of its route alone builds no cluster again."""
+    """`before`: as it was built last; a change of its route alone builds no cluster again, and
+    what cannot be built any more stays as it was.
+    """
     clusters: dict[str, Resource] = {}
     problems: dict[str, str] = {}
     for version, cluster in desired.clusters.items():
+        unchanged = before is not None and before.desired.clusters.get(version) == cluster
+        if before is not None and unchanged and cluster.name not in before.cluster_problems:
+            clusters[cluster.name] = before.clusters[cluster.name]
+            continue
         problem = cluster_problem(cluster)
+        if not problem:
+            try:
+                clusters[cluster.name] = resource(cluster.name, build_cluster(cluster))
+            except _UNBUILDABLE as error:
+                problem = f"version {version} cannot be built: {error}"
         if problem:
             problems[cluster.name] = f"{desired.name}: {problem}"
-        elif before is not None and before.desired.clusters.get(version) == cluster:
-            clusters[cluster.name] = before.clusters[cluster.name]
-        else:
-            clusters[cluster.name] = resource(cluster.name, build_cluster(cluster))
-    route, table, scope, why_not = desired.route, None, None, ""
+            if before is not None and cluster.name in before.clusters:
+                clusters[cluster.name] = before.clusters[cluster.name]
+    route, table, scope, stand_in, why_not = desired.route, None, None, None, ""
     if route is not None:
-        scope = resource(
-            f"sc_{desired.pk}", build_scope(f"sc_{desired.pk}", desired.name, route.table)
-        )
-        why_not = route_problem(desired, route) or ""
+        # A scope that Envoy refuses would keep it from all others.
+        why_not = name_problem(desired.name, of="scope") or ""
         if not why_not:
-            table = _build_table(desired, route)
-    questions = {watch.pk: question_of(watch, table) for watch in desired.watches}
-    return BuiltModel(desired, clusters, problems, scope, table, why_not, questions)
+            scope = resource(
+                f"sc_{desired.pk}", build_scope(f"sc_{desired.pk}", desired.name, route.table)
+            )
+            stand_in = _stand_in(desired, route)
+        why_not = why_not or desired.unreadable or route_problem(desired, route) or ""
+        if not why_not:
+            try:
+                table = _build_table(desired, route)
+            except _UNBUILDABLE as error:
+                why_not = f"route of {desired.name} revision {route.revision}: {error}"
+    if why_not and before is not None and before.table is not None:
+        table = before.table
+        # They may be what cannot be read now; the table names them, so they stay.
+        clusters = {n: c for n, c in before.clusters.items() if n in table.clusters} | clusters
+    answered = None if why_not else table
+    questions = {
+        watch.pk: question_of(watch, answered)
+        for watch in desired.watches
+        if watch.route_revision is not None
+    }
+    return BuiltModel(desired, clusters, problems, scope, table, why_not, stand_in, questions)
+
+
+# What protobuf raises for a value that its message cannot hold.
+_UNBUILDABLE = (TypeError, ValueError, AttributeError, KeyError, OverflowError)
 
 
 def _build_table(desired: DesiredModel, route: DesiredRoute) -> Table:
     built = resource(route.table, build_route_table(desired, route))
     version_info = f"{desired.name}@{route.revision}.{built.digest[:8]}"
-    # "Is it idle now?" must be answered by flushes that began after it was asked, and only
-    # the node's own stream can tell: some may lie unread in a buffer. So the question is
-    # part of the version, and the flush that shows it began after the question.
-    asked = sorted(watch.pk for watch in desired.watches if watch.route_revision is None)
-    if asked:
-        version_info += f"?{xxhash.xxh64_hexdigest(' '.join(asked).encode())[:8]}"
     names = frozenset(desired.clusters[version].name for version in active_versions(route))
     return Table(route.table, route.pk, route.revision, version_info, built, names)
 
 
+def _stand_in(desired: DesiredModel, route: DesiredRoute) -> Table:
+    built = resource(route.table, build_stand_in(desired, route.table))
+    return Table(
+        route.table, None, 0, f"{desired.name}@none.{built.digest[:8]}", built, frozenset()
+    )
+
+
 def question_of(watch: Watch, table: Table | None) -> Question | str:
-    """The question a watch asks of a node's flushes, or why it cannot be asked now."""
-    if watch.route_revision is None:
-        if table is None:
-            return Question(watch.cluster)
-        return Question(watch.cluster, table.name, table.marker)
+    """The question that the watch of a drain asks of a node's flushes, or why it cannot be asked
+    now.
+    """
+    assert watch.route_revision is not None, "what readers ask is in another table"
     if table is None:
         return "the model has no route that can be pushed"
     if table.revision > watch.route_revision:
@@ -191,4 +248,68 @@ def question_of(watch: Watch, table: Table | None) -> Question | str:
     if watch.cluster in table.clusters:
         # Also by a pinned path alone: a request could arrive after the proof.
         return f"revision {table.revision} still leads to {watch.cluster}"
-    return Question(watch.cluster, table.name, table.marker)
+    return Question(watch.cluster, table.name, frozenset({table.marker}))
+
+
+ASKED_TABLE = "rt_asked"
+ASKED_SCOPE = resource("sc_asked", build_scope("sc_asked", NO_MODEL, ASKED_TABLE))
+# Each version of it is in a node for some milliseconds: of those that are this old none is.
+VERSIONS_KNOWN = 1000
+
+
+def _asked_table() -> Resource:
+    table = route_pb2.RouteConfiguration(name=ASKED_TABLE)
+    nothing = table.virtual_hosts.add(name=ASKED_TABLE, domains=["*"]).routes.add()
+    nothing.match.prefix = "/"
+    nothing.direct_response.CopyFrom(route_components_pb2.DirectResponseAction(status=404))
+    return resource(ASKED_TABLE, table)
+
+
+_ASKED = _asked_table()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What readers ask: is a version idle now, whatever its weight?
+
+    It must be answered by flushes that began after it was asked, and only the node's own stream
+    can tell: some may lie unread in a buffer. So what is asked is in the version of a table, which
+    is pushed, and a flush that shows one began after all that is asked with it. A table of no
+    model: in a model's own, every question would begin the proof of its running swap anew.
+    """
+
+    table: Table
+    questions: Mapping[str, Question]
+
+    @classmethod
+    def of(cls, models: Mapping[int, BuiltModel], before: "Asked | None") -> "Asked":
+        asked = {
+            watch.pk: watch.cluster
+            for model in models.values()
+            for watch in model.desired.watches
+            if watch.route_revision is None
+        }
+        if before is not None and before.questions.keys() == asked.keys():
+            return before
+        digest = xxhash.xxh64_hexdigest(" ".join(sorted(asked)).encode())
+        table = Table(ASKED_TABLE, None, 0, f"asked@{digest}", _ASKED, frozenset())
+        earlier = before.questions if before is not None else {}
+        return cls(
+            table,
+            {
+                watch: Question(
+                    cluster,
+                    table.name,
+                    _with(earlier[watch].markers if watch in earlier else None, table.marker),
+                    until_seen=True,
+                )
+                for watch, cluster in asked.items()
+            },
+        )
+
+
+def _with(markers: frozenset[float] | None, marker: float) -> frozenset[float]:
+    # Each version since it was asked has it in it: the node may show any of them.
+    if markers is None or len(markers) > VERSIONS_KNOWN:
+        return frozenset({marker})
+    return markers | {marker}

@@ -167,6 +167,10 @@ class StateFeed:
             old = before.models.get(pk)
             if model.problem and (old is None or old.problem != model.problem):
                 log.error("route not pushed", model=model.desired.name, reason=model.problem)
+            known = old.cluster_problems if old is not None else {}
+            for name, problem in model.cluster_problems.items():
+                if known.get(name) != problem:
+                    log.error("cluster not pushed", cluster=name, reason=problem)
         for call in list(self._listeners):
             call()
 

@@ -12,7 +12,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from swaps.live.gauges import ClusterGauges, publish_node_gauges
 from swaps.live.node_pulse import publish_node_pulse
-from swaps.router.admission import Admission, NodeIdentity
+from swaps.router.admission import Admission, NodeIdentity, NotAdmitted
 from swaps.router.answer_rate import AnswerRate
 from swaps.router.evidence import RouteNacked, RouteTaken
 from swaps.router.metrics_messages import (
@@ -25,7 +25,7 @@ from swaps.router.node_gauges import FlushParser, NodeGauges
 from swaps.router.node_session import NodeRefuses, NodeSession, Outcome, RouteAcked, RouteRefused
 from swaps.router.node_writes import NodeAway, NodeConnected, NodeRefusal
 from swaps.router.resources.listeners import LISTENER, build_listener
-from swaps.router.row_writer import RowWriter
+from swaps.router.row_writer import NotWritten, RowWriter
 from swaps.router.snapshot import resource
 from swaps.router.state_feed import StateFeed
 from swaps.router.writes import StreamOf, Write
@@ -48,6 +48,8 @@ class XdsServices:
         self._feed = feed
         self._writer = writer
         self._sessions: dict[StreamOf, NodeSession] = {}
+        # Also those whose node's row is being written: they must not be taken for ended.
+        self._streams: set[uuid.UUID] = set()
         self._no_sessions = asyncio.Event()
         self._no_sessions.set()
         self._gauges: set[NodeGauges] = set()
@@ -55,7 +57,7 @@ class XdsServices:
 
     @property
     def streams(self) -> list[uuid.UUID]:
-        return [of.stream for of in self._sessions]
+        return list(self._streams)
 
     async def all_streams_ended(self) -> None:
         """Return once "away" was said of every node; a stopped server ends its streams late."""
@@ -63,8 +65,8 @@ class XdsServices:
 
     def _tell_again(self) -> None:
         for of, session in self._sessions.items():
-            held = session.held_tables().values()
-            self._writer.add(*(RouteTaken(of, one.route_pk, one.revision) for one in held))
+            session.tell_again()
+            self._writer.add(*(_write_of(outcome, of) for outcome in session.take_outcomes()))
         for gauges in self._gauges:
             self._writer.add(*gauges.tell_again())
 
@@ -111,19 +113,28 @@ class XdsServices:
         try:
             # The row first, the routes after: whoever commits a revision from now on sees this
             # node among those that must take it, and whatever was committed before is read.
-            await self._writer.committed(
-                NodeConnected(of, node.node_id, node.alone, node.peer.serial or "")
-            )
+            self._streams.add(of.stream)
+            try:
+                await self._writer.committed(
+                    NodeConnected(of, node.node_id, node.alone, node.peer.serial or "")
+                )
+            except NotWritten as refusal:
+                # No row, no routes: no drain would wait for what this node sends.
+                raise NotAdmitted(
+                    f"node {node.node_id} cannot be put on record, so it gets no routes: {refusal}"
+                ) from refusal
             await self.admission.require_own_run(node)
+            served = await self.admission.tables_of(node)
             snapshot = await self._feed.reread()
             listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))
-            session = self._sessions[of] = NodeSession(listener, snapshot)
+            session = self._sessions[of] = NodeSession(listener, snapshot, served)
             self._no_sessions.clear()
             bound.info("node connected", listens=f"{node.listen_address}:{node.listen_port}")
             await self._serve(session, of, first, requests, context, bound)
         finally:
             # Also when it hung up before it was served: its row says "connected" by then.
             self._sessions.pop(of, None)
+            self._streams.discard(of.stream)
             self._writer.add(NodeAway(of))
             if not self._sessions:
                 self._no_sessions.set()

@@ -14,8 +14,8 @@ from swaps.domain.drain_proof import (
 )
 
 OLD, NEW, NEWER = 1.0, 2.0, 3.0
-AFTER_THE_ROUTE = Question("hs_1", "rt_1", NEW)
-JUST_IDLE = Question("hs_1")
+AFTER_THE_ROUTE = Question("hs_1", "rt_1", frozenset({NEW}))
+JUST_IDLE = Question("hs_1", "rt_1", frozenset({NEW}), until_seen=True)
 IDLE = ClusterInFlight(active=0, pending=0, membership_total=1)
 BUSY = ClusterInFlight(active=2, pending=0, membership_total=1)
 QUEUED = ClusterInFlight(active=0, pending=1, membership_total=1)
@@ -90,14 +90,25 @@ def test_a_flush_without_the_marker_is_not_evidence() -> None:
     assert progress.waiting_for == "its metrics do not show which revision of rt_1 it has"
 
 
-def test_without_a_route_the_first_flush_may_be_older_than_the_question() -> None:
-    assert not after(a_flush(), a_flush(), question=JUST_IDLE).proven
-    assert after(a_flush(), a_flush(), a_flush(), question=JUST_IDLE).proven
+def test_what_is_idle_now_is_told_by_flushes_that_began_after_the_question() -> None:
+    early = [a_flush(marker=OLD)] * 5
+    assert not after(*early, a_flush(), a_flush(), question=JUST_IDLE).proven
+    assert after(*early, a_flush(), a_flush(), a_flush(), question=JUST_IDLE).proven
 
 
-def test_table_and_marker_go_together() -> None:
-    with pytest.raises(ValueError, match="go together"):
-        Question("hs_1", table="rt_1")
+def test_what_others_ask_meanwhile_does_not_hold_up_who_asked_before() -> None:
+    others = [a_flush(marker=NEWER), a_flush(marker=OLD)]
+    assert after(a_flush(), *others, question=JUST_IDLE).proven
+    assert not after(*others, question=JUST_IDLE).proven
+
+
+def test_one_asker_goes_on_where_only_the_versions_are_others() -> None:
+    later = Question("hs_1", "rt_1", frozenset({NEW, NEWER}), until_seen=True)
+    assert later.goes_on_from(JUST_IDLE)
+    assert not Question("hs_2", "rt_1", frozenset({NEW}), until_seen=True).goes_on_from(JUST_IDLE)
+    drain = Question("hs_1", "rt_1", frozenset({NEWER}))
+    assert not drain.goes_on_from(AFTER_THE_ROUTE)
+    assert not drain.goes_on_from(JUST_IDLE)
 
 
 gauges = st.one_of(st.none(), st.integers(0, 2))

@@ -14,7 +14,9 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from swaps.domain.names import name_problem
 from swaps.router.desired import DesiredCluster
+from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
 # Model hosts close idle connections, commonly after 75 s. A request that meets that close on
@@ -36,24 +38,32 @@ _SAN = common_pb2.SubjectAltNameMatcher
 
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
+# In a header of Envoy's, which may have 16 KiB; what hosts take is half of that, as a rule.
+_URL_PATH = re.compile(r"/[!\"$->@-~]{0,8000}")
+
 
 def cluster_problem(cluster: DesiredCluster) -> str | None:
     """Why Envoy would refuse this cluster, or None. One bad cluster NACKs every later push."""
+    what = f"version {cluster.version}"
+    problem = name_problem(cluster.version, of="version")
+    if problem:
+        return problem
     if not cluster.endpoints:
-        return f"version {cluster.version} has no endpoint"
-    if len({endpoint.tls for endpoint in cluster.endpoints}) > 1:
-        return f"version {cluster.version} mixes endpoints with and without TLS"
+        return f"{what} has no endpoint"
+    if len({bool(endpoint.tls) for endpoint in cluster.endpoints}) > 1:
+        return f"{what} mixes endpoints with and without TLS"
     for endpoint in cluster.endpoints:
-        if not _is_ip(endpoint.address) and not _DNS_NAME.fullmatch(endpoint.address):
-            return (
-                f"version {cluster.version} has an endpoint at {endpoint.address!r}, which is "
-                "neither an IP address nor a DNS name"
-            )
-        if not 0 < endpoint.port < 65536:
-            return f"version {cluster.version} has an endpoint with port {endpoint.port}"
+        for name in (endpoint.address, endpoint.server_name or endpoint.address):
+            if not _is_ip(name) and not _DNS_NAME.fullmatch(name):
+                return (
+                    f"{what} has an endpoint at {name[:300]!r}, which is neither an IP address "
+                    "nor a DNS name"
+                )
+        if type(endpoint.port) is not int or not 0 < endpoint.port < 65536:
+            return f"{what} has an endpoint with port {endpoint.port!r}"
     for path in (cluster.infer_path, cluster.ready_path, cluster.metadata_path):
-        if not path.startswith("/") or any(c.isspace() or not c.isprintable() for c in path):
-            return f"version {cluster.version} has the path {path!r}, which is no URL path"
+        if not _URL_PATH.fullmatch(path):
+            return f"{what} has the path {path[:300]!r}, which is no URL path"
     return None
 
 
@@ -82,6 +92,7 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
         ),
         health_checks=[_health_check(desired)],
     )
+    cluster.metadata.filter_metadata[METADATA].update({METADATA_VERSION: desired.version})
     # Panic mode would send requests to hosts known to be bad.
     cluster.common_lb_config.healthy_panic_threshold.value = 0
     # Else Envoy's workers hear of a host's health up to a second after its gauges show it: for
@@ -110,10 +121,11 @@ def _socket(address: str, port: int) -> address_pb2.Address:
 
 def _is_ip(address: str) -> bool:
     try:
-        ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return True
+    # With a zone it is one machine's own, and Envoy takes none.
+    return getattr(ip, "scope_id", None) is None
 
 
 def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:

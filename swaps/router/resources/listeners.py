@@ -6,6 +6,7 @@ from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import (
     address_pb2,
+    base_pb2,
     config_source_pb2,
     protocol_pb2,
     substitution_format_string_pb2,
@@ -18,10 +19,19 @@ from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm_pb2,
 )
+from envoy.extensions.http.early_header_mutation.header_mutation.v3 import (
+    header_mutation_pb2 as early_pb2,
+)
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
-from swaps.router.resources.route_tables import PATH_HEADER
+from swaps.router.resources.route_tables import (
+    ASKED_HEADER,
+    METADATA,
+    METADATA_VERSION,
+    PATH_HEADER,
+    VERSION_HEADER,
+)
 
 LISTENER = "inference"
 STAT_PREFIX = "in"
@@ -37,6 +47,8 @@ BUFFER_BYTES = 1 << 20
 MAX_HTTP2_STREAMS = 256
 # /v2/models/NAME/…: the third part after the first slash's nothing.
 MODEL_POSITION_IN_PATH = 3
+# Of the scope in which no model is: no path has it as a part.
+NO_MODEL = " "
 
 
 def build_listener(address: str, port: int) -> listener_pb2.Listener:
@@ -100,6 +112,13 @@ def _connection_manager() -> hcm_pb2.HttpConnectionManager:
         address_prefix="255.255.255.255"
     ).prefix_len.value = 32
     manager.http2_protocol_options.max_concurrent_streams.value = MAX_HTTP2_STREAMS
+    # Before a request's table is looked up, and whatever the client says of it.
+    asked = manager.early_header_mutation_extensions.add(
+        name="envoy.http.early_header_mutation.header_mutation"
+    )
+    asked.typed_config.Pack(
+        early_pb2.HeaderMutation(mutations=[_always(ASKED_HEADER, "%PATH(NQ)%")])
+    )
     # Only the router filter. One that pauses on the body (buffer, json_to_metadata, Lua's
     # body()) would hold half-sent requests in no gauge, past their choice of version, and
     # the drain proof would be wrong.
@@ -115,7 +134,8 @@ def _scoped_routes() -> hcm_pb2.ScopedRoutes:
     )
     fragment = hcm_pb2.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder()
     extractor = fragment.header_value_extractor
-    extractor.name = ":path"
+    # Not the path itself: `/v2/models/iris?x=1` would be one of a model named `iris?x=1`.
+    extractor.name = ASKED_HEADER
     extractor.element_separator = "/"
     extractor.index = MODEL_POSITION_IN_PATH
     return hcm_pb2.ScopedRoutes(
@@ -129,14 +149,25 @@ def _scoped_routes() -> hcm_pb2.ScopedRoutes:
 def _router_filter() -> router_pb2.Router:
     router = router_pb2.Router(suppress_envoy_headers=True)
     mutation = header_mutation_pb2.HeaderMutation()
-    mutation.mutations.request_mutations.append(
-        mutation_rules_pb2.HeaderMutation(remove=PATH_HEADER)
+    for ours in (PATH_HEADER, ASKED_HEADER):
+        mutation.mutations.request_mutations.add(remove=ours)
+    mutation.mutations.response_mutations.append(
+        _always(VERSION_HEADER, f"%CLUSTER_METADATA({METADATA}:{METADATA_VERSION})%")
     )
     strip = router.upstream_http_filters.add(name="envoy.filters.http.header_mutation")
     strip.typed_config.Pack(mutation)
     codec = router.upstream_http_filters.add(name="envoy.filters.http.upstream_codec")
     codec.typed_config.Pack(upstream_codec_pb2.UpstreamCodec())
     return router
+
+
+def _always(name: str, value: str) -> mutation_rules_pb2.HeaderMutation:
+    return mutation_rules_pb2.HeaderMutation(
+        append=base_pb2.HeaderValueOption(
+            header=base_pb2.HeaderValue(key=name, value=value),
+            append_action=base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+        )
+    )
 
 
 def _local_replies() -> hcm_pb2.LocalReplyConfig:

@@ -10,15 +10,22 @@ from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import string_pb2
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
+from swaps.domain.names import name_problem
+from swaps.domain.strategies import sticky_header_problem
 from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute
 
 # Carries the path on the host from a weighted entry to `path_rewrite`: an entry cannot
 # rewrite the path itself. A client's own is overwritten, and it never reaches the host.
 PATH_HEADER = "x-hs-path"
+# The path that was asked for, without its query: what a request's model is found by.
+ASKED_HEADER = "x-hs-asked"
 # Before a cluster's name: requests that asked for this very version are counted apart, so that
 # a swap's plan can say how many callers will get 410.
 PINNED_STATS = "pinned_"
+# Of what a version answered, and of nothing that the router says itself: so it is put on behind
+# the retries, by the metadata of the cluster that answered.
 VERSION_HEADER = "x-model-version"
+METADATA, METADATA_VERSION = "hotswap", "version"
 
 # A request may run as long as it sends or answers anything; after this long without a sign
 # it is ended, so that a peer that vanished cannot hold a drain for ever.
@@ -40,24 +47,37 @@ PICKS_OF_ANOTHER_HOST = 32
 # What may be asked of a model: method, and what its path ends with.
 VERBS = (("POST", "/infer"), ("GET", "/ready"), ("GET", ""))
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SALT = re.compile(r"[0-9a-z-]{0,32}")
 
 
 def route_problem(model: DesiredModel, route: DesiredRoute) -> str | None:
     """Why this route cannot be pushed, or None. Envoy accepts some of these silently."""
     what = f"route of {model.name} revision {route.revision}"
+    # Of a row: JSON knows no integers of its own, and True is one to Python.
+    odd = [w for w in route.weights.values() if not isinstance(w, int) or isinstance(w, bool)]
+    if odd:
+        return f"{what}: {odd[0]!r} is no weight"
     if route.weights and sum(route.weights.values()) != 100:
         return f"{what}: weights sum to {sum(route.weights.values())}, not 100"
     if any(weight < 0 for weight in route.weights.values()):
         return f"{what}: a weight is negative"
     for version in sorted(active_versions(route)):
-        if version in route.gone:
-            return f"{what}: version {version} is both served and gone"
         if version not in model.clusters:
             return f"{what}: version {version} has no cluster"
-    if route.sticky_header and not _HEADER_NAME.fullmatch(route.sticky_header):
-        return f"{what}: {route.sticky_header!r} is no header name"
+    if splits(route):
+        problem = sticky_header_problem(route.sticky_header)
+        if problem:
+            return f"{what}: {problem}"
+        if not _SALT.fullmatch(route.split_salt):
+            return f"{what}: {route.split_salt!r} is no salt"
     return None
+
+
+def splits(route: DesiredRoute) -> bool:
+    """Whether callers are divided: a route with one version carries nothing of a split, so
+    whatever may be wrong with one, the way out of it is open.
+    """
+    return sum(1 for weight in route.weights.values() if weight) > 1
 
 
 def active_versions(route: DesiredRoute) -> set[str]:
@@ -82,17 +102,26 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
                 _entry(model.clusters[version], weight, verb)
                 for version, weight in sorted(weights.items())
             ]
-            host.routes.append(
-                _exactly(method, base + verb, _forward(entries, route.sticky_header))
-            )
+            if splits(route) and route.sticky_header:
+                # No name is nobody's: without this, all who send it empty were one caller.
+                nobody = _exactly(method, base + verb, _forward(entries))
+                nobody.match.headers.add(name=route.sticky_header).string_match.exact = ""
+                host.routes.append(nobody)
+                entry = _sticky(_forward(entries), route)
+            else:
+                entry = _forward(entries)
+            host.routes.append(_exactly(method, base + verb, entry))
         else:
             host.routes.append(
                 _refuse_exactly(method, base + verb, f"no version of {model.name} is active")
             )
     for version in sorted(active_versions(route)):
         host.routes.extend(_pinned(base, model.clusters[version]))
-    for version in sorted(route.gone):
-        reason = f"version {version} of {model.name} is gone: its traffic was drained"
+    # A courtesy to those who pin; nothing that is wrong with it may keep a route from a node.
+    for version in sorted(set(filter(_is_version, route.gone)) - active_versions(route)):
+        reason = (
+            f"version {version} of {model.name} is served no longer: another one took its place"
+        )
         host.routes.append(_refuse_below(f"{base}/versions/{version}", 410, reason))
     host.routes.append(
         _refuse_below(f"{base}/versions", 404, f"{model.name} has no such version or verb here")
@@ -104,12 +133,31 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
     return table
 
 
+def build_stand_in(model: DesiredModel, table: str) -> route_pb2.RouteConfiguration:
+    """What a node without a table of this model is given, while there is none that it would take:
+    an Envoy that waits for one serves no other model either, for 15 s from its start.
+    """
+    stand_in = route_pb2.RouteConfiguration(name=table, internal_only_headers=[PATH_HEADER])
+    refusal = _refuse(
+        503,
+        f"the router cannot serve {model.name} now: its route is refused, and the console's "
+        "router page says why",
+    )
+    refusal.match.prefix = "/"
+    stand_in.virtual_hosts.add(name=table, domains=["*"]).routes.append(refusal)
+    return stand_in
+
+
+def _is_version(name: object) -> bool:
+    return isinstance(name, str) and name_problem(name, of="version") is None
+
+
 @lru_cache(maxsize=10_000)
 def _pinned(base: str, cluster: DesiredCluster) -> tuple[route_components_pb2.Route, ...]:
     """Kept: a change of weights changes none of these, and they are two thirds of a table."""
     routes = []
     for method, verb in VERBS:
-        action = _forward([_entry(cluster, 100, verb)], "")
+        action = _forward([_entry(cluster, 100, verb)])
         pinned = _exactly(method, f"{base}/versions/{cluster.version}{verb}", action)
         pinned.stat_prefix = PINNED_STATS + cluster.name
         routes.append(pinned)
@@ -134,19 +182,27 @@ def _entry(
         name=cluster.name,
         weight=UInt32Value(value=weight),
         request_headers_to_add=[_overwrite(PATH_HEADER, _path_on_host(cluster, verb))],
-        response_headers_to_add=[_overwrite(VERSION_HEADER, cluster.version)],
     )
 
 
 def _forward(
-    entries: list[route_components_pb2.WeightedCluster.ClusterWeight], sticky_header: str
+    entries: list[route_components_pb2.WeightedCluster.ClusterWeight],
 ) -> route_components_pb2.RouteAction:
     action = route_components_pb2.RouteAction()
     action.CopyFrom(_forwarding())
     action.weighted_clusters.clusters.extend(entries)
-    if sticky_header:
-        action.weighted_clusters.use_hash_policy.value = True
-        action.hash_policy.add().header.header_name = sticky_header
+    return action
+
+
+def _sticky(
+    action: route_components_pb2.RouteAction, route: DesiredRoute
+) -> route_components_pb2.RouteAction:
+    action.weighted_clusters.use_hash_policy.value = True
+    header = action.hash_policy.add().header
+    header.header_name = route.sticky_header
+    # Else the same callers were the first in every swap: what is hashed is the salt and the value.
+    header.regex_rewrite.pattern.regex = "^"
+    header.regex_rewrite.substitution = f"{route.split_salt}:"
     return action
 
 

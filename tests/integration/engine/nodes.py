@@ -88,8 +88,9 @@ class Nodes:
 
     def connect(self, name: str, **behaviour: bool | str) -> Node:
         node = Node(name, **behaviour)  # type: ignore[arg-type]
-        write_all([RenewLease(_ROUTER, [node.of.stream]), NodeConnected(node.of, name)])
         self._nodes.append(node)
+        # Of this router process, a stream that it does not name has ended.
+        write_all([RenewLease(_ROUTER, self._streams()), NodeConnected(node.of, name)])
         notify_routes(None)
         return node
 

@@ -33,7 +33,7 @@ from swaps.router.xds_cluster import Sockets
 
 REPOSITORY = Path(__file__).parents[3]
 # Generous: the machine may be busy with other things. Nothing waits that long when all is well.
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 
 def eventually[T](

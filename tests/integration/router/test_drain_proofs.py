@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.db.models.functions import Now
 
 from swaps.live.gauges import read_node_gauges
+from swaps.live.notify import notify_routes
 from swaps.models import Cluster, DrainProof, DrainWatch, Route
 from tests.integration.router.parts import (
     Answer,
@@ -115,6 +119,34 @@ def test_a_watch_without_a_revision_is_answered_when_idle_whatever_the_weight(
 
     watch, _ = asyncio.run(while_it_runs(envoy, ask_while_busy))
     eventually(lambda: proven(watch, envoy), "proven once idle")
+
+
+def test_what_readers_ask_disturbs_no_proof(route: Route, envoy: EnvoyNode) -> None:
+    """Nor do they hold up each other: here somebody asks and goes away, again and again."""
+    over = threading.Event()
+    asked = []
+
+    def ask_without_end() -> None:
+        try:
+            while not over.is_set():
+                watch = open_watch(cluster_of(route, "1.1"))
+                asked.append(watch)
+                DrainWatch.objects.filter(pk=watch.pk).update(closed_at=Now())
+                notify_routes(route.model_id)
+        finally:
+            connection.close()
+
+    reader = threading.Thread(target=ask_without_end)
+    reader.start()
+    try:
+        eventually(lambda: len(asked) > 20, "they ask")
+        mine = open_watch(cluster_of(route, "1.1"))
+        watch = commit_route(route, {"1.1": 100}, drain=cluster_of(route, "1.0"))
+        eventually(lambda: proven(watch, envoy), "the drain is proven all the same")
+        eventually(lambda: proven(mine, envoy), "and who waits for an answer gets it")
+    finally:
+        over.set()
+        reader.join()
 
 
 def test_the_gauges_count_answers_and_times(route: Route, envoy: EnvoyNode) -> None:

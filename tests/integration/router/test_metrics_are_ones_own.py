@@ -17,7 +17,7 @@ from swaps.router.metrics_messages import (
     StreamMetricsResponse,
 )
 from swaps.router.reads import read_models
-from swaps.router.snapshot import build_model
+from swaps.router.snapshot import Snapshot
 from tests.integration.router.parts import (
     EnvoyNode,
     RouterCommand,
@@ -54,9 +54,8 @@ async def tell(socket: Path, message: Any, told: Callable[[], bool]) -> grpc.Sta
 
 
 def idle(node_id: str, nonce: str, cluster: Cluster) -> Any:
-    """What an Envoy would send that has the present route, and nothing in flight on `cluster`."""
-    table = build_model(read_models([cluster.model_id])[cluster.model_id]).table
-    assert table is not None
+    """What an Envoy would send that has heard what is asked, and nothing in flight on `cluster`."""
+    table = Snapshot().with_models(read_models(None), forget_others=True).asked.table
     message = StreamMetricsMessage()
     message.identifier.node.CopyFrom(base_pb2.Node(id=node_id))
     message.identifier.node.metadata.update(

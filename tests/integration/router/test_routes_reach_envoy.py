@@ -64,6 +64,52 @@ def test_a_committed_route_is_applied_and_serves(
     assert answer.headers["x-model-version"] == "1.1"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "verb"),
+    [
+        ("POST", "/v2/models/iris/infer", "infer"),
+        ("GET", "/v2/models/iris", "metadata"),
+        ("GET", "/v2/models/iris/ready", "ready"),
+        ("POST", "/v2/models/iris/versions/1.0/infer", "infer"),
+        ("GET", "/v2/models/iris/versions/1.0", "metadata"),
+    ],
+)
+def test_a_query_goes_along_and_changes_no_way(
+    method: str,
+    path: str,
+    verb: str,
+    route: Route,
+    clusters: dict[str, Cluster],
+    envoy: EnvoyNode,
+) -> None:
+    committed(route, envoy, {"1.0": 100})
+    for query in ("?trace=1&of=a%2Fb", "?/v2/models/other/infer", "?"):
+        answer = ask(envoy.port, method, path + query)
+        assert answer.status == 200, (query, answer)
+        assert answer.body.startswith(f"/c/{clusters['1.0'].pk}/{verb}{query} ".encode())
+    seen = ask(envoy.port, "POST", "/v2/models/iris/infer?x", headers={"x-hs-asked": "/mine"})
+    assert b"x-hs-" not in seen.body
+
+
+def test_only_what_a_version_answered_names_a_version(
+    route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode, upstream: int
+) -> None:
+    committed(route, envoy, {"1.0": 100}, gone=["0.9"])
+    assert ask(envoy.port, "POST", "/v2/models/iris/infer").headers["x-model-version"] == "1.0"
+    ask(upstream, "GET", f"/unready/{clusters['1.0'].pk}")
+    down = eventually(
+        lambda: (
+            answer
+            if (answer := ask(envoy.port, "POST", "/v2/models/iris/infer")).status == 503
+            else None
+        ),
+        "nobody is left to answer",
+    )
+    gone = ask(envoy.port, "POST", "/v2/models/iris/versions/0.9/infer")
+    for answer in (down, gone):
+        assert "x-model-version" not in answer.headers
+
+
 def test_weights_split_the_requests(
     route: Route, clusters: dict[str, Cluster], envoy: EnvoyNode
 ) -> None:
@@ -104,6 +150,9 @@ def test_a_pinned_version_is_served_without_weight_and_gone_once_drained(
     committed(route, envoy, {"1.1": 100}, gone=["1.0"])
     for method, verb in (("POST", "/infer"), ("GET", "/ready"), ("GET", "")):
         refused(ask(envoy.port, method, f"/v2/models/iris/versions/1.0{verb}"), 410, "1.0", "iris")
+    # From this revision on, and not from its drain on: what was sent before may still run.
+    said = ask(envoy.port, "POST", "/v2/models/iris/versions/1.0/infer").json["error"]
+    assert said == "version 1.0 of iris is served no longer: another one took its place"
     refused(ask(envoy.port, "POST", "/v2/models/iris/versions/9.9/infer"), 404, "iris")
 
 

@@ -1,5 +1,7 @@
 """One Envoy's stream without the network: what is sent when, and what its answers mean."""
 
+from dataclasses import replace
+
 from envoy.service.discovery.v3 import discovery_pb2
 from google.rpc import status_pb2  # type: ignore[import-untyped]
 
@@ -47,9 +49,9 @@ def a_snapshot(*models: DesiredModel) -> Snapshot:
 class Node:
     """The other end of the stream, as Envoy behaves."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, served: frozenset[str] = frozenset()) -> None:
         listener = resource(LISTENER, build_listener("127.0.0.1", 8080))
-        self.session = NodeSession(listener, snapshot)
+        self.session = NodeSession(listener, snapshot, served)
 
     def asks(self, kind: str, *names: str) -> list[Response]:
         self.session.on_request(discovery_pb2.DiscoveryRequest(type_url=kind, resource_names=names))
@@ -119,6 +121,82 @@ def test_a_request_with_an_old_nonce_is_no_ack() -> None:
         discovery_pb2.DiscoveryRequest(type_url=ROUTES, response_nonce="1", resource_names=["rt_1"])
     )
     assert node.session.take_outcomes() == []
+
+
+def a_broken_model(pk: int = 1) -> DesiredModel:
+    return replace(a_model(pk, revision=2), unreadable="its route cannot be read")
+
+
+def test_a_node_without_a_table_gets_a_stand_in_for_what_cannot_be_pushed() -> None:
+    node = Node(a_snapshot(a_broken_model(1), a_model(2)))
+    [clusters] = node.asks(CLUSTERS)
+    node.answers(clusters)
+    stand_in, good = node.asks(ROUTES, "rt_1", "rt_2")
+    assert stand_in.version_info.startswith("model-1@none.")
+    assert good.version_info.startswith("model-2@1.")
+    assert node.session.take_outcomes() == [RouteRefused(1, 2, "its route cannot be read")]
+    node.answers(stand_in, "rt_1", "rt_2")
+    assert node.session.take_outcomes() == [], "it is no revision that anybody applied"
+    [mended] = node.gets(a_snapshot(a_model(1, revision=3), a_model(2)))
+    node.answers(mended, "rt_1", "rt_2")
+    assert node.session.take_outcomes() == [RouteAcked(1, 3)]
+
+
+def test_a_node_that_serves_a_model_keeps_its_table_when_a_later_one_cannot_be_pushed() -> None:
+    node = Node(a_snapshot(a_model(1)))
+    node.connects("rt_1")
+    assert node.gets(a_snapshot(a_broken_model(1))) == []
+    assert node.session.held_tables()["rt_1"].revision == 1
+    again = Node(a_snapshot(a_broken_model(1)), served=frozenset({"rt_1"}))
+    [clusters] = again.asks(CLUSTERS)
+    again.answers(clusters)
+    assert again.asks(ROUTES, "rt_1") == [], "on its next stream too"
+
+
+def test_a_node_that_refuses_the_first_table_it_gets_is_given_a_stand_in() -> None:
+    node = Node(a_snapshot(a_model(1)))
+    [clusters] = node.asks(CLUSTERS)
+    node.answers(clusters)
+    [table] = node.asks(ROUTES, "rt_1")
+    [stand_in] = node.answers(table, "rt_1", refusing="no such filter")
+    assert stand_in.version_info.startswith("model-1@none.")
+    assert node.answers(stand_in, "rt_1") == []
+    assert node.session.take_outcomes() == [RouteRefused(1, 1, "no such filter")]
+
+
+def test_a_refused_scope_is_left_out_and_the_rest_goes_on() -> None:
+    node = Node(a_snapshot(a_model(1), a_model(2)))
+    [scopes] = node.asks(SCOPES)
+    [without] = node.answers(scopes, refusing="Error adding/updating scoped route(s): sc_2: bad")
+    assert not any(b"sc_2" in one.value for one in without.resources)
+    assert any(b"sc_1" in one.value for one in without.resources)
+
+
+def test_a_cluster_that_is_refused_in_a_new_form_stays_in_the_one_that_was_taken() -> None:
+    node = Node(a_snapshot(a_model(1)))
+    node.connects("rt_1")
+    moved = replace(a_model().clusters["v0"], endpoints=(Endpoint("10.9.9.9", 1),))
+    [clusters] = node.gets(
+        a_snapshot(replace(a_model(), clusters={**a_model().clusters, "v0": moved}))
+    )
+    [without] = node.answers(clusters, refusing="Error adding/updating cluster(s) hs_10: bad")
+    [kept] = [one for one in without.resources if b"hs_10" in one.value]
+    assert b"10.9.9.9" not in kept.value
+
+
+def test_what_is_told_again_is_all_that_stands() -> None:
+    node = Node(a_snapshot(a_model(1), a_model(2)))
+    node.connects("rt_1", "rt_2")
+    [table] = node.gets(a_snapshot(a_model(1), a_model(2, revision=2)))
+    node.answers(table, "rt_1", "rt_2", refusing="bad")
+    node.session.take_outcomes()
+    node.session.tell_again()
+    assert set(node.session.take_outcomes()) == {
+        RouteAcked(1, 1),
+        RouteAcked(2, 1),
+        RouteRefused(2, 2, "bad"),
+        NodeRefuses(""),
+    }
 
 
 def test_a_refused_table_is_told_and_not_sent_again_until_it_changes() -> None:
