@@ -31,6 +31,9 @@ class Child:
     folders: Mapping[str, Path] = field(default_factory=dict)
     prepare: Callable[[], None] | None = None
     """Called before every start, the first one included; may raise EmbeddedError."""
+    lock: Path | None = None
+    """Held by the program from its first to its last moment, by whatever process started it:
+    whoever has it knows that no earlier one runs any more."""
     ready: Callable[[], bool] | None = None
     """Asked again and again after every start; None means ready once it runs."""
     ready_timeout_seconds: float = 90.0
@@ -49,6 +52,10 @@ class Exit:
     name: str
     pid: int
     returncode: int
+    start: int = 1
+    """The how manieth start of this child it was."""
+    again: bool = False
+    """Whether it will be started again."""
 
     @property
     def how(self) -> str:

@@ -71,6 +71,7 @@ def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
             external_owner_database_url=os.environ.get("HOTSWAP_OWNER_DATABASE_URL"),
             external_valkey_url=os.environ.get("VALKEY_URL"),
         )
+        stack.claim_home()
         stack.check_ports()
         card.unlink(missing_ok=True)  # of a run that was killed; this one is not ready yet
         try:

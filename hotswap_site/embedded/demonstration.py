@@ -1,4 +1,7 @@
-"""What the demo shows: first versions activated, then one real swap, with a report."""
+"""What the demo shows: first versions activated, then one real swap, with a report.
+
+On a home where a run before was ended in the midst, that one's swap is the one it shows.
+"""
 
 import json
 import socket
@@ -19,6 +22,10 @@ ENDS = {"Completed", "Failed", "RolledBack", "Cancelled"}
 # Generous: a shared machine of two cores may be busy with other things.
 PATIENCE_SECONDS = 120.0
 BEFORE_AND_AFTER_SECONDS = 1.5
+
+
+class StillOpen(EmbeddedError):
+    """A swap has not ended after a long time; the message says what it waits for."""
 
 
 class Demonstration:
@@ -51,20 +58,34 @@ class Demonstration:
         """Every model of the demo serves, the first time with its first version."""
         swaps = {}
         for model in MODELS:
-            if self._get(f"models/{model}")["route"]["weights"]:
+            found = self._get(f"models/{model}")
+            if found["route"]["weights"]:
                 continue
-            swap = self._post(f"models/{model}/versions/{FIRST_VERSION}/activate")
             self._say(f"activating {model} {FIRST_VERSION}")
-            swaps[model] = swap["id"]
+            # One that a run before began goes on by itself.
+            swaps[model] = (
+                found["open_swap"]
+                or self._post(f"models/{model}/versions/{FIRST_VERSION}/activate")["id"]
+            )
         for model, swap_id in swaps.items():
-            self._follow(swap_id, f"activation of {model}", show=False)
+            done = self._follow(swap_id, f"activation of {model}", show=False)
+            if done["state"] != "Completed":
+                raise EmbeddedError(
+                    f"the activation of {model} ended {done['state']}: {done['error_message']}"
+                )
         for model in MODELS:
             self._wait_until_it_answers(model)
             self._say(f"{model} answers at {self._router_url}/v2/models/{model}/infer")
 
     def swap(self, model: str) -> bool:
-        """Swap to the other version under traffic, and report. Returns whether all was well."""
-        old = next(iter(self._get(f"models/{model}")["route"]["weights"]))
+        """Swap to the other version under traffic, and report. Returns whether all was well.
+
+        A swap that is open already, left by a run that was stopped or killed, is gone on with.
+        """
+        found = self._get(f"models/{model}")
+        if found["open_swap"]:
+            return self._go_on(model, found["open_swap"])
+        old = next(iter(found["route"]["weights"]))
         new = SECOND_VERSION if old == FIRST_VERSION else FIRST_VERSION
         began_ns = time.time_ns()
         if self._traffic_socket:
@@ -80,6 +101,28 @@ class Demonstration:
             },
         )
         done = self._follow(swap["id"], f"swap of {model}", show=True)
+        if done["state"] != "Completed":
+            raise EmbeddedError(
+                f"the swap of {model} ended {done['state']}: {done['error_message']}"
+            )
+        if self._traffic_socket:
+            time.sleep(BEFORE_AND_AFTER_SECONDS)
+        return self._report(done, model, old, began_ns)
+
+    def _go_on(self, model: str, swap_id: str) -> bool:
+        """Where it leads is for its strategy, and whoever asked for it, to say."""
+        began_ns = time.time_ns()
+        swap = self._get(f"swaps/{swap_id}")
+        old = swap["from_version"]
+        self._say(f"going on with the swap of {model} {old} → {swap['to_version']} found open")
+        try:
+            done = self._follow(swap_id, f"swap of {model}", show=True)
+        except StillOpen as waits:
+            self._say(str(waits))
+            return False
+        if done["state"] != "Completed":
+            self._say(f"{model} {old} → {swap['to_version']}: {done['state']}")
+            return False
         if self._traffic_socket:
             time.sleep(BEFORE_AND_AFTER_SECONDS)
         return self._report(done, model, old, began_ns)
@@ -122,15 +165,10 @@ class Demonstration:
                 self._say(f"  {event['time'][11:23]}  {event['to_state']:<20} {event['reason']}")
             shown = len(events)
             if events[-1]["to_state"] in ENDS:
-                swap = self._get(f"swaps/{swap_id}")
-                if swap["state"] != "Completed":
-                    raise EmbeddedError(
-                        f"the {what} ended {swap['state']}: {swap['error_message']}"
-                    )
-                return swap
+                return self._get(f"swaps/{swap_id}")
             if time.monotonic() > deadline:
                 swap = self._get(f"swaps/{swap_id}")
-                raise EmbeddedError(f"the {what} is still {swap['state']}: {swap['waiting_for']}")
+                raise StillOpen(f"the {what} is still {swap['state']}: {swap['waiting_for']}")
             time.sleep(0.1)
 
     def _wait_until_it_answers(self, model: str) -> None:

@@ -26,12 +26,14 @@ def envoy_child(
     admin_socket: Path,
     name: str = "envoy",
     concurrency: int | None = None,
+    lock: Path | None = None,
     log_level: str = "warning",
     ready: Callable[[], bool] | None = None,
 ) -> Child:
     """A router node for the supervisor. Several of them run side by side.
 
     `bootstrap` is asked before every start, so that each process is an incarnation of its own.
+    With a `lock` no two of its processes ever run at once, and the bootstrap may say so.
     `admin_socket` is the pipe it names for the admin interface. Without a `ready` of its own the
     child is ready once it serves, which takes a control plane that answers.
     """
@@ -54,6 +56,7 @@ def envoy_child(
         name=name,
         argv=argv,
         prepare=prepare,
+        lock=lock,
         ready=ready or (lambda: envoy_serves(admin_socket)),
         stop=(StopStep(signal.SIGTERM, 5.0),),
     )

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hotswap_site.embedded import launch
@@ -18,7 +18,9 @@ from hotswap_site.embedded.output import LogFile, Terminal
 
 FIRST_BACK_OFF_SECONDS = 0.2
 LAST_BACK_OFF_SECONDS = 10.0
-HEALTHY_AFTER_SECONDS = 30.0  # lived this long: the next death begins at the first back-off again
+# Lived this long: the next death begins at the first back-off again. Short, because a router or
+# a console that is killed every minute must not stay away the longer for it.
+HEALTHY_AFTER_SECONDS = 5.0
 READY_POLL_SECONDS = 0.03
 HURRIED_STEP_SECONDS = 0.5
 LAST_WORDS = 3
@@ -40,6 +42,7 @@ class Keeper:
         child: Child,
         *,
         log_path: Path,
+        mark: Mapping[str, str],
         terminal: Terminal,
         guard: Callable[[str], None],
         on_exit: Callable[[Exit], None],
@@ -48,6 +51,7 @@ class Keeper:
         self.starts = 0
         self.failure: str | None = None
         self.last_exit: Exit | None = None
+        self._mark = mark
         self._terminal = terminal
         self._guard = guard
         self._on_exit = on_exit
@@ -82,6 +86,17 @@ class Keeper:
         """Wait until the child is in one of `states`; False when the time is over."""
         with self._changed:
             return self._changed.wait_for(lambda: self._state in states, timeout_seconds)
+
+    def is_back(self, ended: Exit, *, timeout_seconds: float) -> bool:
+        """Wait until a later process than `ended` is ready; False when none comes."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._state is State.ENDED or self._is_later(ended), timeout_seconds
+            )
+            return self._is_later(ended)
+
+    def _is_later(self, ended: Exit) -> bool:
+        return self._state is State.READY and self.starts > ended.start
 
     def send(self, signum: signal.Signals, *, whole_group: bool = False) -> bool:
         """Send a signal to the child; False when it does not run just now."""
@@ -172,9 +187,10 @@ class Keeper:
                     child.argv,
                     user=child.user,
                     folders=child.folders,
+                    lock=child.lock,
                     death_signal=self._first_signal,
                 ),
-                env={**os.environ, **child.env},
+                env={**os.environ, **child.env, **self._mark},
                 cwd=child.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -220,7 +236,8 @@ class Keeper:
             self._process = None
             self._guard(f"-{process.pid}\n")
         pump.join(timeout=2)  # a process that left the group may hold the pipe for ever
-        self.last_exit = Exit(self.child.name, process.pid, returncode)
+        again = self.child.restart and self._was_ready and not self._stopping.is_set()
+        self.last_exit = Exit(self.child.name, process.pid, returncode, self.starts, again)
         return self.last_exit
 
     def _pump(self, process: subprocess.Popen[bytes]) -> None:

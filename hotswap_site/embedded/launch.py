@@ -7,15 +7,20 @@ are another user, Python's own files may be out of reach.
 
 import argparse
 import ctypes
+import fcntl
 import os
 import pwd
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 FIRST_FOLDER_DESCRIPTOR = 10
+# An Envoy that was asked to end takes up to five seconds, one left by a killed supervisor eight.
+LOCK_TIMEOUT_SECONDS = 20.0
+LOCK_POLL_SECONDS = 0.02
 
 
 def command(
@@ -23,6 +28,7 @@ def command(
     *,
     user: str | None = None,
     folders: Mapping[str, Path] | None = None,
+    lock: Path | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> list[str]:
     """The argument list that launches `argv` through this script.
@@ -35,6 +41,8 @@ def command(
     places = {name: str(path) for name, path in folders.items()}
     launch = [sys.executable, "-I", "-S", __file__]
     launch += [f"--parent={os.getpid()}", f"--death-signal={int(death_signal)}"]
+    if lock is not None:
+        launch += [f"--lock={lock}"]
     if user is not None:
         launch += [f"--user={user}"]
         if Path("/proc/self/fd").is_dir():
@@ -52,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--death-signal", type=int, required=True)
+    parser.add_argument("--lock")
     parser.add_argument("--user")
     parser.add_argument("--folder", action="append", default=[])
     parser.add_argument("argv", nargs="+")
@@ -63,6 +72,8 @@ def main() -> None:
         _become(options.user)
     if sys.platform == "linux":
         _die_with(options.parent, options.death_signal)
+    if options.lock:
+        _lock(options.lock)
     # Python ignores SIGPIPE, and whoever runs us in the background ignores SIGINT: both would
     # stay ignored in the program, which then could not be stopped by SIGINT.
     for reset in (signal.SIGPIPE, signal.SIGINT):
@@ -71,6 +82,22 @@ def main() -> None:
         os.execvp(options.argv[0], options.argv)  # noqa: S606 - that is what this script is for
     except OSError as error:
         sys.exit(f"{options.argv[0]} cannot be run ({error.strerror})")
+
+
+def _lock(path: str) -> None:
+    """The lock stays with the program across the exec, and the kernel gives it back at its end."""
+    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    os.set_inheritable(lock, True)
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                sys.exit(f"{path} is still held by the process before; end that one first")
+            time.sleep(LOCK_POLL_SECONDS)
+        else:
+            return
 
 
 def _become(name: str) -> None:

@@ -2,6 +2,7 @@
 tests run. On a unix socket where it can be, on loopback where it must.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from hotswap_site.embedded.child import Child, Exit
+from hotswap_site.embedded.claim import claim
 from hotswap_site.embedded.envoy import envoy_child, envoy_serves
 from hotswap_site.embedded.errors import EmbeddedError
+from hotswap_site.embedded.leftovers import end_leftovers
 from hotswap_site.embedded.paths import (
     HotswapHome,
     default_database_url,
@@ -36,6 +39,8 @@ from swaps.router.xds_cluster import Sockets
 PROJECT = Path(__file__).resolve().parents[2]
 NODE = "edge-1"
 WORKER_THREADS = 8
+# An Envoy that was killed is back within two; on a machine that does other things, later.
+BACK_SECONDS = 20.0
 
 
 @dataclass
@@ -52,7 +57,8 @@ class Stack:
     external_owner_database_url: str | None = None  # None: the same role may migrate
     external_valkey_url: str | None = None
     env: dict[str, str] = field(default_factory=dict)
-    _nonce: str = ""
+    # Of each start of our Envoy, by its number: the kernel tells us of ends, by number too.
+    _nonces: dict[int, str] = field(default_factory=dict)
 
     @property
     def console_url(self) -> str:
@@ -61,6 +67,22 @@ class Stack:
     @property
     def router_url(self) -> str:
         return f"http://127.0.0.1:{self.router_port}"
+
+    @property
+    def node(self) -> str:
+        """Our Envoy's name. On a shared database each home's is another: their locks are too."""
+        if self.external_database_url is None:
+            return NODE
+        return f"{NODE}-{hashlib.sha256(os.fsencode(self.home.path)).hexdigest()[:8]}"
+
+    def claim_home(self) -> None:
+        """Hold the home against a second run, and end what a killed one left in it.
+
+        Raises EmbeddedError when another run has it.
+        """
+        self.supervisor.hold(claim(self.home.path / "stack", "Hotswap"))
+        for pid in end_leftovers(self.home.logs):
+            self.supervisor.say(f"ended process {pid}, left by the run before")
 
     def check_ports(self) -> None:
         """Raises EmbeddedError when another program has one of ours."""
@@ -174,15 +196,18 @@ class Stack:
         )
 
     def _start_node(self) -> None:
-        admin = self.home.socket(f"{NODE}-admin")
+        node = self.node
+        admin = self.home.socket(f"{node}-admin")
         xds = self.home.socket("xds")
 
         def content() -> Mapping[str, object]:
-            self._nonce = uuid.uuid4().hex
+            nonce = uuid.uuid4().hex
+            self._nonces[self.supervisor.starts(node) + 1] = nonce
             try:
                 return bootstrap(
-                    node_id=NODE,
-                    nonce=self._nonce,
+                    node_id=node,
+                    nonce=nonce,
+                    alone=True,
                     listen_address="127.0.0.1",
                     listen_port=self.router_port,
                     admin_socket=admin,
@@ -199,16 +224,25 @@ class Stack:
                 self.home,
                 content,
                 admin_socket=admin,
-                name=NODE,
+                name=node,
+                lock=self.home.bootstrap / f"{node}.lock",
                 concurrency=2,
                 ready=lambda: envoy_serves(admin),
             )
         )
 
     def on_exit(self, ended: Exit) -> None:
-        """A dead Envoy sends nothing any more: its incarnation holds up no drain."""
-        if ended.name == NODE and self._nonce:
-            self.manage("reapnode", self._nonce, "--reason", f"its supervisor saw: {ended.how}")
+        """A dead Envoy sends nothing any more: its incarnation holds up no drain.
+
+        The next one says so itself, by the lock that it holds, and quicker than a start of
+        Django: only where none comes we do.
+        """
+        if ended.name != self.node:
+            return
+        nonce = self._nonces.pop(ended.start)
+        if ended.again and self.supervisor.is_back(ended, timeout_seconds=BACK_SECONDS):
+            return
+        self.manage("reapnode", nonce, "--reason", f"its supervisor saw: {ended.how}")
 
     # -- an inference client --
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self, TextIO
 
-from hotswap_site.embedded import guardian
+from hotswap_site.embedded import guardian, leftovers
 from hotswap_site.embedded.child import Child, Exit
 from hotswap_site.embedded.errors import EmbeddedError
 from hotswap_site.embedded.keeper import Keeper, State
@@ -30,9 +30,11 @@ class StopRequested(BaseException):
 class Supervisor:
     """`with Supervisor(logs) as sup: sup.start(child); sup.wait()`; leaving ends every child.
 
-    `on_exit(Exit)` is called from the child's own thread each time one of its processes is gone
-    for good, before it is started again. With `handle_signals` (main thread only) the first
-    SIGINT or SIGTERM raises StopRequested, and the second one hurries the ending.
+    `on_exit(Exit)` is called in a thread of its own each time one of a child's processes is gone
+    for good, beside the start of the next: what serves may not wait for what tells of it. Ending
+    the child waits for these calls, so that what was started before it is still there.
+    With `handle_signals` (main thread only) the first SIGINT or SIGTERM raises StopRequested, and
+    the second one hurries the ending.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Supervisor:
         self._handle_signals = handle_signals
         self._previous_handlers: dict[signal.Signals, object] = {}
         self._keepers: dict[str, Keeper] = {}
+        self._hook_calls: dict[str, list[threading.Thread]] = {}
         self._held = contextlib.ExitStack()
         self._stopping = False
         self._hurry = threading.Event()
@@ -82,7 +85,7 @@ class Supervisor:
         self._stopping = True  # from here on a signal hurries instead of raising
         try:
             for keeper in reversed(self._keepers.values()):
-                keeper.stop(self._hurry)
+                self._end(keeper)
         finally:
             self._held.close()
             self._end_guardian()
@@ -109,9 +112,10 @@ class Supervisor:
         keeper = Keeper(
             child,
             log_path=self._logs / f"{child.name}.log",
+            mark=leftovers.mark(self._logs),
             terminal=self._terminal,
             guard=self._tell_guardian,
-            on_exit=self._call_hook,
+            on_exit=self._on_exit,
         )
         self._keepers[child.name] = keeper
         keeper.start()
@@ -171,9 +175,14 @@ class Supervisor:
             raise EmbeddedError(f"{name} does not run, so it got no {signum.name}.")
         return pid
 
+    def is_back(self, ended: Exit, *, timeout_seconds: float) -> bool:
+        """Wait until a later process of that child is ready; False when none comes."""
+        keeper = self._keepers.get(ended.name)
+        return keeper is not None and keeper.is_back(ended, timeout_seconds=timeout_seconds)
+
     def stop(self, name: str) -> None:
         """End one child for good."""
-        self._keepers.pop(name).stop(self._hurry)
+        self._end(self._keepers.pop(name))
 
     # -- inside --
 
@@ -184,11 +193,22 @@ class Supervisor:
         self._stopping = True
         raise StopRequested(signal.Signals(signum))
 
-    def _call_hook(self, ended: Exit) -> None:
+    def _end(self, keeper: Keeper) -> None:
+        keeper.stop(self._hurry)
+        for call in self._hook_calls.pop(keeper.child.name, []):
+            call.join()
+
+    def _on_exit(self, ended: Exit) -> None:
         if self._hook is None:
             return
+        call = threading.Thread(target=self._call_hook, args=(self._hook, ended), daemon=True)
+        calls = self._hook_calls.get(ended.name, [])
+        self._hook_calls[ended.name] = [*(c for c in calls if c.is_alive()), call]
+        call.start()
+
+    def _call_hook(self, hook: Callable[[Exit], None], ended: Exit) -> None:
         try:
-            self._hook(ended)
+            hook(ended)
         except Exception as error:  # it must not end the supervision
             self.say(f"the hook for the end of {ended.name} failed: {error!r}")
 

@@ -30,11 +30,14 @@ def bootstrap(
     admin_socket: Path,
     routers: Sockets | Network,
     flush_interval_ms: int = DEFAULT_FLUSH_INTERVAL_MS,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """The bootstrap of one start of one Envoy, ready for `json.dump`.
 
     `nonce` must be new at each start: it tells this process from the node's earlier ones.
     None where whoever starts it adds one by Envoy's `--config-yaml`.
+    `alone` says that whoever starts it holds this node's lock for it: none of its earlier
+    processes runs any more, so no drain waits for those.
     Of the `routers` Envoy takes one that answers, and another when that one is gone.
     Raises ValueError when `flush_interval_ms` would let a waiting retry slip past the proof.
     Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/bootstrap/v3/bootstrap.proto
@@ -61,7 +64,8 @@ def bootstrap(
                 "listen_address": listen_address,
                 "listen_port": listen_port,
             }
-            | ({"nonce": nonce} if nonce else {}),
+            | ({"nonce": nonce} if nonce else {})
+            | ({"alone": True} if alone else {}),
         },
         # Anyone who reaches the admin interface can stop this Envoy: a socket for its owner.
         "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},

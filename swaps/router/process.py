@@ -6,6 +6,7 @@ import fcntl
 import gc
 import os
 import signal
+import stat
 import sys
 import uuid
 from collections.abc import Iterator
@@ -157,10 +158,13 @@ def _only_one(socket: Path) -> Iterator[None]:
             "have; set HOTSWAP_XDS_SOCKET to a shorter one"
         )
     try:
+        # Others may pass through it, as through HOTSWAP_HOME; the socket is its owner's alone.
+        socket.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _refuse_others_folder(socket.parent)
         lock = os.open(f"{socket}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise CannotServe(
-            f"the folder of {socket} cannot be written ({error.strerror}); "
+            f"the folder of {socket} cannot be made or written ({error.strerror}); "
             "set HOTSWAP_HOME or HOTSWAP_XDS_SOCKET to a place of yours"
         ) from error
     try:
@@ -168,12 +172,23 @@ def _only_one(socket: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise CannotServe(
-                f"another router process serves {socket}; stop it, or give this one a "
-                "HOTSWAP_XDS_SOCKET of its own"
+                f"another router process serves {socket}; stop it, or give this one a socket of "
+                "its own by HOTSWAP_XDS_SOCKET (and another port in HOTSWAP_XDS_LISTEN)"
             ) from error
         yield
     finally:
         os.close(lock)
+
+
+def _refuse_others_folder(folder: Path) -> None:
+    """Who could put another socket in its place would tell Envoys where to send requests."""
+    found = folder.stat()
+    writable = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+    if writable or found.st_uid not in (0, os.geteuid()):
+        raise CannotServe(
+            f"{folder} can be written by other accounts, so a socket would not be safe there; "
+            "set HOTSWAP_HOME or HOTSWAP_XDS_SOCKET to a place of yours"
+        )
 
 
 def run_until_signalled(socket: Path, door: NetworkDoor | None = None) -> None:

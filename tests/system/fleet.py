@@ -201,6 +201,7 @@ def running_fleet(*, workers: int = 1, **env: str) -> Iterator[Fleet]:
         with Supervisor(home.logs, stream=None, on_exit=on_exit) as supervisor:
             stack = Stack(home, supervisor, free_port(), free_port(), workers=workers)
             stack.env |= {"HOTSWAP_RECONCILE_SECONDS": "2"} | env
+            stack.claim_home()
             stack.start_services()
             repositories = {name: folder / f"models-{name}" for name in ("alpha", "beta")}
             make_demo_models(repositories["alpha"])

@@ -1,5 +1,6 @@
 """The supervisor over real processes."""
 
+import fcntl
 import io
 import signal
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_waits_until_a_child_is_ready(tmp_path: Path) -> None:
         assert mark.exists()
 
 
-def test_starts_a_killed_child_again_after_its_end_was_reported(tmp_path: Path) -> None:
+def test_starts_a_killed_child_again_and_reports_its_end(tmp_path: Path) -> None:
     ends: list[Exit] = []
     screen = io.StringIO()
     with Supervisor(tmp_path, stream=screen, on_exit=ends.append) as supervisor:
@@ -47,10 +48,61 @@ def test_starts_a_killed_child_again_after_its_end_was_reported(tmp_path: Path) 
         supervisor.start(python_child("envoy", STAYS, mark, ready=mark.exists))
         killed = supervisor.kill("envoy", signal.SIGKILL)
         supervisor.wait_restarted("envoy", 1)
-        assert ends == [Exit("envoy", killed, -signal.SIGKILL)]
+        wait_until(lambda: bool(ends), "its end was reported")
+        assert ends == [Exit("envoy", killed, -signal.SIGKILL, start=1, again=True)]
         assert supervisor.pid("envoy") not in (None, killed)
         assert not runs(killed)
     assert "envoy was ended by SIGKILL; starting it again in 0.2 s" in screen.getvalue()
+
+
+def test_a_child_is_started_again_before_the_report_of_its_end_is_done(tmp_path: Path) -> None:
+    back: list[bool] = []
+
+    def slow_report(ended: Exit) -> None:
+        back.append(supervisor.is_back(ended, timeout_seconds=60))
+
+    with Supervisor(tmp_path, stream=None, on_exit=slow_report) as supervisor:
+        supervisor.start(python_child("envoy", STAYS, tmp_path / "pid"))
+        supervisor.kill("envoy")
+        supervisor.wait_restarted("envoy", 1)
+        wait_until(lambda: bool(back), "the report is done")
+        assert back == [True]
+
+
+def test_what_was_started_before_a_child_still_runs_while_its_end_is_reported(
+    tmp_path: Path,
+) -> None:
+    database_ran: list[bool] = []
+
+    def report(ended: Exit) -> None:
+        if ended.name == "envoy":
+            assert not supervisor.is_back(ended, timeout_seconds=60)
+            pid = supervisor.pid("database")
+            database_ran.append(pid is not None and runs(pid))
+
+    with Supervisor(tmp_path, stream=None, on_exit=report) as supervisor:
+        supervisor.start(python_child("database", STAYS, tmp_path / "database"))
+        supervisor.start(python_child("envoy", STAYS, tmp_path / "envoy"))
+    assert database_ran == [True]
+
+
+def test_a_lock_is_held_until_the_very_program_has_ended(tmp_path: Path) -> None:
+    """Whoever gets it knows that no earlier process runs, also none that outlived its keeper."""
+    lock = tmp_path / "node.lock"
+    with Supervisor(tmp_path, stream=None) as supervisor:
+        first = tmp_path / "first"
+        supervisor.start(python_child("first", STAYS, first, ready=first.exists, lock=lock))
+        second = tmp_path / "second"
+        supervisor.start(
+            python_child("second", STAYS, second, ready=second.exists, lock=lock), wait=False
+        )
+        wait_until(lambda: supervisor.pid("second") is not None, "the second one is launched")
+        with lock.open() as opened, pytest.raises(BlockingIOError):
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert not second.exists()
+        supervisor.stop("first")
+        supervisor.wait_ready("second")
+        assert runs(read_pid(second))
 
 
 def test_prepares_anew_before_every_start(tmp_path: Path) -> None:

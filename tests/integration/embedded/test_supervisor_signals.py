@@ -1,5 +1,6 @@
 """What happens to the children when the supervisor itself is signalled, or killed."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hotswap_site.embedded.leftovers import end_leftovers
 from tests.integration.embedded.processes import LIMIT_SECONDS, read_pid, runs, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,3 +64,30 @@ def test_kill_9_leaves_nothing_running(tmp_path: Path) -> None:
         supervisor.kill()
         supervisor.wait(LIMIT_SECONDS)
         wait_until(lambda: not any(map(runs, pids)), "every child has ended")
+
+
+def test_what_even_the_guardian_could_not_end_is_ended_by_the_next_run(tmp_path: Path) -> None:
+    with a_supervisor(tmp_path, patience_seconds=0.5) as supervisor:
+        pids = children_of(tmp_path)
+        for pid in (guardian_of(supervisor.pid), supervisor.pid):
+            os.kill(pid, signal.SIGKILL)
+        supervisor.wait(LIMIT_SECONDS)
+        stubborn = {pid for pid in pids if runs(pid)}
+        assert stubborn, "a child that ignores SIGTERM outlives both"
+        another = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        try:
+            assert stubborn <= set(end_leftovers(tmp_path))
+            assert not any(map(runs, pids))
+            assert another.poll() is None
+        finally:
+            another.kill()
+            another.wait()
+
+
+def guardian_of(supervisor: int) -> int:
+    tasks = Path(f"/proc/{supervisor}/task").glob("*/children")
+    children = [int(pid) for task in tasks for pid in task.read_text().split()]
+    (found,) = (
+        pid for pid in children if b"guardian.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    return found

@@ -192,14 +192,28 @@ def test_a_port_that_is_taken_is_a_refusal_in_words_until_it_is_free(
 def test_a_second_router_process_does_not_take_the_first_ones_socket(
     router: RouterCommand,
 ) -> None:
-    with pytest.raises(CannotServe, match="another router process serves"):
+    with pytest.raises(CannotServe, match=r"another router .* socket of its own by HOTSWAP_XDS_S"):
         run_until_signalled(router.socket)
+
+
+def test_a_router_process_makes_the_folder_of_its_socket(
+    transactional_db: None, sockets: Path
+) -> None:
+    home = sockets / "new" / "home"
+    router = RouterCommand(home / "run" / "xds.sock", sockets / "log", {"HOTSWAP_HOME": str(home)})
+    assert router.start().stop() == 0
+
+
+def test_a_folder_that_other_accounts_write_to_is_no_place_for_the_socket(sockets: Path) -> None:
+    sockets.chmod(0o777)
+    with pytest.raises(CannotServe, match="can be written by other accounts"):
+        run_until_signalled(sockets / "xds.sock")
 
 
 @pytest.mark.parametrize(
     ("socket_path", "words"),
     [
-        ("/proc/nowhere/xds.sock", "cannot be written"),
+        ("/proc/nowhere/xds.sock", "cannot be made or written"),
         ("/tmp/" + "x" * 120, "is longer than the 107 bytes"),
     ],
 )
