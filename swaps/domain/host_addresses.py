@@ -13,9 +13,23 @@ from urllib.parse import urlsplit
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Metadata services outside the link-local range.
-# Source: the instance metadata documentation of AWS (IPv6) and of Alibaba Cloud.
-_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200")))
+# What clouds serve credentials and settings from outside the link-local range.
+# Source: the instance metadata documentation of each.
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "fd00:ec2::/32",  # AWS: all its services inside an instance, credentials of pods too
+            "fd20:ce::254",  # Google Cloud
+            "168.63.129.16",  # Azure: certificates and settings of the machine
+            "192.0.0.192",  # Oracle Cloud, Classic
+            "fd00:c1::a9fe:a9fe",  # Oracle Cloud
+            "100.100.100.200",  # Alibaba Cloud
+            "fd00:a9fe:a9fe::1",  # Akamai (Linode)
+            "fd00:42::42",  # Scaleway
+        ),
+    )
+)
 # An IPv6 address in here stands for the IPv4 address in its last four bytes (RFC 6052).
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 
@@ -71,7 +85,7 @@ def parse_host_url(text: str) -> HostUrl:
 def address_problem(address: Address, allowed: Sequence[Network]) -> str | None:
     """Why no host may be there, or None. `allowed`: the only networks, or none to say any."""
     meant = _meant(address)
-    if meant in _METADATA:
+    if any(meant in network for network in _METADATA):
         return f"{address} is a cloud's metadata service"
     if meant.is_link_local:
         return f"{address} is link-local, where clouds have their metadata service"
