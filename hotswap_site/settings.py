@@ -19,6 +19,7 @@ from hotswap_site.embedded.paths import (
     default_valkey_url,
 )
 from hotswap_site.embedded.private_file import kept_secret
+from hotswap_site.router_limits import body_mib, memory_mib
 from hotswap_site.silent_postgres import ImpatientConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -302,6 +303,9 @@ XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))
 XDS_LISTEN = os.environ.get("HOTSWAP_XDS_LISTEN", "")
 XDS_CERTIFICATES = Path(os.environ.get("HOTSWAP_XDS_CERTIFICATES") or HOME.path / "xds").absolute()
 ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "5"))
+# The largest body that is let in, and the memory that all of them together may take in one Envoy.
+ROUTER_BODY_MIB = body_mib()
+ROUTER_MEMORY_MIB = memory_mib()
 
 LOG_LEVEL = os.environ.get("HOTSWAP_LOG_LEVEL", "INFO")
 _SHARED_PROCESSORS: list[Any] = [

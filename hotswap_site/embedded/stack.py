@@ -33,6 +33,7 @@ from hotswap_site.embedded.ports import check_port_free, free_port
 from hotswap_site.embedded.postgres import start_postgres
 from hotswap_site.embedded.supervisor import Supervisor
 from hotswap_site.embedded.valkey import start_valkey
+from hotswap_site.router_limits import body_mib, memory_mib
 from swaps.router.bootstrap import DEFAULT_FLUSH_INTERVAL_MS, bootstrap
 from swaps.router.xds_cluster import Sockets
 
@@ -133,6 +134,7 @@ class Stack:
                     argv=[
                         *(sys.executable, "-m", "swaps.bundled_host", "--name", name),
                         *("--repository", str(repository), "--port", str(port)),
+                        *("--max-body-bytes", str(body_mib() << 20)),
                     ],
                     env={"HOTSWAP_HOST_TOKEN": str(place["token"]), "PYTHONUNBUFFERED": "1"},
                     cwd=PROJECT,
@@ -212,6 +214,7 @@ class Stack:
                     listen_port=self.router_port,
                     admin_socket=admin,
                     routers=Sockets([xds]),
+                    memory_mib=memory_mib(),
                     flush_interval_ms=int(
                         os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", DEFAULT_FLUSH_INTERVAL_MS)
                     ),

@@ -93,6 +93,10 @@ class Capabilities:
     reports_digest: bool
     reports_in_flight: bool
     version_pattern: str  # regular expression of the versions it can serve
+    # The response header by which it says that nothing of a request was begun, as when it has
+    # come back empty: the router then sends it to another host. "" where it has no such sign. It
+    # must be on no answer of a request that a version may have seen, or one could run twice.
+    not_begun_header: str
 
 
 @dataclass(frozen=True, slots=True)

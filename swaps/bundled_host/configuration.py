@@ -20,6 +20,7 @@ class Configuration:
     threads_per_version: int = 4
     # Requests accepted and not yet answered, all versions together; beyond it: 429.
     max_in_flight: int = 1024
+    # What the router lets in by default: there HOTSWAP_ROUTER_BODY_MIB says it.
     max_body_bytes: int = 16 * 1024 * 1024
     # A request half sent keeps its version in flight: an unload would wait for ever
     # on a client that stopped sending.

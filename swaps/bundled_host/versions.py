@@ -123,8 +123,9 @@ class Versions:
                 400, "version-needed", f"{model} has several versions ready ({names}): name one"
             )
         if not any(ref.model == model for ref, _, _ in self.scan()):
-            raise HostError(404, "model-not-found", f"there is no model {model!r} on this host")
-        raise HostError(503, "not-ready", f"no version of {model} is ready")
+            words = f"there is no model {model!r} on this host"
+            raise HostError(404, "model-not-found", words, elsewhere=True)
+        raise HostError(503, "not-ready", f"no version of {model} is ready", elsewhere=True)
 
     def ready(self, ref: Ref) -> Version:
         """Raises HostError: 404 when there is no such version, 503 when it isn't ready."""
@@ -137,7 +138,8 @@ class Versions:
             state = State.AVAILABLE
         else:
             state = version.state
-        raise HostError(503, "not-ready", f"{ref} is not ready: it is {state}")
+        words = f"{ref} is not ready: it is {state}"
+        raise HostError(503, "not-ready", words, elsewhere=True)
 
     # -- requests --------------------------------------------------------------
 
@@ -305,4 +307,5 @@ class Versions:
 
 
 def _absent(ref: Ref) -> HostError:
-    return HostError(404, "version-not-found", f"there is no {ref} on this host")
+    words = f"there is no {ref} on this host"
+    return HostError(404, "version-not-found", words, elsewhere=True)

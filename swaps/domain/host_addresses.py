@@ -6,7 +6,7 @@ https, and an address that no inference server has is refused.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -97,6 +97,25 @@ def address_problem(address: Address, allowed: Sequence[Network]) -> str | None:
         networks = ", ".join(map(str, allowed))
         return f"{address} is outside the networks that model hosts may be in ({networks})"
     return None
+
+
+def not_alike(hosts: Mapping[str, tuple[str, HostUrl]]) -> str | None:
+    """Why these, by name with their kinds, cannot serve one version together, or None.
+
+    To the router a version is one address book and one path a verb: all of its hosts are reached
+    with TLS or none, and their paths are the same.
+    """
+    ways: dict[str, list[str]] = {}
+    for name, (kind, url) in sorted(hosts.items()):
+        where = f"by {url.scheme}" + (f" below {url.path}" if url.path else "")
+        ways.setdefault(f"a {kind} host {where}", []).append(name)
+    if len(ways) < 2:
+        return None
+    told = "; ".join(f"{', '.join(names)}: {way}" for way, names in ways.items())
+    return (
+        "the hosts of one version are of one kind, and all reached in the same way, but these are "
+        f"not ({told}): choose some that are alike"
+    )
 
 
 _BROADCAST = ipaddress.ip_address("255.255.255.255")

@@ -101,7 +101,8 @@ def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
     """A new generation."""
     ref = Ref(swap.model.name, want.version)
     hosts = ModelHost.objects.in_bulk(want.hosts, field_name="name")
-    routes = {name: adapter_of(hosts[name]).route(ref) for name in want.hosts}
+    adapters = {name: adapter_of(hosts[name]) for name in want.hosts}
+    routes = {name: adapter.route(ref) for name, adapter in adapters.items()}
     some = next(iter(routes.values()))
     return Statement(
         """
@@ -121,6 +122,7 @@ def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
                         "port": route.port,
                         "tls": route.tls,
                         "name": route.server_name,
+                        "not_begun": adapters[name].capabilities.not_begun_header,
                     }
                     for name, route in routes.items()
                 ]

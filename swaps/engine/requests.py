@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from swaps.access.roles import Action, Actor
+from swaps.domain.host_addresses import not_alike, parse_host_url
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import Strategy, StrategyInvalid
@@ -191,6 +192,9 @@ def choose_hosts(
     least = request.min_ready_hosts
     if least is not None and not 1 <= least <= len(target):
         raise InvalidRequest("min_ready_hosts", f"{least} is not between 1 and {len(target)}")
+    problem = not_alike({one.name: (one.kind, parse_host_url(one.url)) for one in target})
+    if problem:
+        raise InvalidRequest("target_hosts", problem)
     return source, target
 
 

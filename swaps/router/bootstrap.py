@@ -13,6 +13,17 @@ from swaps.router.xds_cluster import XDS_CLUSTER, Network, Sockets, xds_cluster
 DEFAULT_FLUSH_INTERVAL_MS = 5
 MAX_CLIENT_CONNECTIONS = 50_000
 
+# Every body that may have to be sent again is kept until its host begins to answer, so bodies are
+# most of what Envoy needs. At the first share of its memory it gives back what it does not use,
+# from the second on it takes no more requests, and finishes those that it has. The rest is for
+# what arrives until it looks again, and for bodies of requests that were let in before.
+LEAST_MEMORY_MIB = 128
+TIDIES_UP_AT = 0.7
+REFUSES_AT = 0.8
+LOOKS_AT_MEMORY_EVERY = "0.1s"
+
+HEAP = "envoy.resource_monitors.fixed_heap"
+
 # What the drain proof, warmth and the gates need; without it a flush is hundreds of KiB.
 STATS = (
     r"(http\.in\.rds\.[^.]+\.version|vhost\.[^.]+\.route\.pinned_hs_[^.]+\.upstream_rq_total|"
@@ -29,6 +40,7 @@ def bootstrap(
     listen_port: int,
     admin_socket: Path,
     routers: Sockets | Network,
+    memory_mib: int,
     flush_interval_ms: int = DEFAULT_FLUSH_INTERVAL_MS,
     alone: bool = False,
 ) -> dict[str, Any]:
@@ -39,7 +51,9 @@ def bootstrap(
     `alone` says that whoever starts it holds this node's lock for it: none of its earlier
     processes runs any more, so no drain waits for those.
     Of the `routers` Envoy takes one that answers, and another when that one is gone.
-    Raises ValueError when `flush_interval_ms` would let a waiting retry slip past the proof.
+    `memory_mib` bounds what requests may hold of its memory.
+    Raises ValueError when `flush_interval_ms` would let a waiting retry slip past the proof, or
+    `memory_mib` is less than an Envoy needs.
     Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/bootstrap/v3/bootstrap.proto
     """
     longest_retry_wait_ms = RETRY_BACK_OFF.total_seconds() * 1000
@@ -47,6 +61,10 @@ def bootstrap(
         raise ValueError(
             f"a flush interval of {flush_interval_ms} ms is not above the {longest_retry_wait_ms:g}"
             " ms a retry may wait unseen by any gauge; the drain proof would not hold"
+        )
+    if memory_mib < LEAST_MEMORY_MIB:
+        raise ValueError(
+            f"{memory_mib} MiB are less than the {LEAST_MEMORY_MIB} that an Envoy needs to serve"
         )
     grpc = {
         "envoy_grpc": {
@@ -95,7 +113,16 @@ def bootstrap(
             }
         ],
         "overload_manager": {
+            "refresh_interval": LOOKS_AT_MEMORY_EVERY,
             "resource_monitors": [
+                {
+                    "name": HEAP,
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors."
+                        "fixed_heap.v3.FixedHeapConfig",
+                        "max_heap_size_bytes": memory_mib << 20,
+                    },
+                },
                 {
                     "name": "envoy.resource_monitors.global_downstream_max_connections",
                     "typed_config": {
@@ -103,9 +130,20 @@ def bootstrap(
                         "downstream_connections.v3.DownstreamConnectionsConfig",
                         "max_active_downstream_connections": MAX_CLIENT_CONNECTIONS,
                     },
-                }
-            ]
+                },
+            ],
+            "actions": [
+                _when_heap_is_at(TIDIES_UP_AT, "shrink_heap"),
+                _when_heap_is_at(REFUSES_AT, "stop_accepting_requests"),
+            ],
         },
+    }
+
+
+def _when_heap_is_at(share: float, action: str) -> dict[str, Any]:
+    return {
+        "name": f"envoy.overload_actions.{action}",
+        "triggers": [{"name": HEAP, "threshold": {"value": share}}],
     }
 
 

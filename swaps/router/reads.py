@@ -104,6 +104,7 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
                 one["port"],
                 bool(one.get("tls", False)),
                 str(one.get("name", "")),
+                str(one.get("not_begun", "")),
             )
             for one in found["endpoints"]
         ),

@@ -11,7 +11,9 @@ from swaps.domain.strategies import READY_MADE
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text()
-SETTINGS = (PROJECT / "hotswap_site" / "settings.py").read_text()
+SETTINGS = "".join(
+    (PROJECT / "hotswap_site" / file).read_text() for file in ("settings.py", "router_limits.py")
+)
 
 
 @pytest.mark.parametrize(

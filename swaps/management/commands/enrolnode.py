@@ -92,6 +92,7 @@ class Command(BaseCommand):
                     admin_socket=ADMIN_SOCKET,
                     routers=Network(router),
                     flush_interval_ms=settings.ROUTER_FLUSH_MS,
+                    memory_mib=settings.ROUTER_MEMORY_MIB,
                 )
             write_node_folder(folder, issued, certificates.authority.read_bytes(), content)
         except (CertificateProblem, InvalidRequest, ValueError) as error:

@@ -34,6 +34,7 @@ HEALTH_TIMEOUT = timedelta(seconds=5)
 UNHEALTHY_AFTER = 3
 
 
+_SIGN = re.compile(r"[a-z0-9-]{1,64}")
 _SAN = common_pb2.SubjectAltNameMatcher
 
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -61,6 +62,8 @@ def cluster_problem(cluster: DesiredCluster) -> str | None:
                 )
         if type(endpoint.port) is not int or not 0 < endpoint.port < 65536:
             return f"{what} has an endpoint with port {endpoint.port!r}"
+        if endpoint.not_begun and not _SIGN.fullmatch(endpoint.not_begun):
+            return f"{what}: {endpoint.not_begun!r} is no header name"
     for path in (cluster.infer_path, cluster.ready_path, cluster.metadata_path):
         if not _URL_PATH.fullmatch(path):
             return f"{what} has the path {path[:300]!r}, which is no URL path"

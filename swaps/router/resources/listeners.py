@@ -42,9 +42,10 @@ HEADERS_TIMEOUT = timedelta(seconds=10)
 BODY_TIMEOUT = timedelta(minutes=5)
 # A kept-alive connection without requests is closed after this long.
 CONNECTION_IDLE_TIMEOUT = timedelta(minutes=15)
-# Per connection and direction; larger bodies stream through, they are not refused.
+# Per connection and direction; what is kept of a body to send it again is the route tables' matter.
 BUFFER_BYTES = 1 << 20
 MAX_HTTP2_STREAMS = 256
+RETRY_AFTER_SECONDS = "1"
 # /v2/models/NAME/…: the third part after the first slash's nothing.
 MODEL_POSITION_IN_PATH = 3
 # Of the scope in which no model is: no path has it as a part.
@@ -180,6 +181,17 @@ def _local_replies() -> hcm_pb2.LocalReplyConfig:
     )
     no_route.body_format_override.CopyFrom(
         _json("the router knows no model for %REQ(:METHOD)% %REQ(:PATH):200%")
+    )
+    overloaded = config.mappers.add(
+        filter=accesslog_pb2.AccessLogFilter(
+            response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=["OM"])
+        )
+    )
+    overloaded.body_format_override.CopyFrom(
+        _json("this router's memory is full of requests (HOTSWAP_ROUTER_MEMORY_MIB): ask again")
+    )
+    overloaded.headers_to_add.add(
+        header=base_pb2.HeaderValue(key="retry-after", value=RETRY_AFTER_SECONDS)
     )
     return config
 

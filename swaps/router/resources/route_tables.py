@@ -1,14 +1,16 @@
 """A model's route as an Envoy route table (RDS): weights, pinned versions, nothing else."""
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache, lru_cache
 
+from django.conf import settings
 from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import string_pb2
-from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
 from swaps.domain.names import name_problem
 from swaps.domain.strategies import sticky_header_problem
@@ -34,6 +36,9 @@ REQUEST_IDLE_TIMEOUT = timedelta(minutes=10)
 # Retried only while the host cannot have begun to work: a retry after `reset` could run one
 # inference twice.
 SAFE_RETRIES = "connect-failure,refused-stream,reset-before-request"
+# And where the host itself says so, by the header of its kind: one that came back empty, or from
+# which somebody unloaded the version, answers at once, and checks see it a second later.
+RETRIES_BY_SIGN = f"{SAFE_RETRIES},retriable-headers"
 # A retry that waits is in no gauge, so the drain proof would miss it. Envoy waits a random whole
 # number of ms below this, so with the least it takes the retry comes at once; were it more, one
 # request could be between two attempts at each of the flushes that find the version idle.
@@ -43,6 +48,10 @@ NUM_RETRIES = 3
 # At another host, if there is one: whoever balances by requests in flight likes a dead host
 # best. Of two hosts it picks the idle one three times in four, so it may pick this often.
 PICKS_OF_ANOTHER_HOST = 32
+
+MIB = 1 << 20
+# Above it a number in a header is none to Envoy.
+LARGEST_NUMBER = 2**63 - 1
 
 # What may be asked of a model: method, and what its path ends with.
 VERBS = (("POST", "/infer"), ("GET", "/ready"), ("GET", ""))
@@ -94,7 +103,14 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
         # A table that names a cluster Envoy does not have is a NACK, not a row of 503s.
         validate_clusters=BoolValue(value=True),
     )
-    host = table.virtual_hosts.add(name=route.table, domains=["*"])
+    host = table.virtual_hosts.add(
+        name=route.table,
+        domains=["*"],
+        # What is kept of a body, to send it again: all of what is let in. Of a larger one, where
+        # its length was not told, the host decides; it can only not be sent again.
+        request_body_buffer_limit=UInt64Value(value=settings.ROUTER_BODY_MIB * MIB),
+    )
+    host.routes.append(_refuse_larger(settings.ROUTER_BODY_MIB))
     weights = {version: weight for version, weight in route.weights.items() if weight}
     for method, verb in VERBS:
         if weights:
@@ -102,14 +118,15 @@ def build_route_table(model: DesiredModel, route: DesiredRoute) -> route_pb2.Rou
                 _entry(model.clusters[version], weight, verb)
                 for version, weight in sorted(weights.items())
             ]
+            signs = _signs(model.clusters[version] for version in weights)
             if splits(route) and route.sticky_header:
                 # No name is nobody's: without this, all who send it empty were one caller.
-                nobody = _exactly(method, base + verb, _forward(entries))
+                nobody = _exactly(method, base + verb, _forward(entries, signs))
                 nobody.match.headers.add(name=route.sticky_header).string_match.exact = ""
                 host.routes.append(nobody)
-                entry = _sticky(_forward(entries), route)
+                entry = _sticky(_forward(entries, signs), route)
             else:
-                entry = _forward(entries)
+                entry = _forward(entries, signs)
             host.routes.append(_exactly(method, base + verb, entry))
         else:
             host.routes.append(
@@ -157,7 +174,7 @@ def _pinned(base: str, cluster: DesiredCluster) -> tuple[route_components_pb2.Ro
     """Kept: a change of weights changes none of these, and they are two thirds of a table."""
     routes = []
     for method, verb in VERBS:
-        action = _forward([_entry(cluster, 100, verb)])
+        action = _forward([_entry(cluster, 100, verb)], _signs([cluster]))
         pinned = _exactly(method, f"{base}/versions/{cluster.version}{verb}", action)
         pinned.stat_prefix = PINNED_STATS + cluster.name
         routes.append(pinned)
@@ -185,11 +202,18 @@ def _entry(
     )
 
 
+def _signs(clusters: Iterable[DesiredCluster]) -> tuple[str, ...]:
+    """The headers by which one of their hosts says that it has begun nothing."""
+    found = {endpoint.not_begun for cluster in clusters for endpoint in cluster.endpoints}
+    return tuple(sorted(found - {""}))
+
+
 def _forward(
     entries: list[route_components_pb2.WeightedCluster.ClusterWeight],
+    signs: tuple[str, ...],
 ) -> route_components_pb2.RouteAction:
     action = route_components_pb2.RouteAction()
-    action.CopyFrom(_forwarding())
+    action.CopyFrom(_forwarding(signs))
     action.weighted_clusters.clusters.extend(entries)
     return action
 
@@ -207,7 +231,7 @@ def _sticky(
 
 
 @cache
-def _forwarding() -> route_components_pb2.RouteAction:
+def _forwarding(signs: tuple[str, ...]) -> route_components_pb2.RouteAction:
     """What all forwarding has in common: it is most of a table, and to build it most of the time
     that a table takes.
     """
@@ -216,7 +240,10 @@ def _forwarding() -> route_components_pb2.RouteAction:
         timeout=timedelta(0),  # 15 s by default; inferences take what they take
         idle_timeout=REQUEST_IDLE_TIMEOUT,
         retry_policy=route_components_pb2.RetryPolicy(
-            retry_on=SAFE_RETRIES,
+            retry_on=RETRIES_BY_SIGN if signs else SAFE_RETRIES,
+            retriable_headers=[
+                route_components_pb2.HeaderMatcher(name=sign, present_match=True) for sign in signs
+            ],
             num_retries=UInt32Value(value=NUM_RETRIES),
             retry_host_predicate=[_another_host()],
             host_selection_retry_max_attempts=PICKS_OF_ANOTHER_HOST,
@@ -267,6 +294,19 @@ def _refuse(status: int, reason: str) -> route_components_pb2.Route:
             status=status, body=base_pb2.DataSource(inline_string=reason)
         )
     )
+
+
+def _refuse_larger(mebibytes: int) -> route_components_pb2.Route:
+    """What could not be sent again is not let in: it would be lost with the host it was sent to."""
+    route = _refuse(
+        413,
+        f"the body is larger than {mebibytes} MiB, the most that this router takes "
+        "(HOTSWAP_ROUTER_BODY_MIB)",
+    )
+    route.match.prefix = "/"
+    length = route.match.headers.add(name="content-length").range_match
+    length.start, length.end = mebibytes * MIB + 1, LARGEST_NUMBER
+    return route
 
 
 def _refuse_exactly(method: str, path: str, reason: str) -> route_components_pb2.Route:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from swaps.adapters.contract import (
@@ -88,6 +89,21 @@ class AdapterConformance:
         assert result.latency_ms > 0
         assert result.answer["outputs"]
         assert adapter.status(server.sibling).status is S.AVAILABLE
+
+    def test_its_kinds_sign_is_on_what_it_has_not_begun_and_on_nothing_else(
+        self, adapter: Adapter, server: ServerUnderTest
+    ) -> None:
+        sign = adapter.capabilities.not_begun_header
+
+        def infer(ref: Ref, body: dict[str, Any]) -> httpx.Response:
+            path = adapter.route(ref).infer_path
+            return httpx.post(server.address.url + path, json=body, trust_env=False)
+
+        unloaded = [infer(ref, server.sample) for ref in (server.good, server.absent)]
+        self.load(adapter, server.good)
+        loaded = [infer(server.good, body) for body in (server.sample, {"inputs": []})]
+        assert [(sign in answer.headers) for answer in unloaded] == [bool(sign)] * 2
+        assert [(sign in answer.headers) for answer in loaded] == [False] * 2
 
     def test_a_sample_made_from_metadata_is_answered(
         self, adapter: Adapter, server: ServerUnderTest

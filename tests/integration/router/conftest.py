@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,15 +48,29 @@ def envoy(new_envoy: Callable[..., EnvoyNode]) -> EnvoyNode:
 @pytest.fixture
 def upstream(sockets: Path) -> Iterator[int]:
     """The port of a model host that answers everything; its log is `sockets / upstream.log`."""
-    port_file = sockets / "upstream.port"
+    with _an_upstream(sockets, "upstream") as port:
+        yield port
+
+
+@pytest.fixture
+def second_upstream(sockets: Path) -> Iterator[int]:
+    with _an_upstream(sockets, "second_upstream") as port:
+        yield port
+
+
+@contextmanager
+def _an_upstream(folder: Path, name: str) -> Iterator[int]:
+    port_file = folder / f"{name}.port"
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.integration.router.upstream"),
-            *(str(port_file), str(sockets / "upstream.log")),
+            *(str(port_file), str(folder / f"{name}.log")),
         ],
         cwd=REPOSITORY,
     )
-    eventually(port_file.exists, "the upstream listens")
-    yield int(port_file.read_text())
-    process.kill()
-    process.wait()
+    try:
+        eventually(port_file.exists, "the upstream listens")
+        yield int(port_file.read_text())
+    finally:
+        process.kill()
+        process.wait()

@@ -142,6 +142,7 @@ class EnvoyNode:
     xds_sockets: Sequence[Path]
     node_id: str = "envoy-1"
     concurrency: int = 2
+    memory_mib: int = 1024
     port: int = field(default_factory=free_port)
     nonce: str = ""
     process: subprocess.Popen[bytes] | None = None
@@ -158,6 +159,7 @@ class EnvoyNode:
                     listen_port=self.port,
                     admin_socket=self.folder / f"{self.node_id}.admin",
                     routers=Sockets(self.xds_sockets),
+                    memory_mib=self.memory_mib,
                 )
             )
         )
@@ -275,6 +277,15 @@ def warm(node: EnvoyNode, *clusters: Cluster) -> bool:
     return seen.count() == len(clusters)
 
 
+def members(node: EnvoyNode, cluster: Cluster) -> tuple[int, int] | None:
+    """Healthy ones and all, as the node's own gauges show them."""
+    return (
+        ClusterOnNode.objects.filter(incarnation__nonce=node.nonce, cluster=cluster)
+        .values_list("healthy", "total")
+        .first()
+    )
+
+
 def in_flight(route: Route, version: str, node: EnvoyNode) -> int | None:
     """What the live page shows."""
     cluster = Cluster.objects.get(model=route.model, version=version, retired_at=None)
@@ -319,6 +330,7 @@ async def request(
             answer = await reader.read()  # as its chunks come
     finally:  # also where the answer is cut off, as by a host that dies
         writer.close()
+        writer.transport.abort()  # whoever answers before the end of a body reads no more of it
     return Answer(int(first.split()[1]), found, answer)
 
 

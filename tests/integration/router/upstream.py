@@ -7,7 +7,9 @@ before its answer is written, so that whoever holds the answer knows that END ha
 
 Request headers that it understands: `x-work-ms` (how long the answer takes), `x-stream-ms` (how
 long it goes on once it has begun; END is then the end of that).
-`GET /unready/TAG` and `GET /ready/TAG` switch the ready path of a tag.
+`GET /unready/TAG` and `GET /ready/TAG` switch the ready path of a tag. After `GET /lose/TAG` its
+inferences are refused as soon as their headers are there, as by a host that came back empty, by
+`x-refused: yes`, while it still says that it is ready; such a request's line is `lost-TAG`.
 """
 
 import asyncio
@@ -21,8 +23,9 @@ import uvloop
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, log: TextIO, unready: set[str]) -> None:
+    def __init__(self, log: TextIO, unready: set[str], lost: set[str]) -> None:
         self._log = log
+        self._lost = lost
         self._unready = unready
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
@@ -32,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._stream_ms = 0.0
         self._echo: list[bytes] = []
         self._length = 0
+        self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's own class, which is no asyncio.Transport
@@ -53,10 +57,23 @@ class Connection(asyncio.Protocol):
         elif name.startswith(b"x-"):
             self._echo.append(name + b"=" + value)
 
+    def on_headers_complete(self) -> None:
+        _, first, tag, *verb = self._url.decode().split("/")
+        if first == "c" and tag in self._lost and verb == ["infer"]:
+            self._log.write(f"lost-{tag} {self._started} {time.time_ns()}\n")
+            self._refused = True
+            assert self._transport is not None
+            self._transport.write(
+                b"HTTP/1.1 503 Service Unavailable\r\nx-refused: yes\r\ncontent-length: 0\r\n\r\n"
+            )
+
     def on_body(self, body: bytes) -> None:
         self._length += len(body)
 
     def on_message_complete(self) -> None:
+        if self._refused:
+            self._take()
+            return
         loop = asyncio.get_running_loop()
         if self._stream_ms:
             assert self._transport is not None
@@ -72,7 +89,7 @@ class Connection(asyncio.Protocol):
     def _take(self) -> tuple[bytes, int, int, list[bytes]]:
         taken = (self._url, self._started or time.time_ns(), self._length, self._echo)
         self._started, self._work_ms, self._stream_ms = None, 0.0, 0.0
-        self._length, self._echo = 0, []
+        self._length, self._echo, self._refused = 0, [], False
         return taken
 
     def _end_stream(self, url: bytes, started: int, length: int, echo: list[bytes]) -> None:
@@ -86,6 +103,8 @@ class Connection(asyncio.Protocol):
         _, first, tag, *verb = url.decode().split("/")
         if first == "unready":
             self._unready.add(tag)
+        elif first == "lose":
+            self._lost.add(tag)
         elif first == "ready":
             self._unready.discard(tag)
         elif verb == ["ready"]:
@@ -103,9 +122,10 @@ class Connection(asyncio.Protocol):
 
 async def serve(port_file: Path, log: TextIO) -> None:
     unready: set[str] = set()
+    lost: set[str] = set()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Connection(log, unready), "127.0.0.1", 0, backlog=4096
+        lambda: Connection(log, unready, lost), "127.0.0.1", 0, backlog=4096
     )
     unfinished = port_file.with_suffix(".new")
     unfinished.write_text(str(server.sockets[0].getsockname()[1]))

@@ -8,6 +8,7 @@ from swaps.domain.host_addresses import (
     AddressRefused,
     HostUrl,
     address_problem,
+    not_alike,
     parse_host_url,
     token_problem,
 )
@@ -75,3 +76,17 @@ def test_a_token_that_would_break_a_header_is_refused_and_not_quoted() -> None:
     assert token_problem("s3cret-TOKEN_~") is None
     for token in ("two\nlines", "two\r\nx-evil: 1", "ein Wort", "schlüssel", "\x00"):
         assert token not in (token_problem(token) or token)
+
+
+def alike(**urls: str) -> str:
+    return not_alike({name: ("bundled", parse_host_url(url)) for name, url in urls.items()}) or ""
+
+
+def test_hosts_of_one_version_are_reached_in_one_way() -> None:
+    assert not alike(alpha="http://10.0.0.7:8001", beta="http://gpu-8.example")
+    assert not alike(alpha="https://a.example/east", beta="https://b.example:8443/east/")
+    mixed = alike(alpha="https://a.example", beta="http://b.example", gamma="https://c.example")
+    assert "alpha, gamma: a bundled host by https; beta: a bundled host by http)" in mixed
+    assert "below /east" in alike(alpha="http://a.example/east", beta="http://b.example")
+    url = parse_host_url("http://a.example")
+    assert not_alike({"alpha": ("bundled", url), "beta": ("other", url)})

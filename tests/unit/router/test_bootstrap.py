@@ -10,7 +10,7 @@ from swaps.router.resources.route_tables import RETRY_BACK_OFF
 from swaps.router.xds_cluster import Sockets
 
 
-def made(**options: Any) -> dict[str, Any]:
+def made(*, memory_mib: int = 1024, **options: Any) -> dict[str, Any]:
     return bootstrap(
         node_id="edge-1",
         nonce="a",
@@ -18,6 +18,7 @@ def made(**options: Any) -> dict[str, Any]:
         listen_port=8080,
         admin_socket=Path("/tmp/admin.sock"),
         routers=Sockets([Path("/tmp/xds.sock")]),
+        memory_mib=memory_mib,
         **options,
     )
 
@@ -36,3 +37,8 @@ def test_flushes_closer_than_a_retry_waits_are_refused() -> None:
 def test_a_retry_does_not_wait() -> None:
     """Envoy waits a random whole number of milliseconds below it: none below one."""
     assert RETRY_BACK_OFF.total_seconds() * 1000 == 1
+
+
+def test_an_envoy_is_not_started_with_less_memory_than_it_needs() -> None:
+    with pytest.raises(ValueError, match="100 MiB are less than the 128"):
+        made(memory_mib=100)
