@@ -18,6 +18,16 @@ def memory_mib() -> int:
     return _number("HOTSWAP_ROUTER_MEMORY_MIB", 1024, least=128, most=1024 * 1024, what="MiB")
 
 
+def headers_kib() -> int:
+    """What all headers of a request may take together."""
+    return _number("HOTSWAP_ROUTER_HEADERS_KIB", 60, least=8, most=1024, what="KiB")
+
+
+def headers() -> int:
+    """So many fields a request may have."""
+    return _number("HOTSWAP_ROUTER_HEADERS", 100, least=20, most=10_000, what="fields")
+
+
 def _number(name: str, default: int, *, least: int, most: int, what: str) -> int:
     """Raises EmbeddedError."""
     text = os.environ.get(name) or str(default)

@@ -19,7 +19,7 @@ from hotswap_site.embedded.paths import (
     default_valkey_url,
 )
 from hotswap_site.embedded.private_file import kept_secret
-from hotswap_site.router_limits import body_mib, memory_mib
+from hotswap_site.router_limits import body_mib, headers, headers_kib, memory_mib
 from hotswap_site.silent_postgres import ImpatientConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -306,6 +306,8 @@ ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "5"))
 # The largest body that is let in, and the memory that all of them together may take in one Envoy.
 ROUTER_BODY_MIB = body_mib()
 ROUTER_MEMORY_MIB = memory_mib()
+ROUTER_HEADERS = headers()
+ROUTER_HEADERS_KIB = headers_kib()
 
 LOG_LEVEL = os.environ.get("HOTSWAP_LOG_LEVEL", "INFO")
 _SHARED_PROCESSORS: list[Any] = [

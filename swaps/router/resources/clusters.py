@@ -11,11 +11,12 @@ from envoy.config.core.v3 import address_pb2, health_check_pb2, protocol_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.type.v3 import range_pb2
 from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from swaps.domain.names import name_problem
-from swaps.router.desired import DesiredCluster
+from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
@@ -29,9 +30,17 @@ MAX_CONCURRENT = 100_000
 HEALTH_INTERVAL = timedelta(seconds=1)
 # A cluster is pushed while its model still loads: look often, so that it is warm soon after.
 HEALTH_INTERVAL_WHILE_UNHEALTHY = timedelta(milliseconds=100)
-# Generous, and three in a row: a host that is merely busy must not lose its traffic.
+# Generous, and three in a row, whatever the failure: a host that is merely busy, or whose proxy is
+# just being set up anew, must not lose its traffic by one answer. Of one that has lost the version,
+# requests go elsewhere meanwhile by the sign of its kind.
 HEALTH_TIMEOUT = timedelta(seconds=5)
 UNHEALTHY_AFTER = 3
+HEALTHY_STATUS = 200
+# By default any other status takes a host out at once.
+_COUNTED_STATUSES = (
+    range_pb2.Int64Range(start=100, end=HEALTHY_STATUS),
+    range_pb2.Int64Range(start=HEALTHY_STATUS + 1, end=600),
+)
 
 
 _SIGN = re.compile(r"[a-z0-9-]{1,64}")
@@ -76,8 +85,10 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
         endpoint_components_pb2.LbEndpoint(
             endpoint=endpoint_components_pb2.Endpoint(
                 address=_socket(endpoint.address, endpoint.port),
-                # Sent as SNI, which knows names alone.
-                hostname="" if _is_ip(endpoint.server_name) else endpoint.server_name,
+                hostname=_called(desired, endpoint),
+                health_check_config=endpoint_components_pb2.Endpoint.HealthCheckConfig(
+                    hostname=_called(desired, endpoint)
+                ),
             )
         )
         for endpoint in desired.endpoints
@@ -116,6 +127,25 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
     return cluster
 
 
+def _called(desired: DesiredCluster, endpoint: Endpoint) -> str:
+    """What a host is called in HTTP, in checks and inferences alike: behind an ingress that goes
+    by names it is found by its own, whatever the client called the router.
+
+    "" leaves it as the client called it. Where hosts of several names share a cluster with TLS
+    this is sent as SNI, too, which knows names alone.
+    """
+    name = endpoint.server_name or endpoint.address
+    if endpoint.tls and not _one_name(desired):
+        return "" if _is_ip(name) else name
+    literal = f"[{name}]" if ":" in name else name
+    usual = 443 if endpoint.tls else 80
+    return literal if endpoint.port == usual else f"{literal}:{endpoint.port}"
+
+
+def _one_name(desired: DesiredCluster) -> bool:
+    return len({endpoint.server_name or endpoint.address for endpoint in desired.endpoints}) == 1
+
+
 def _socket(address: str, port: int) -> address_pb2.Address:
     return address_pb2.Address(
         socket_address=address_pb2.SocketAddress(address=address, port_value=port)
@@ -145,6 +175,7 @@ def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
         http_health_check=health_check_pb2.HealthCheck.HttpHealthCheck(
             path=desired.ready_path,
             host=desired.endpoints[0].server_name or desired.endpoints[0].address,
+            retriable_statuses=_COUNTED_STATUSES,
         ),
     )
 
@@ -159,7 +190,11 @@ def _breakers() -> circuit_breaker_pb2.CircuitBreakers.Thresholds:
 
 def _tls(desired: DesiredCluster) -> Any:
     """By the endpoints' own names: what the inference client calls us by says nothing of them."""
-    context = tls_pb2.UpstreamTlsContext(auto_host_sni=True)
+    name = desired.endpoints[0].server_name or desired.endpoints[0].address
+    if not _one_name(desired):
+        context = tls_pb2.UpstreamTlsContext(auto_host_sni=True)
+    else:  # which knows names alone
+        context = tls_pb2.UpstreamTlsContext(sni="" if _is_ip(name) else name)
     validation = context.common_tls_context.validation_context
     validation.trusted_ca.filename = settings.HOST_CA_FILE
     for endpoint in desired.endpoints:

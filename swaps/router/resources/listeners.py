@@ -1,7 +1,10 @@
 """The door for inference clients (LDS), and how a path finds its model's table (SRDS)."""
 
+import json
 from datetime import timedelta
+from importlib.metadata import version
 
+from django.conf import settings
 from envoy.config.accesslog.v3 import accesslog_pb2
 from envoy.config.common.mutation_rules.v3 import mutation_rules_pb2
 from envoy.config.core.v3 import (
@@ -12,7 +15,8 @@ from envoy.config.core.v3 import (
     substitution_format_string_pb2,
 )
 from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
-from envoy.config.route.v3 import scoped_route_pb2
+from envoy.config.route.v3 import route_components_pb2, scoped_route_pb2
+from envoy.extensions.access_loggers.filters.cel.v3 import cel_pb2
 from envoy.extensions.filters.http.header_mutation.v3 import header_mutation_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.http.upstream_codec.v3 import upstream_codec_pb2
@@ -22,6 +26,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import (
     header_mutation_pb2 as early_pb2,
 )
+from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
@@ -46,6 +51,14 @@ CONNECTION_IDLE_TIMEOUT = timedelta(minutes=15)
 BUFFER_BYTES = 1 << 20
 MAX_HTTP2_STREAMS = 256
 RETRY_AFTER_SECONDS = "1"
+# It sends no name; nothing goes by it.
+HOST_OF_HTTP_1_0 = "router"
+# What a client of the protocol asks of a server, answered by the router itself.
+_OF_THE_ROUTER_ITSELF = {
+    "/v2/health/live": {"live": True},
+    "/v2/health/ready": {"ready": True},
+    "/v2": {"name": "hotswap-router", "version": version("hotswap"), "extensions": []},
+}
 # /v2/models/NAME/…: the third part after the first slash's nothing.
 MODEL_POSITION_IN_PATH = 3
 # Of the scope in which no model is: no path has it as a part.
@@ -88,6 +101,12 @@ def _connection_manager() -> hcm_pb2.HttpConnectionManager:
             idle_timeout=CONNECTION_IDLE_TIMEOUT,
             # `x_hs_path` and `x-hs-path` are one header to some servers behind us.
             headers_with_underscores_action=protocol_pb2.HttpProtocolOptions.REJECT_REQUEST,
+            max_headers_count=UInt32Value(value=settings.ROUTER_HEADERS),
+        ),
+        max_request_headers_kb=UInt32Value(value=settings.ROUTER_HEADERS_KIB),
+        # What nginx speaks to those behind it, unless told otherwise.
+        http_protocol_options=protocol_pb2.Http1ProtocolOptions(
+            accept_http_10=True, default_host_for_http_10=HOST_OF_HTTP_1_0
         ),
         # 5 min by default, for every stream: long inferences are bounded by the routes' own.
         stream_idle_timeout=timedelta(0),
@@ -172,8 +191,43 @@ def _always(name: str, value: str) -> mutation_rules_pb2.HeaderMutation:
 
 
 def _local_replies() -> hcm_pb2.LocalReplyConfig:
-    """Every answer of our own in the protocol's form, {"error": reason}."""
+    """Every answer of our own in the protocol's form, {"error": reason}.
+
+    The first that fits is taken.
+    """
     config = hcm_pb2.LocalReplyConfig(body_format=_json("%LOCAL_REPLY_BODY%"))
+    overloaded = config.mappers.add(filter=_by_details("overload"))
+    overloaded.body_format_override.CopyFrom(
+        _json("this router's memory is full of requests (HOTSWAP_ROUTER_MEMORY_MIB): ask again")
+    )
+    overloaded.headers_to_add.add(
+        header=base_pb2.HeaderValue(key="retry-after", value=RETRY_AFTER_SECONDS)
+    )
+    # No path of these leads to a model, so they come here. An Envoy listens once it has its
+    # routes: until then nobody is answered, and from then on it is ready.
+    for path, answer in _OF_THE_ROUTER_ITSELF.items():
+        itself = config.mappers.add(
+            filter=_all_of(_header(":method", "GET"), _header(":path", rf"{path}(\?.*)?"))
+        )
+        itself.status_code.value = 200
+        itself.body_format_override.CopyFrom(
+            substitution_format_string_pb2.SubstitutionFormatString(
+                text_format_source=base_pb2.DataSource(inline_string=json.dumps(answer)),
+                content_type="application/json",
+            )
+        )
+    upgrade = config.mappers.add(filter=_all_of(_status(403), _header("upgrade", ".*")))
+    upgrade.body_format_override.CopyFrom(
+        _json("the router takes no upgrade to %REQ(UPGRADE):40%: send the request by plain HTTP")
+    )
+    headers = config.mappers.add(filter=_status(431))
+    headers.body_format_override.CopyFrom(
+        _json(
+            f"the headers are more than {settings.ROUTER_HEADERS_KIB} KiB or "
+            f"{settings.ROUTER_HEADERS} fields, the most that this router takes "
+            "(HOTSWAP_ROUTER_HEADERS_KIB, HOTSWAP_ROUTER_HEADERS)"
+        )
+    )
     no_route = config.mappers.add(
         filter=accesslog_pb2.AccessLogFilter(
             response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=["NR"])
@@ -182,18 +236,36 @@ def _local_replies() -> hcm_pb2.LocalReplyConfig:
     no_route.body_format_override.CopyFrom(
         _json("the router knows no model for %REQ(:METHOD)% %REQ(:PATH):200%")
     )
-    overloaded = config.mappers.add(
-        filter=accesslog_pb2.AccessLogFilter(
-            response_flag_filter=accesslog_pb2.ResponseFlagFilter(flags=["OM"])
-        )
-    )
-    overloaded.body_format_override.CopyFrom(
-        _json("this router's memory is full of requests (HOTSWAP_ROUTER_MEMORY_MIB): ask again")
-    )
-    overloaded.headers_to_add.add(
-        header=base_pb2.HeaderValue(key="retry-after", value=RETRY_AFTER_SECONDS)
-    )
     return config
+
+
+def _by_details(details: str) -> accesslog_pb2.AccessLogFilter:
+    """By Envoy's own word for why it answered: for an overload it sets no flag."""
+    why = cel_pb2.ExpressionFilter(expression=f"response.code_details == '{details}'")
+    by = accesslog_pb2.ExtensionFilter(name="envoy.access_loggers.extension_filters.cel")
+    by.typed_config.Pack(why)
+    return accesslog_pb2.AccessLogFilter(extension_filter=by)
+
+
+def _status(status: int) -> accesslog_pb2.AccessLogFilter:
+    equal = accesslog_pb2.ComparisonFilter(
+        op=accesslog_pb2.ComparisonFilter.EQ,
+        value=base_pb2.RuntimeUInt32(default_value=status, runtime_key="hotswap.never_set"),
+    )
+    return accesslog_pb2.AccessLogFilter(
+        status_code_filter=accesslog_pb2.StatusCodeFilter(comparison=equal)
+    )
+
+
+def _header(name: str, pattern: str) -> accesslog_pb2.AccessLogFilter:
+    """The whole of the request's header is that."""
+    value = string_pb2.StringMatcher(safe_regex=regex_pb2.RegexMatcher(regex=pattern))
+    matcher = route_components_pb2.HeaderMatcher(name=name, string_match=value)
+    return accesslog_pb2.AccessLogFilter(header_filter=accesslog_pb2.HeaderFilter(header=matcher))
+
+
+def _all_of(*filters: accesslog_pb2.AccessLogFilter) -> accesslog_pb2.AccessLogFilter:
+    return accesslog_pb2.AccessLogFilter(and_filter=accesslog_pb2.AndFilter(filters=filters))
 
 
 def _json(error: str) -> substitution_format_string_pb2.SubstitutionFormatString:

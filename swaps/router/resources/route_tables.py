@@ -237,6 +237,9 @@ def _forwarding(signs: tuple[str, ...]) -> route_components_pb2.RouteAction:
     """
     return route_components_pb2.RouteAction(
         path_rewrite=f"%REQ({PATH_HEADER})%",
+        # As its host is called; what the client called the router is in x-forwarded-host.
+        auto_host_rewrite=BoolValue(value=True),
+        append_x_forwarded_host=True,
         timeout=timedelta(0),  # 15 s by default; inferences take what they take
         idle_timeout=REQUEST_IDLE_TIMEOUT,
         retry_policy=route_components_pb2.RetryPolicy(

@@ -15,6 +15,7 @@ from tests.integration.router.parts import (
     ask,
     commit_route,
     eventually,
+    members,
     warm,
 )
 
@@ -229,6 +230,53 @@ def test_warm_is_what_the_nodes_own_gauges_show(
     )
     ask(upstream, "GET", f"/ready/{cluster.pk}")
     eventually(lambda: warm(envoy, cluster), "it is warm again")
+
+
+def test_two_failed_checks_take_no_host_out_whatever_they_answered(
+    route: Route, envoy: EnvoyNode, upstream: int, sockets: Path
+) -> None:
+    cluster = a_cluster(route, "1.0", upstream)
+    eventually(lambda: warm(envoy, cluster), "the cluster is warm")
+    before = ClusterOnNode.objects.get(cluster=cluster)
+    ask(upstream, "GET", f"/stumble/{cluster.pk}")
+    log = sockets / "upstream.log"
+    eventually(lambda: f"steady-{cluster.pk}" in log.read_text(), "it passes its checks again")
+    assert log.read_text().count(f"stumbled-{cluster.pk}") == 2
+    after = ClusterOnNode.objects.get(cluster=cluster)
+    assert (after.healthy, after.observed_at) == (1, before.observed_at)
+
+
+def test_a_host_is_called_by_its_own_name_and_the_clients_is_told_along(
+    route: Route, envoy: EnvoyNode, upstream: int
+) -> None:
+    endpoint = {"host": "gpu-7", "address": "127.0.0.1", "port": upstream, "name": "gpu-7.example"}
+    cluster = a_cluster(route, "1.0", upstream, endpoints=[endpoint])
+    eventually(lambda: warm(envoy, cluster), "the cluster is warm")
+    committed(route, envoy, {"1.0": 100})
+    seen = ask(envoy.port, "POST", "/v2/models/iris/infer").body.decode().split(" ")[2].split(",")
+    assert f"host=gpu-7.example:{upstream}" in seen
+    assert "x-forwarded-host=router" in seen
+
+
+def test_each_change_of_healthy_members_is_written(
+    route: Route, envoy: EnvoyNode, upstream: int, second_upstream: int
+) -> None:
+    cluster = a_cluster(
+        route,
+        "1.0",
+        upstream,
+        endpoints=[
+            {"host": f"host-{port}", "address": "127.0.0.1", "port": port}
+            for port in (upstream, second_upstream)
+        ],
+    )
+    eventually(lambda: members(envoy, cluster) == (2, 2), "both are healthy")
+    for healthy, port in ((1, upstream), (0, second_upstream)):
+        ask(port, "GET", f"/unready/{cluster.pk}")
+        eventually(lambda n=healthy: members(envoy, cluster) == (n, 2), f"{healthy} is left")  # type: ignore[misc]
+    for healthy, port in ((1, upstream), (2, second_upstream)):
+        ask(port, "GET", f"/ready/{cluster.pk}")
+        eventually(lambda n=healthy: members(envoy, cluster) == (n, 2), f"{healthy} are back")  # type: ignore[misc]
 
 
 def test_the_admin_interface_and_the_xds_socket_are_their_owners_alone(

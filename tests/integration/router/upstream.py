@@ -10,6 +10,8 @@ long it goes on once it has begun; END is then the end of that).
 `GET /unready/TAG` and `GET /ready/TAG` switch the ready path of a tag. After `GET /lose/TAG` its
 inferences are refused as soon as their headers are there, as by a host that came back empty, by
 `x-refused: yes`, while it still says that it is ready; such a request's line is `lost-TAG`.
+`GET /stumble/TAG` fails the next two checks of a tag (`stumbled-TAG`, and `steady-TAG` for the one
+after them).
 """
 
 import asyncio
@@ -23,9 +25,12 @@ import uvloop
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, log: TextIO, unready: set[str], lost: set[str]) -> None:
+    def __init__(
+        self, log: TextIO, unready: set[str], lost: set[str], stumbles: dict[str, int]
+    ) -> None:
         self._log = log
         self._lost = lost
+        self._stumbles = stumbles
         self._unready = unready
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
@@ -54,7 +59,7 @@ class Connection(asyncio.Protocol):
             self._work_ms = float(value)
         elif name == b"x-stream-ms":
             self._stream_ms = float(value)
-        elif name.startswith(b"x-"):
+        elif name.startswith(b"x-") or name.lower() == b"host":
             self._echo.append(name + b"=" + value)
 
     def on_headers_complete(self) -> None:
@@ -107,9 +112,19 @@ class Connection(asyncio.Protocol):
             self._lost.add(tag)
         elif first == "ready":
             self._unready.discard(tag)
+        elif first == "stumble":
+            self._stumbles[tag] = 2
         elif verb == ["ready"]:
             if tag in self._unready:
                 status = b"400 Bad Request"
+            elif tag in self._stumbles:
+                self._stumbles[tag] -= 1
+                if self._stumbles[tag] < 0:
+                    del self._stumbles[tag]
+                    self._log.write(f"steady-{tag} {started} {time.time_ns()}\n")
+                else:
+                    self._log.write(f"stumbled-{tag} {started} {time.time_ns()}\n")
+                    status = b"503 Service Unavailable"
         else:
             self._log.write(f"{tag} {started} {time.time_ns()}\n")
         body = b"%s %d %s" % (url, length, b",".join(echo))
@@ -123,9 +138,10 @@ class Connection(asyncio.Protocol):
 async def serve(port_file: Path, log: TextIO) -> None:
     unready: set[str] = set()
     lost: set[str] = set()
+    stumbles: dict[str, int] = {}
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Connection(log, unready, lost), "127.0.0.1", 0, backlog=4096
+        lambda: Connection(log, unready, lost, stumbles), "127.0.0.1", 0, backlog=4096
     )
     unfinished = port_file.with_suffix(".new")
     unfinished.write_text(str(server.sockets[0].getsockname()[1]))

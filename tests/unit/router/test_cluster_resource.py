@@ -1,0 +1,65 @@
+"""A version's endpoints as Envoy is told of them."""
+
+from typing import Any
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+
+from swaps.router.desired import DesiredCluster, Endpoint
+from swaps.router.resources.clusters import build_cluster, cluster_problem
+
+
+def built(*endpoints: Endpoint) -> Cluster:
+    desired = DesiredCluster(
+        pk=1,
+        name="hs_1",
+        version="1.0",
+        endpoints=endpoints,
+        infer_path="/infer",
+        ready_path="/ready",
+        metadata_path="/",
+    )
+    assert cluster_problem(desired) is None
+    return build_cluster(desired)
+
+
+def called(cluster: Cluster) -> list[str]:
+    """In inferences; and in checks alike."""
+    found: list[Any] = [e.endpoint for e in cluster.load_assignment.endpoints[0].lb_endpoints]
+    assert [e.hostname for e in found] == [e.health_check_config.hostname for e in found]
+    return [e.hostname for e in found]
+
+
+def tls(cluster: Cluster) -> UpstreamTlsContext:
+    context = UpstreamTlsContext()
+    cluster.transport_socket.typed_config.Unpack(context)
+    return context
+
+
+def test_hosts_are_called_by_their_own_names_with_the_port_where_it_is_not_the_usual() -> None:
+    cluster = built(
+        Endpoint("10.0.0.7", 80, server_name="gpu-7.example"),
+        Endpoint("10.0.0.8", 8001, server_name="gpu-8.example"),
+        Endpoint("10.0.0.9", 8001, server_name="10.0.0.9"),
+        Endpoint("fd12::7", 8001, server_name="fd12::7"),
+        Endpoint("10.0.0.10", 8001),
+    )
+    assert called(cluster) == [
+        *("gpu-7.example", "gpu-8.example:8001", "10.0.0.9:8001", "[fd12::7]:8001"),
+        "10.0.0.10:8001",
+    ]
+
+
+def test_with_tls_the_name_alone_is_the_one_that_is_asked_for() -> None:
+    one = built(Endpoint("10.0.0.7", 8443, True, "gpu.example"))
+    assert called(one) == ["gpu.example:8443"]
+    assert (tls(one).sni, tls(one).auto_host_sni) == ("gpu.example", False)
+    address = built(Endpoint("10.0.0.7", 8443, True, "10.0.0.7"))
+    assert called(address) == ["10.0.0.7:8443"]
+    assert (tls(address).sni, tls(address).auto_host_sni) == ("", False)
+    several = built(
+        Endpoint("10.0.0.7", 8443, True, "gpu-7.example"),
+        Endpoint("10.0.0.8", 8443, True, "gpu-8.example"),
+    )
+    assert called(several) == ["gpu-7.example", "gpu-8.example"]
+    assert (tls(several).sni, tls(several).auto_host_sni) == ("", True)
