@@ -50,6 +50,7 @@ class BundledHost:
         reports_in_flight=True,
         version_pattern=r"[a-z0-9]+([._-][a-z0-9]+)*",
         not_begun_header="hotswap-not-begun",
+        keep_alive_seconds=75,
     )
 
     def __init__(self, address: HostAddress, client: httpx.Client) -> None:

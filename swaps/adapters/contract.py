@@ -97,6 +97,9 @@ class Capabilities:
     # come back empty: the router then sends it to another host. "" where it has no such sign. It
     # must be on no answer of a request that a version may have seen, or one could run twice.
     not_begun_header: str
+    # It keeps a connection without requests open for so long at least. The router closes its own
+    # in half of that: a request that meets the host's close on its way is lost.
+    keep_alive_seconds: int
 
 
 @dataclass(frozen=True, slots=True)

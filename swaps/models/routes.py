@@ -77,7 +77,8 @@ class Cluster(models.Model):
     version = NameField(of="version")
     generation = models.PositiveIntegerField()
     # [{"host": name, "address": ip, "port": int, "tls": bool, "name": of its certificate,
-    #   "not_begun": the header by which it says that it has begun nothing, or ""}]
+    #   "not_begun": the header by which it says that it has begun nothing, or "",
+    #   "keep_alive": seconds for which it keeps an idle connection}]
     endpoints = models.JSONField()
     # Where the hosts serve this version: {"infer": path, "ready": path, "metadata": path}
     paths = models.JSONField()

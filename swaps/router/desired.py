@@ -10,6 +10,7 @@ class Endpoint:
     port: int
     tls: bool = False
     server_name: str = ""  # whose certificate it must have; "": the address's
+    keep_alive_seconds: int = 0  # of an idle connection; 0: not known
     not_begun: str = ""  # the header of an answer that may be asked for elsewhere; "": none
 
 

@@ -104,6 +104,7 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
                 one["port"],
                 bool(one.get("tls", False)),
                 str(one.get("name", "")),
+                int(one.get("keep_alive", 0)),
                 str(one.get("not_begun", "")),
             )
             for one in found["endpoints"]

@@ -20,9 +20,10 @@ from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
-# Model hosts close idle connections, commonly after 75 s. A request that meets that close on
-# the wire is a 503 no safe retry cures, so we close first: at most half of it.
-IDLE_TIMEOUT = timedelta(seconds=30)
+# Model hosts close idle connections. A request that meets that close on the wire is a 503 no safe
+# retry cures, so we close first: in half of the time that hosts of their kind keep one, or of the
+# 60 s that most do.
+MOST_IDLE = timedelta(seconds=30)
 # The default is 1,024 a cluster, beyond which Envoy answers 503 by itself. How much a host
 # can take is the host's to say (429), so this only guards Envoy's own memory.
 MAX_CONCURRENT = 100_000
@@ -115,7 +116,7 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
     cluster.circuit_breakers.thresholds.append(_breakers())
     protocol = http_protocol_options_pb2.HttpProtocolOptions()
     protocol.common_http_protocol_options.CopyFrom(
-        protocol_pb2.HttpProtocolOptions(idle_timeout=IDLE_TIMEOUT)
+        protocol_pb2.HttpProtocolOptions(idle_timeout=_idle_timeout(desired))
     )
     protocol.explicit_http_config.http_protocol_options.SetInParent()
     if desired.endpoints[0].tls:
@@ -125,6 +126,11 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     ].Pack(protocol)
     return cluster
+
+
+def _idle_timeout(desired: DesiredCluster) -> timedelta:
+    kept = [e.keep_alive_seconds for e in desired.endpoints if e.keep_alive_seconds]
+    return min([MOST_IDLE, *(timedelta(seconds=seconds) / 2 for seconds in kept)])
 
 
 def _called(desired: DesiredCluster, endpoint: Endpoint) -> str:

@@ -4,7 +4,10 @@ from typing import Any
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
+from swaps.adapters.bundled import BundledHost
+from swaps.bundled_host.configuration import Configuration
 from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.clusters import build_cluster, cluster_problem
 
@@ -63,3 +66,22 @@ def test_with_tls_the_name_alone_is_the_one_that_is_asked_for() -> None:
     )
     assert called(several) == ["gpu-7.example", "gpu-8.example"]
     assert (tls(several).sni, tls(several).auto_host_sni) == ("", True)
+
+
+def idle_seconds(*endpoints: Endpoint) -> float:
+    options = HttpProtocolOptions()
+    [packed] = built(*endpoints).typed_extension_protocol_options.values()
+    packed.Unpack(options)
+    return options.common_http_protocol_options.idle_timeout.ToNanoseconds() / 1e9
+
+
+def test_idle_connections_are_closed_in_half_the_time_that_the_first_host_closes_them() -> None:
+    five = Endpoint("10.0.0.7", 8001, keep_alive_seconds=5)
+    seventy_five = Endpoint("10.0.0.8", 8001, keep_alive_seconds=75)
+    assert idle_seconds(five, seventy_five) == 2.5
+    assert idle_seconds(seventy_five) == idle_seconds(Endpoint("10.0.0.9", 8001)) == 30
+
+
+def test_the_bundled_host_keeps_connections_as_long_as_its_kind_says() -> None:
+    default = Configuration.__dataclass_fields__["keep_alive_seconds"].default
+    assert default == BundledHost.capabilities.keep_alive_seconds
