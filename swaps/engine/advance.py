@@ -25,6 +25,7 @@ from swaps.engine.outcomes import Said
 from swaps.engine.queue import lock_line_of
 from swaps.engine.turns import Turn, turn_at
 from swaps.engine.warm_up import WarmUp
+from swaps.live.wake import wake_swap
 from swaps.models.statements import Statement, run
 
 log = structlog.get_logger("swaps.engine")
@@ -68,7 +69,9 @@ def take(turn: Turn) -> float | None:
         try:
             with turn.at_a_step():
                 sighting, step, begun = _look_and_begin(turn.swap_id, said)
-                said = [one for _, one in effects.call(begun)] if begun else []
+                said = _call(turn, begun) if begun else []
+                if begun and len(said) < len(begun):
+                    patience = 0.0  # a host takes its time, and holds no worker
         except store.StaleSwap as stale:
             # Another worker, or a command, was first; it takes the swap on.
             log.debug("stale", swap=str(turn.swap_id), reason=str(stale))
@@ -95,7 +98,7 @@ def take(turn: Turn) -> float | None:
                 patience -= BLINK_SECONDS
                 continue
             else:
-                store.postpone(sighting.swap, OTHERS_TURN)
+                again = _rest(sighting, _until_answered(sighting, step))
         if turn.over():
             return again
     _commit(said)
@@ -126,6 +129,23 @@ def _look_and_begin(
     if isinstance(step, CallHosts):
         begun = _begin(sighting, step)
     return sighting, step, begun
+
+
+def _call(turn: Turn, begun: list[Begun]) -> list[Said]:
+    """What hosts said within a moment; the swap is woken by what comes later."""
+
+    def come_back() -> None:
+        turn.heard.set()
+        wake_swap(turn.swap_id)
+
+    return [said for _, said in effects.call(begun, late=come_back)]
+
+
+def _until_answered(sighting: Sighting, step: Step) -> Wait:
+    """Of a host that is only asked for its status the last word says more than that it is asked."""
+    only_a_look = isinstance(step, CallHosts) and step.call is Call.LOOK
+    words = (only_a_look and sighting.swap.waiting_for) or step.reason
+    return Wait(words, sighting.snapshot.now + OTHERS_TURN)
 
 
 def _decide(sighting: Sighting) -> Step | None:
@@ -223,7 +243,8 @@ def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
             calls = _effects(sighting, Call.UNLOAD, version, hosts, fences=1)
             return transitions.pass_return(sighting, step, *calls)
         case CallHosts(call, version, hosts):
-            return leases.begin(*_effects(sighting, call, version, hosts)) or None
+            calls = effects.not_under_way(_effects(sighting, call, version, hosts))
+            return leases.begin(*calls) or None
         case Wait():
             raise AssertionError("a wait is nothing to do")
 

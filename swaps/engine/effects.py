@@ -1,27 +1,42 @@
 """What the engine does to hosts: take a lease, call outside any transaction, commit what was
 seen. The decision to call comes with an intent that is committed already.
+
+Whoever calls waits a moment for the answer and no longer: one that comes later commits itself, in
+a thread of its own, and tells whoever wants to know. So a host that hangs, or a model that is slow
+to warm up, holds no worker; and each host has no more than its share of the threads, so it keeps
+none from the others either.
 """
 
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any
 
 from swaps.adapters.contract import Ref
 from swaps.adapters.errors import Conflict
 from swaps.domain.steps import Call
+from swaps.engine.lanes import Lanes, Writers
 from swaps.engine.leases import Begun, Effect, begin
 from swaps.engine.observe import Placed
 from swaps.engine.outcomes import Said, commit, said_by
 from swaps.engine.warm_up import WarmUp, warm_up
 from swaps.models import Placement
 
-# Answers that come so soon are committed together; a slower one holds up no other's.
-TOGETHER_SECONDS = 0.05
+# Nearly all answers, and warm-ups of quick models, are there by then.
+MOMENT_SECONDS = 0.3
 
-# Calls are short or bounded; one that hangs must not keep the others waiting for a thread.
-_MOST_CALLS = 64
-_callers = ThreadPoolExecutor(_MOST_CALLS, thread_name_prefix="host-call")
+# Status, load and unload: each is bounded by seconds.
+_calls = Lanes(threads=64, a_host=8, name="host-call")
+# An inference may take a minute, and must not keep a short call waiting for a thread.
+_warm_ups = Lanes(threads=64, a_host=4, name="warm-up")
+# They alone write what came late, so that late answers open no more connections than these.
+_late = Writers(2, "late-answer")
+
+_lock = threading.Lock()
+# What is asked and not answered yet, by placement: nobody asks it twice at once.
+_under_way: set[tuple[int, Call]] = set()
 
 
 def effect_of(call: Call, placement: Placement, **details: Any) -> Effect:
@@ -45,32 +60,60 @@ def unload(placement: Placement) -> Effect:
     return effect_of(Call.UNLOAD, placement)
 
 
+def not_under_way(effects: Sequence[Effect]) -> list[Effect]:
+    """Those of which this process does not await the answer already."""
+    with _lock:
+        return [one for one in effects if (one.placed.pk, one.call) not in _under_way]
+
+
 def perform(*effects: Effect) -> list[bool]:
-    """Begin, call, commit. For each, whether anything came of it: False when the intent is
-    another by now, or somebody is at it.
+    """Begin, call, commit. For each, whether anything came of it within a moment: False also when
+    the intent is another by now, or somebody is at it.
     """
-    begun = begin(*effects)
+    begun = begin(*not_under_way(effects))
     told = {one.effect.lease: said for one, said in call(begun)}
     return [one.lease in told and commit(told[one.lease]) for one in effects]
 
 
-def call(calls: Sequence[Begun]) -> list[tuple[Begun, Said]]:
-    """Their hosts are asked side by side; rows are written in this thread alone.
-
-    Returns what is left to commit. A host that lets the others wait holds up none of their
-    news: what is there by then is committed here, each answer when it comes.
+def call(
+    calls: Sequence[Begun],
+    *,
+    moment: float = MOMENT_SECONDS,
+    late: Callable[[], None] | None = None,
+) -> list[tuple[Begun, Said]]:
+    """Their hosts are asked side by side. Returns what is left to commit of the answers that came
+    within `moment` (seconds); after each of the others was committed, `late` is called.
     """
-    asked: dict[Future[Any], Begun] = {_callers.submit(_ask, one): one for one in calls}
-    done, late = wait(asked, timeout=TOGETHER_SECONDS)
-    if late:
-        for said in [said_by(asked[one], one) for one in done]:
-            commit(said)
-        while len(late) > 1:
-            done, late = wait(late, return_when=FIRST_COMPLETED)
-            for said in [said_by(asked[one], one) for one in done]:
-                commit(said)
-        done, _ = wait(late)
+    asked = {_submit(one): one for one in calls}
+    done, waiting = wait(asked, timeout=moment)
+    for one in waiting:
+        one.add_done_callback(partial(_hand_over, asked[one], late))
     return [(asked[one], said_by(asked[one], one)) for one in done]
+
+
+def _submit(begun: Begun) -> Future[Any]:
+    about = (begun.effect.placed.pk, begun.effect.call)
+    lanes = _warm_ups if begun.effect.call is Call.ANSWER else _calls
+    with _lock:
+        _under_way.add(about)
+    asked = lanes.submit(begun.host.pk, partial(_ask, begun))
+    asked.add_done_callback(lambda _: _answered(about))
+    return asked
+
+
+def _answered(about: tuple[int, Call]) -> None:
+    with _lock:
+        _under_way.discard(about)
+
+
+def _hand_over(begun: Begun, late: Callable[[], None] | None, asked: Future[Any]) -> None:
+    def write() -> None:
+        commit(said_by(begun, asked))
+        if late is not None:
+            late()
+
+    # Should it be lost, the next look finds what this one would have told.
+    _late.submit(write)
 
 
 def _ask(begun: Begun) -> Any:
@@ -92,3 +135,10 @@ def _ask(begun: Begun) -> Any:
             return warm_up(adapter, effect.ref, effect.warm)
         case Call.UNLOAD:
             return adapter.begin_unload(effect.ref, fence=effect.placed.fence)
+
+
+def stop_calling() -> None:
+    """Await every answer, and what is written of it."""
+    for calls in (_calls, _warm_ups):
+        calls.stop()
+    _late.stop()

@@ -8,7 +8,7 @@ from swaps.engine.asking import answered, whom
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.host_edits import SECRET, find_host
 from swaps.engine.host_examination import CheckResult, HostCheck, examine
-from swaps.engine.reconcile import check_host, learn_versions
+from swaps.engine.host_reports import check_host, learn_versions
 from swaps.engine.refusals import audited
 from swaps.models import ModelHost
 

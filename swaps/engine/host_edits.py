@@ -12,8 +12,8 @@ from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_pr
 from swaps.domain.names import name_problem
 from swaps.engine.errors import HostNotFound, InUse, InvalidRequest
 from swaps.engine.host_addresses import NotResolved, Refused, resolve
+from swaps.engine.host_reports import check_host, learn_versions
 from swaps.engine.hosts import adapter_of
-from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
 from swaps.engine.revisions import difference, require_unchanged
 from swaps.engine.usage import uses_of_host

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -13,9 +14,10 @@ from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, Outco
 from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
-from swaps.engine.leases import Begun
+from swaps.engine.leases import Begun, Effect
 from swaps.engine.warm_up import Warmth
 from swaps.live.wake import wake_swap
+from swaps.models import Placement
 from swaps.models.hosts import Desired, Observed
 from swaps.models.statements import Statement, run
 
@@ -56,18 +58,25 @@ def said_by(begun: Begun, answer: Future[Any]) -> Said:
 
 
 def _looked(begun: Begun, seen: Observation) -> Said:
+    return _found(begun.effect, begun.host.pk, begun.observed, begun.observed_at, seen)
+
+
+def listed_as(effect: Effect, row: Placement, seen: Observation) -> Said:
+    """As if it had been asked for by itself. `row` is older than the host's list."""
+    return _found(effect, row.host_id, row.observed, row.observed_at, seen)
+
+
+def _found(
+    effect: Effect, host: int, before: str, before_at: datetime | None, seen: Observation
+) -> Said:
     """A late answer never overwrites a newer one."""
-    freed = begun.observed == Observed.LOADING and seen.status is not VersionStatus.LOADING
+    freed = before == Observed.LOADING and seen.status is not VersionStatus.LOADING
     written = _write(
         _seen(seen),
         "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
-        {
-            "id": begun.effect.placed.pk,
-            "fence": begun.effect.placed.fence,
-            "before": begun.observed_at,
-        },
+        {"id": effect.placed.pk, "fence": effect.placed.fence, "before": before_at},
     )
-    return Said((written,), begun.host.pk if freed else None)
+    return Said((written,), host if freed else None)
 
 
 def _if_it_is_that_file(seen: Observation, digest: str) -> Observation:

@@ -9,8 +9,8 @@ from swaps.audit.record import record
 from swaps.domain.strategies import StrategyInvalid
 from swaps.engine.errors import InvalidRequest
 from swaps.engine.host_edits import require_allowed_address, require_valid_host
+from swaps.engine.host_reports import check_host, learn_versions
 from swaps.engine.model_edits import require_valid_model
-from swaps.engine.reconcile import check_host, learn_versions
 from swaps.engine.refusals import audited
 from swaps.engine.strategies import set_default_strategy
 from swaps.engine.validity import named_once

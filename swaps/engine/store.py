@@ -7,7 +7,7 @@ it is in swaps.engine.transitions, in the same transaction.
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -172,13 +172,6 @@ def wait(swap: SwapOperation, step: Wait, *, next_check: Any) -> None:
         raise StaleSwap(f"swap {swap.pk} is past generation {swap.generation}")
     if swap.waiting_for != step.reason:
         announce(swap)
-
-
-def postpone(swap: SwapOperation, pause: timedelta) -> None:
-    """Somebody else is at work for this swap: look again later."""
-    SwapOperation.objects.filter(pk=swap.pk, generation=swap.generation).update(
-        next_check_at=Now() + pause
-    )
 
 
 def due(limit: int = 500) -> list[uuid.UUID]:

@@ -5,8 +5,7 @@ import uuid
 from celery import shared_task
 
 from swaps.engine import advance as turn
-from swaps.engine import reconcile as reconciliation
-from swaps.engine import repeats, store, traffic_record
+from swaps.engine import repeats, rounds, store, traffic_record
 
 
 @shared_task(name="swaps.advance")
@@ -24,7 +23,7 @@ def sweep() -> None:
 
 @shared_task(name="swaps.reconcile")
 def reconcile() -> None:
-    reconciliation.reconcile()
+    rounds.begin_rounds()
 
 
 @shared_task(name="swaps.forget_old_answers")

@@ -23,8 +23,8 @@ from swaps.access.roles import Actor, NotAllowed, Role
 from swaps.access.tokens import create_token
 from swaps.audit.record import record
 from swaps.engine.errors import InvalidRequest, SwapRefused, UserNotFound
-from swaps.engine.reconcile import reconcile
 from swaps.engine.registration import register_host, register_model
+from swaps.engine.rounds import reconcile
 from swaps.engine.users import create_user, find_user, role_of_person, update_user
 from swaps.models import ApiToken, ModelHost, ServedModel
 

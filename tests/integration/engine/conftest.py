@@ -8,7 +8,9 @@ import pytest
 
 from swaps.adapters.registry import close_connections
 from swaps.engine.attention import stop_listening
+from swaps.engine.effects import stop_calling
 from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.engine.rounds import stop_rounds
 from tests.integration.bundled_host.conftest import demo_models
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node, Nodes
@@ -26,8 +28,10 @@ def _stop_listening(django_db_setup: None) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_connection_to_hosts_stays_open() -> Iterator[None]:
+def _no_connection_stays_open() -> Iterator[None]:
     yield
+    stop_rounds()
+    stop_calling()
     close_connections()
 
 

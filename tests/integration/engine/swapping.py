@@ -19,8 +19,8 @@ from swaps.engine.advance import _do as carry_out
 from swaps.engine.advance import advance, take
 from swaps.engine.commands import request_activation
 from swaps.engine.observe import Sighting, observe
-from swaps.engine.reconcile import reconcile
 from swaps.engine.registration import register_host, register_model
+from swaps.engine.rounds import reconcile
 from swaps.engine.turns import Turn
 from swaps.models import ModelHost, Placement, Route, ServedModel, SwapOperation
 from tests.integration.bundled_host.running import PATIENCE_SECONDS, TOKEN, wait_until

@@ -8,7 +8,7 @@ from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.commands import apply_command
 from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.reconcile import reconcile
+from swaps.engine.rounds import reconcile
 from swaps.models import ClusterOnNode
 from swaps.readings.hosts import read_host
 from swaps.readings.swaps import read_swap

@@ -9,7 +9,7 @@ from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.commands import apply_command, request_activation
 from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.reconcile import reconcile
+from swaps.engine.rounds import reconcile
 from swaps.models import SwapOperation
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from swaps.access.roles import NotAllowed
 from swaps.engine.credentials import rotate_credentials
 from swaps.engine.host_edits import update_host
-from swaps.engine.reconcile import reconcile
+from swaps.engine.rounds import reconcile
 from swaps.models import AuditEntry, ModelHost
 from swaps.models.hosts import HostHealth
 from swaps.models.statements import Statement, run

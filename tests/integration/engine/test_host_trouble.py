@@ -16,7 +16,7 @@ from swaps.engine.advance import advance
 from swaps.engine.commands import apply_command
 from swaps.engine.errors import HostUnreachable, VersionNotFound
 from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.reconcile import reconcile
+from swaps.engine.rounds import reconcile
 from swaps.models import ModelHost, SwapOperation
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests, a_new_name

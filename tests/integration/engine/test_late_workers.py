@@ -22,7 +22,7 @@ from swaps.engine.commands import apply_command
 from swaps.engine.hosts import adapter_of
 from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.engine.observe import Sighting
-from swaps.engine.reconcile import reconcile
+from swaps.engine.rounds import reconcile
 from swaps.engine.store import StaleSwap
 from swaps.models import Placement, SwapEvent, SwapOperation
 from tests.integration.engine.hosts import HostOfTests

@@ -7,7 +7,7 @@ from django.core.management import call_command
 
 from swaps.domain.states import SwapState
 from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.reconcile import reconcile
+from swaps.engine.rounds import reconcile
 from swaps.models import AuditEntry, Placement
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.swapping import (

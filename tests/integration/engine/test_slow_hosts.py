@@ -1,0 +1,71 @@
+"""Hosts and models that are slow: they hold up nobody but themselves."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from swaps.domain.states import SwapState
+from swaps.engine.advance import advance
+from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.models import ModelHost
+from tests.integration.bundled_host.running import TOKEN, wait_until
+from tests.integration.engine.gate import Gate, a_gate_before
+from tests.integration.engine.hosts import HostOfTests
+from tests.integration.engine.swapping import (
+    a_serving_model,
+    carry_on,
+    fresh,
+    waits_for,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("node")]
+
+S = SwapState
+
+
+@pytest.fixture
+def gate(alpha: HostOfTests) -> Iterator[Gate]:
+    """In front of alpha."""
+    with a_gate_before(alpha.url) as gate:
+        ModelHost.objects.create(name="alpha", kind="bundled", url=gate.url, control_token=TOKEN)
+        yield gate
+
+
+def test_a_slow_warm_up_holds_no_worker_and_wakes_the_swap_when_it_is_done(
+    alpha: HostOfTests, gate: Gate, swapper: ModelHotSwapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iris = a_serving_model(alpha)
+    woken: list[object] = []
+    monkeypatch.setattr("swaps.engine.advance.wake_swap", woken.append)
+    gate.hold("/infer")
+    swap = swapper.swap_version(iris, "1.0", "1.1")
+    carry_on(swap, until=waits_for("warming up on alpha"))
+    wait_until(lambda: gate.held, "the inference is asked for, and no worker waits for it")
+    for _ in range(3):
+        advance(swap.pk)
+    assert len(gate.held) == 1, "a slow model is asked once"
+    assert woken == []
+    gate.let_through()
+    carry_on(swap, until=lambda _: woken == [swap.pk])
+    carry_on(swap, until=S.COMPLETED)
+
+
+def test_a_host_that_lets_a_look_wait_holds_no_worker(
+    alpha: HostOfTests, gate: Gate, swapper: ModelHotSwapper
+) -> None:
+    iris = a_serving_model(alpha)
+    alpha.put_slow_to_load(iris, "2.0", products=100)
+    swap = swapper.swap_version(iris, "1.0", "2.0")
+    carry_on(swap, until=waits_for("2.0 is not ready on alpha (loading)"))
+    gate.hold("/versions/2.0")
+    before = len(gate.held)
+
+    def asked(_: object) -> bool:
+        return len(gate.held) > before
+
+    carry_on(swap, until=asked)
+    assert "alpha" in fresh(swap).waiting_for
+    gate.let_through()
+    carry_on(
+        swap, until=lambda seen: seen.state != S.LOADING_NEW_VERSION or "2.0" in seen.waiting_for
+    )
