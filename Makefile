@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo test test-unit test-integration test-system test-browser falsifier \
+.PHONY: help setup demo units test test-unit test-integration test-system test-browser falsifier \
         fuzz-api screenshots bench bench-audit bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
@@ -68,6 +68,9 @@ browser: ## Install Chromium for the browser tests, where it is missing
 
 demo: setup ## Swap a real model under live traffic before your eyes (ARGS=--once ends after it)
 	@$(PY) -m hotswap_site.embedded.demo $(ARGS)
+
+units: setup ## Write unit files for systemd into units/ (ARGS=--help tells of places and accounts)
+	@$(PY) -m hotswap_site.deployment.units $(ARGS)
 
 ## -- test --
 

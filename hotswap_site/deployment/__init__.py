@@ -1,0 +1,1 @@
+"""What an installation for real is started by."""
