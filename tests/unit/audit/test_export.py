@@ -17,7 +17,7 @@ def cells(*values: object) -> list[str]:
     return rows[0]
 
 
-@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n"])
 def test_what_a_spreadsheet_would_carry_out_becomes_text(begins: str) -> None:
     formula = f"{begins}HYPERLINK(A1)"
     assert cells("olga", formula) == ["olga", f"'{formula}"]

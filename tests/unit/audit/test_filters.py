@@ -38,13 +38,22 @@ def test_an_empty_field_is_none() -> None:
     ("written", "meant"),
     [
         ("2026-11-24", "2026-11-24T00:00:00Z"),
-        ("2026-11-24T05:00", "2026-11-24T05:00:00Z"),
+        ("20261124", "2026-11-24T00:00:00Z"),
+        ("2026-11-24T05:00Z", "2026-11-24T05:00:00Z"),
         ("2026-11-24T05:00:00+02:00", "2026-11-24T03:00:00Z"),
         ("2026-11-24T05:00:00 02:00", "2026-11-24T03:00:00Z"),
     ],
 )
-def test_times_are_utc_unless_they_say_otherwise(written: str, meant: str) -> None:
+def test_times_are_meant_by_the_zone_that_they_say_and_days_by_utc(
+    written: str, meant: str
+) -> None:
     assert AuditFilter.of({"since": written}).given() == {"since": meant}
+
+
+@pytest.mark.parametrize("written", ["2026-11-24T05:00", "2026-11-24 05:00:00"])
+def test_a_time_that_says_no_zone_is_refused_with_what_to_write(written: str) -> None:
+    with pytest.raises(FilterInvalid, match=f"says no zone: write {written}Z"):
+        AuditFilter.of({"since": written})
 
 
 @pytest.mark.parametrize(
