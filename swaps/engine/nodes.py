@@ -74,6 +74,42 @@ def retire_node(*, actor: Actor, nonce: str, reason: str = "") -> NodeIncarnatio
     return node
 
 
+def retire_runs(*, actor: Actor, node_id: str, reason: str = "") -> int:
+    """Whoever ended the machine of this node, an autoscaler for example, vouches that every run
+    of it has ended; how many were still waited for. May be repeated.
+
+    One that speaks lives, whatever anybody vouches for: Raises NotPossibleNow for a node that
+    is connected, with `retry`, since a stream of a machine that was cut off ends seconds later.
+    Raises NodeNotFound, NotAllowed.
+    """
+    with audited(actor, Action.RETIRE_NODE, "node", node_id):
+        actor.require(Action.RETIRE_NODE)
+        with transaction.atomic():
+            runs = NodeIncarnation.objects.select_for_update().filter(node_id=node_id)
+            if not runs:
+                raise NodeNotFound(f"no node {node_id} has ever connected")
+            if any(run.state == NodeState.CONNECTED for run in runs):
+                raise NotPossibleNow(
+                    f"node {node_id} is connected, so it lives: ask again once its machine has "
+                    "ended and its stream with it",
+                    retry=True,
+                )
+            away = [run for run in runs if run.state == NodeState.AWAY]
+            for run in away:
+                _end(run, NodeState.RETIRED, f"retired by {actor.name}: {reason}".rstrip(": "))
+            if away:
+                record(
+                    actor=actor,
+                    action=Action.RETIRE_NODE,
+                    object_kind="node",
+                    object_name=node_id,
+                    reason=reason,
+                    before={"away": sorted(run.nonce for run in away)},
+                    after={"state": NodeState.RETIRED.value},
+                )
+    return len(away)
+
+
 def _find(nonce: str) -> NodeIncarnation:
     try:
         return NodeIncarnation.objects.select_for_update().get(nonce=nonce)

@@ -212,6 +212,7 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         watching=watched,
         drained_at=swap.drained_at,
         past_return=swap.past_return_at is not None,
+        restored=swap.restored_at is not None,
         unload_called_at=swap.unload_called_at,
         failure=swap.failure,
     )

@@ -15,21 +15,39 @@ from swaps.models import ModelHost
 
 # Existence is asked with a caller waiting.
 ASK_SECONDS = 2.0
+READ_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
     digests: dict[str, str]  # {host: digest}, for the hosts that tell
     ready: list[str]  # hosts where it is loaded already, whoever did that
+    unread: list[str]  # hosts that tell, and have not read the file to its end yet
+
+    def require_files(self) -> None:
+        """Unknown is not equal: before a version is one on several hosts, and before somebody
+        agrees to it, it is known which file it is. Raises HostUnreachable.
+        """
+        if self.unread:
+            raise HostUnreachable(
+                f"{', '.join(self.unread)} still reads the file of this version, so nobody knows "
+                "yet whether it is the right one: ask again in some seconds"
+            )
 
 
-def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presence:
-    """Every host has this version, and the same file under it.
+def require_version(
+    model: str, version: str, hosts: list[ModelHost], *, files: bool = False
+) -> Presence:
+    """Every host has this version, and no other file under it.
 
+    `files`: the caller waits for a file that is not read yet, as long as for a host's answer.
     Raises VersionNotFound, HostUnreachable; the messages name the hosts.
     """
-    ref = Ref(model, version)
+    ref, deadline = Ref(model, version), time.monotonic() + ASK_SECONDS
     seen, unreachable = ask_hosts(hosts, ref)
+    while files and not unreachable and _unread(hosts, seen) and time.monotonic() < deadline:
+        time.sleep(READ_AGAIN_SECONDS)
+        seen, unreachable = ask_hosts(hosts, ref)
     if unreachable:
         raise HostUnreachable(
             f"whether {ref} exists is not known: no answer from {_each(unreachable)}"
@@ -46,7 +64,18 @@ def require_version(model: str, version: str, hosts: list[ModelHost]) -> Presenc
             f"{ref} is not one version: its hosts have different files under it ({files})"
         )
     ready = sorted(n for n, found in seen.items() if found.status is VersionStatus.READY)
-    return Presence(digests, ready)
+    return Presence(digests, ready, _unread(hosts, seen))
+
+
+def _unread(hosts: list[ModelHost], seen: dict[str, Observation]) -> list[str]:
+    return sorted(
+        host.name
+        for host in hosts
+        if (found := seen.get(host.name)) is not None
+        and found.status is not VersionStatus.ABSENT
+        and found.digest is None
+        and adapter_of(host).capabilities.reports_digest
+    )
 
 
 def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Observation]:

@@ -51,7 +51,8 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
             strategy = default_strategy(model)
         require_free(model, request)
         source, target = choose_hosts(model, request)
-        presence = require_version(model.name, request.to_version, target)
+        files = (model.protected or len(target) > 1) and not is_way_back(request.reverses)
+        presence = require_version(model.name, request.to_version, target, files=files)
         return _create(model, request, strategy, source, target, presence, actor, action)
 
 
@@ -77,7 +78,11 @@ def _create(
                 raise ModelNotFound(f"model {model.name!r} was just deleted")
             _hold([*source, *target])
             waits = require_turn(model, request)
-            needs_approval = locked.protected and not is_way_back(request.reverses)
+            way_back = is_way_back(request.reverses)
+            needs_approval = locked.protected and not way_back
+            # On the way back each host loads the file that it had loaded before.
+            if needs_approval or (len(target) > 1 and not way_back):
+                presence.require_files()
             # In line, so that it lets a rollback go ahead however long nobody approves it.
             queued = waits or needs_approval
             waiting_for = "waits in the model's line for its turn" if waits else ""

@@ -82,6 +82,8 @@ class SwapOperation(models.Model):
     # The point of no return: from here on the old version may be unloaded.
     past_return_at = models.DateTimeField(null=True, blank=True)
     unload_called_at = models.DateTimeField(null=True, blank=True)
+    # It had begun in a backup that was restored then: nobody knows what came after that.
+    restored_at = models.DateTimeField(null=True, blank=True)
     load_began_at = models.DateTimeField(null=True, blank=True)
     # From the commit of the last revision to the last required node's ack.
     routing_update_ms = models.FloatField(null=True, blank=True)

@@ -13,6 +13,8 @@ from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from tests.integration.bundled_host.heavy_models import write_slow_to_load
 from tests.integration.bundled_host.running import RunningHost, running_host, wait_until
 
+LARGE_BYTES = 200_000_000_000
+
 # Hosts outlive a test and remember the fences they saw: each test has models of its own.
 _numbers: Iterator[int] = itertools.count(1)
 
@@ -86,6 +88,18 @@ class HostOfTests:
 
     def put_slow_to_load(self, model: str, version: str, *, products: int) -> None:
         write_slow_to_load(self._file(model, version), products=products)
+
+    def put_large(self, model: str, version: str) -> None:
+        """A file that takes minutes to read: a hole, made at once. End the process afterwards."""
+        path = self._file(model, version)
+        path.unlink()  # a link to what other tests load
+        with path.open("wb") as file:
+            file.truncate(LARGE_BYTES)
+
+    def take_away_large(self) -> None:
+        for path in self.repository.rglob("model.onnx"):
+            if path.stat().st_size == LARGE_BYTES:
+                path.unlink()
 
     def take_away(self, model: str, version: str) -> None:
         self._file(model, version).unlink()

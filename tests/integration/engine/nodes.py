@@ -94,6 +94,12 @@ class Nodes:
         notify_routes(None)
         return node
 
+    def reconnect(self) -> None:
+        """As after a restored backup: each comes by a new stream, and answers all anew."""
+        for node in self._nodes:
+            write_all([NodeConnected(node.of, node.name)])
+        notify_routes(None)
+
     def _streams(self) -> list[uuid.UUID]:
         return [node.of.stream for node in self._nodes if node.here]
 
