@@ -6,6 +6,7 @@ https, and an address that no inference server has is refused.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -32,6 +33,10 @@ _METADATA = tuple(
 )
 # An IPv6 address in here stands for the IPv4 address in its last four bytes (RFC 6052).
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+
+_DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+# In a header of Envoy's, which may have 16 KiB; what hosts take is half of that, as a rule.
+_URL_PATH = re.compile(r"/[!\"$->@-~]{0,8000}")
 
 SHAPE = "http://HOST:PORT or https://HOST:PORT"
 
@@ -78,8 +83,34 @@ def parse_host_url(text: str) -> HostUrl:
         raise AddressRefused(f"{text!r} names no host: give {SHAPE}")
     if port == 0:
         raise AddressRefused(f"{text!r}: there is no port 0")
+    # The router's own rules: a host that it cannot be told of would keep its models from clients.
+    if not is_ip(name) and not is_dns_name(name):
+        raise AddressRefused(
+            f"{name[:300]!r} is neither an IP address nor a DNS name: one that is not of ASCII "
+            "characters is written in its xn-- form"
+        )
+    if parts.path and not is_url_path(parts.path):
+        raise AddressRefused(f"{parts.path[:300]!r} is no URL path: write it percent-encoded")
     default = 443 if parts.scheme == "https" else 80
     return HostUrl(parts.scheme, name, port or default, parts.path.rstrip("/"))
+
+
+def is_ip(name: str) -> bool:
+    """Without a zone: with one it is one machine's own, and Envoy takes none."""
+    try:
+        ip = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return getattr(ip, "scope_id", None) is None
+
+
+def is_dns_name(name: str) -> bool:
+    return _DNS_NAME.fullmatch(name) is not None
+
+
+def is_url_path(path: str) -> bool:
+    """As it is sent: no spaces, nothing but ASCII, no query."""
+    return _URL_PATH.fullmatch(path) is not None
 
 
 def address_problem(address: Address, allowed: Sequence[Network]) -> str | None:

@@ -1,6 +1,5 @@
 """A version's endpoints as an Envoy cluster (CDS)."""
 
-import ipaddress
 import re
 from datetime import timedelta
 from functools import cache
@@ -15,6 +14,7 @@ from envoy.type.v3 import range_pb2
 from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from swaps.domain.host_addresses import is_dns_name, is_ip, is_url_path
 from swaps.domain.names import name_problem
 from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
@@ -47,11 +47,6 @@ _COUNTED_STATUSES = (
 _SIGN = re.compile(r"[a-z0-9-]{1,64}")
 _SAN = common_pb2.SubjectAltNameMatcher
 
-_DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
-
-# In a header of Envoy's, which may have 16 KiB; what hosts take is half of that, as a rule.
-_URL_PATH = re.compile(r"/[!\"$->@-~]{0,8000}")
-
 
 def cluster_problem(cluster: DesiredCluster) -> str | None:
     """Why Envoy would refuse this cluster, or None. One bad cluster NACKs every later push."""
@@ -65,7 +60,7 @@ def cluster_problem(cluster: DesiredCluster) -> str | None:
         return f"{what} mixes endpoints with and without TLS"
     for endpoint in cluster.endpoints:
         for name in (endpoint.address, endpoint.server_name or endpoint.address):
-            if not _is_ip(name) and not _DNS_NAME.fullmatch(name):
+            if not is_ip(name) and not is_dns_name(name):
                 return (
                     f"{what} has an endpoint at {name[:300]!r}, which is neither an IP address "
                     "nor a DNS name"
@@ -75,7 +70,7 @@ def cluster_problem(cluster: DesiredCluster) -> str | None:
         if endpoint.not_begun and not _SIGN.fullmatch(endpoint.not_begun):
             return f"{what}: {endpoint.not_begun!r} is no header name"
     for path in (cluster.infer_path, cluster.ready_path, cluster.metadata_path):
-        if not _URL_PATH.fullmatch(path):
+        if not is_url_path(path):
             return f"{what} has the path {path[:300]!r}, which is no URL path"
     return None
 
@@ -94,7 +89,7 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
         )
         for endpoint in desired.endpoints
     ]
-    by_address = all(_is_ip(endpoint.address) for endpoint in desired.endpoints)
+    by_address = all(is_ip(endpoint.address) for endpoint in desired.endpoints)
     cluster = cluster_pb2.Cluster(
         name=desired.name,
         type=cluster_pb2.Cluster.STATIC if by_address else cluster_pb2.Cluster.STRICT_DNS,
@@ -142,7 +137,7 @@ def _called(desired: DesiredCluster, endpoint: Endpoint) -> str:
     """
     name = endpoint.server_name or endpoint.address
     if endpoint.tls and not _one_name(desired):
-        return "" if _is_ip(name) else name
+        return "" if is_ip(name) else name
     literal = f"[{name}]" if ":" in name else name
     usual = 443 if endpoint.tls else 80
     return literal if endpoint.port == usual else f"{literal}:{endpoint.port}"
@@ -156,15 +151,6 @@ def _socket(address: str, port: int) -> address_pb2.Address:
     return address_pb2.Address(
         socket_address=address_pb2.SocketAddress(address=address, port_value=port)
     )
-
-
-def _is_ip(address: str) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    # With a zone it is one machine's own, and Envoy takes none.
-    return getattr(ip, "scope_id", None) is None
 
 
 def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
@@ -200,12 +186,12 @@ def _tls(desired: DesiredCluster) -> Any:
     if not _one_name(desired):
         context = tls_pb2.UpstreamTlsContext(auto_host_sni=True)
     else:  # which knows names alone
-        context = tls_pb2.UpstreamTlsContext(sni="" if _is_ip(name) else name)
+        context = tls_pb2.UpstreamTlsContext(sni="" if is_ip(name) else name)
     validation = context.common_tls_context.validation_context
     validation.trusted_ca.filename = settings.HOST_CA_FILE
     for endpoint in desired.endpoints:
         name = endpoint.server_name or endpoint.address
-        kind = _SAN.IP_ADDRESS if _is_ip(name) else _SAN.DNS
+        kind = _SAN.IP_ADDRESS if is_ip(name) else _SAN.DNS
         validation.match_typed_subject_alt_names.add(san_type=kind).matcher.exact = name
     packed = Any()
     packed.Pack(context)

@@ -126,7 +126,7 @@ def test_a_model_keeps_its_strategy_by_name_and_errors_stand_beside_it(
     administrator: Client,
 ) -> None:
     add = address(ServedModel, "add")
-    for strategy, words in (("hope", "no strategy 'hope'"), ("{", "This is no JSON")):
+    for strategy, words in (("hope", "no strategy 'hope'"), ("{", "This is not JSON")):
         response = submit(administrator, add, name="iris", strategy=strategy)
         assert words in errors_of(response)["strategy"]
     assert submit(administrator, add, name="iris", strategy="canary").status_code == 302

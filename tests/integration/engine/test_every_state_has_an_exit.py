@@ -193,14 +193,23 @@ def test_a_drain_that_a_lost_node_holds_up_goes_on_once_that_node_is_retired(
     assert weights(iris) == {serves: 100}
 
 
-def test_past_the_point_of_no_return_a_silent_host_does_not_hold_up_the_end(
-    node: Node, mortal: HostOfTests, swapper: ModelHotSwapper
-) -> None:
+def moved_from_mortal(mortal: HostOfTests, alpha: HostOfTests) -> str:
+    """1.0 serves on the host that may fall silent, and 1.1 can be loaded on another."""
     iris = a_serving_model(mortal)
-    swap = a_drain(swapper, iris, node)
+    alpha.put(iris, "1.1", like="iris/1.1")
+    register(alpha)
+    return iris
+
+
+def test_past_the_point_of_no_return_a_silent_host_does_not_hold_up_the_end(
+    node: Node, alpha: HostOfTests, mortal: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    iris = moved_from_mortal(mortal, alpha)
+    node.now(proves=False)
+    swap = swapper.swap_version(iris, "1.0", "1.1", target_hosts=[alpha.name])
+    carry_on(swap, until=waits_for("1.0 is not yet idle"))
     mortal.stop_answering()
     node.now(proves=True)
-    command(Command.FORCE_UNLOAD)(swap)
     carry_on(swap, until=lambda seen: seen.past_return_at is not None)
     time_passes(swap, HOUR)
     done = carry_on(swap, until=S.COMPLETED)
@@ -245,9 +254,7 @@ def test_a_refused_way_back_goes_on_once_the_node_that_refuses_has_ended(
 def test_a_way_back_to_a_host_that_is_silent_may_be_turned_forward(
     node: Node, alpha: HostOfTests, mortal: HostOfTests, swapper: ModelHotSwapper
 ) -> None:
-    iris = a_serving_model(mortal)
-    alpha.put(iris, "1.1", like="iris/1.1")
-    register(alpha)
+    iris = moved_from_mortal(mortal, alpha)
     swap = swapper.swap_version(
         iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY, target_hosts=[alpha.name]
     )

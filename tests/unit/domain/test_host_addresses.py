@@ -33,6 +33,7 @@ def test_a_url_is_taken_apart(text: str, url: HostUrl) -> None:
         *("", "gpu-7", "gpu-7:8001", "//gpu-7", "ftp://gpu-7", "file:///etc/passwd", "unix:///x"),
         *("http://", "http://:80", "http://gpu-7:0", "http://gpu-7:99999", "http://gpu-7:x"),
         *("http://gpu-7/?x=1", "http://gpu-7?", "http://gpu-7/#x", "http://gpu-7\n", "http://a b"),
+        *("http://é.example", "http://gpu-7/é", "http://a..b", "http://" + "a" * 64),
         *("http://[fe80::1%25eth0]", "http://[::1", "http://a%2eb"),
     ],
 )
