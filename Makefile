@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo units test test-unit test-integration test-system test-browser falsifier \
+.PHONY: help setup demo units test test-unit test-integration test-system test-browser falsifier quiet-valkey \
         fuzz-api screenshots bench bench-audit bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
@@ -90,6 +90,9 @@ test-system: setup ## All processes together, under traffic
 
 test-browser: setup ## The console in a real Chromium
 	@$(PYTEST) tests/browser $(ARGS)
+
+quiet-valkey: setup ## Swap for ten minutes while Valkey stands still
+	@HOTSWAP_QUIET_VALKEY_SECONDS=$${HOTSWAP_QUIET_VALKEY_SECONDS:-600} $(PYTEST) tests/system/test_quiet_valkey.py -s --timeout 7200 $(ARGS)
 
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
 	@HOTSWAP_FALSIFIER_FLIPS=$${HOTSWAP_FALSIFIER_FLIPS:-1000} $(PYTEST) tests/system/test_falsifier.py -s --timeout 3600 $(ARGS)

@@ -1,11 +1,12 @@
-"""The Celery application: workers run the engine's tasks, beat finds what is due."""
+"""The Celery application: workers run the engine's tasks, and each sweeps by itself."""
 
 import os
 import warnings
+from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, task_failure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotswap_site.settings")
 
@@ -16,35 +17,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("hotswap")
 app.config_from_object(settings.CELERY)
-app.conf.beat_schedule = {
-    # A wake-up that was lost, a deadline that passed, a worker that died: found here.
-    "sweep": {
-        "task": "swaps.sweep",
-        "schedule": settings.SWEEP_SECONDS,
-        "options": {"expires": 5},
-    },
-    "reconcile": {
-        "task": "swaps.reconcile",
-        "schedule": settings.RECONCILE_SECONDS,
-        "options": {"expires": 10},
-    },
-    "record-traffic": {
-        "task": "swaps.record_traffic",
-        "schedule": 1.0,
-        "options": {"expires": 1},
-    },
-    "forget-old-answers": {
-        "task": "swaps.forget_old_answers",
-        "schedule": 3600.0,
-        "options": {"expires": 600},
-    },
-    "seal-audit": {
-        "task": "swaps.seal_audit",
-        "schedule": settings.SEAL_SECONDS,
-        "options": {"expires": 10},
-    },
-}
-app.autodiscover_tasks(["swaps.engine", "swaps.audit"])
+app.autodiscover_tasks(["swaps.engine"])
 
 
 @setup_logging.connect
@@ -52,10 +25,35 @@ def keep_our_logging(**_: object) -> None:
     """With a receiver of its own, Celery leaves the logging of the settings as it is."""
 
 
-@worker_ready.connect
-def prime_worker(**_: object) -> None:
-    from swaps.engine.prime import prime
-    from swaps.models.stalled import limit_transactions
+class Sweeping(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no types
+    """Begins before the worker connects to Valkey: it may never come to that."""
 
-    limit_transactions()
-    prime()
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._sweeper: Any = None
+
+    def start(self, worker: Any) -> None:
+        # Not before: the apps are loaded by now.
+        from swaps.engine.sweeping.sweeper import Sweeper
+        from swaps.models.stalled import limit_transactions
+
+        limit_transactions()
+        self._sweeper = Sweeper(worker.hostname)
+        task_failure.connect(self._note)
+        self._sweeper.start()
+
+    def stop(self, worker: Any) -> None:
+        if self._sweeper is not None:
+            self._sweeper.stop()
+
+    def terminate(self, worker: Any) -> None:
+        self.stop(worker)
+
+    def _note(self, exception: BaseException | None = None, **_: object) -> None:
+        if exception is not None:
+            self._sweeper.note(exception)
+
+
+app.steps["worker"].add(Sweeping)

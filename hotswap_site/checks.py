@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import redis
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
@@ -18,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from swaps.access.certificate_folder import CertificateFolder, ends_soon, expiry
 from swaps.access.certificates import CertificateProblem
 from swaps.adapters.registry import KINDS
-from swaps.live.gauges import valkey
+from swaps.live.valkey import valkey_trouble
 from swaps.models import ModelHost, writability
 from swaps.readings.certificates import read_certificates, warnings_of
 
@@ -214,18 +213,18 @@ def _check_postgres() -> list[CheckMessage]:
 
 
 def _check_valkey() -> list[CheckMessage]:
-    try:
-        valkey().ping()
-    except redis.RedisError as error:
-        return [
-            Warning(
-                f"Valkey does not answer: {_line(error)}",
-                hint="See that it runs, and that VALKEY_URL names it, with user and password where "
-                "it has them. Without it swaps are slower and pages less live.",
-                id="hotswap.W015",
-            )
-        ]
-    return []
+    trouble = valkey_trouble()
+    if not trouble:
+        return []
+    return [
+        Warning(
+            f"Valkey does not answer: {' '.join(trouble.split()).rstrip('.')}.",
+            hint="See that it runs, and that VALKEY_URL names it, with user and password where it "
+            "has them, and HOTSWAP_VALKEY_CA_FILE who vouches for a rediss:// one. Without it "
+            "swaps are slower and pages less live.",
+            id="hotswap.W015",
+        )
+    ]
 
 
 def _newest() -> list[tuple[str, str]]:

@@ -52,6 +52,14 @@ def _networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
         ) from error
 
 
+def _readable(name: str) -> str:
+    """The file that the setting names; "" when it names none."""
+    path = os.environ.get(name, "")
+    if path and not os.access(path, os.R_OK):
+        raise EmbeddedError(f"{name}: {path} cannot be read; name a file of certificates (PEM)")
+    return path
+
+
 def _systems_authorities() -> str:
     """The system's own bundle, or the one that comes with our HTTP client."""
     systems = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
@@ -149,6 +157,18 @@ DATABASES = {"default": _database(DATABASE_URL)}
 
 # Valkey: broker, channel layer, live gauges. Losing it loses no state.
 VALKEY_URL = os.environ.get("VALKEY_URL") or default_valkey_url(HOME)
+# Whom rediss:// may be spoken to. For each client alike: one that did not verify would give the
+# password to whoever answers.
+VALKEY_CA_FILE = _readable("HOTSWAP_VALKEY_CA_FILE") or _systems_authorities()
+VALKEY_TLS: dict[str, Any] = (
+    {
+        "ssl_cert_reqs": "required",
+        "ssl_check_hostname": True,
+        "ssl_ca_certs": VALKEY_CA_FILE,
+    }
+    if VALKEY_URL.startswith("rediss://")
+    else {}
+)
 # Test databases run side by side; so that their messages don't meet, each has a prefix.
 VALKEY_PREFIX = os.environ.get("HOTSWAP_VALKEY_PREFIX", "hotswap")
 
@@ -265,7 +285,7 @@ CHANNEL_LAYERS = {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
             # Without a socket timeout of None redis-py closes every idle websocket after 5 s.
-            "hosts": [{"address": VALKEY_URL, "socket_timeout": None}],
+            "hosts": [{"address": VALKEY_URL, "socket_timeout": None, **VALKEY_TLS}],
             "prefix": f"{VALKEY_PREFIX}:channels",
         },
     },
@@ -281,9 +301,16 @@ CELERY = {
         "visibility_timeout": 120,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
-        "socket_timeout": None,
+        # Far longer than any answer takes: a Valkey whose machine vanished must not hold a
+        # worker's threads for good.
+        "socket_timeout": 15,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
     },
+    **({"broker_use_ssl": VALKEY_TLS} if VALKEY_TLS else {}),
+    # For ever: by default a worker gives up after a hundred tries, and is then no worker.
     "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
     "task_default_queue": "swaps",
     "task_ignore_result": True,
     "task_acks_late": True,
@@ -292,7 +319,6 @@ CELERY = {
     "worker_hijack_root_logger": False,
     "worker_enable_remote_control": False,
     "task_publish_retry": False,  # a lost wake-up is found by the sweep; a slow one helps nobody
-    "beat_schedule_filename": str(HOME.path / "beat-schedule"),
 }
 SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
 RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))

@@ -132,12 +132,7 @@ PROCESSES = (
         command="{directory}/.venv/bin/celery -A hotswap_site.celery worker --pool threads"
         " --concurrency 8 --without-gossip --without-mingle --without-heartbeat"
         " --hostname worker-%i@%%h",
-        own="Environment=HOTSWAP_DATABASE_POOL=8",
-    ),
-    Process(
-        name="hotswap-beat.service",
-        description="Hotswap beat",
-        command="{directory}/.venv/bin/celery -A hotswap_site.celery beat",
+        own="Environment=HOTSWAP_DATABASE_POOL=20",
     ),
     Process(
         name="hotswap-router.service",

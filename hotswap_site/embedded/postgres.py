@@ -42,7 +42,8 @@ SETTINGS = {
     "cluster_name": "hotswap",
 }
 # For data that may die with the machine: tests. A killed process still loses nothing.
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+# And a NOTIFY queue that fills up within a moment, which in earnest takes gigabytes.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "max_notify_queue_pages": "64"}
 
 
 def start_postgres(supervisor: Supervisor, home: HotswapHome, *, durable: bool = True) -> None:

@@ -42,6 +42,8 @@ NODE = "edge-1"
 WORKER_THREADS = 8
 # An Envoy that was killed is back within two; on a machine that does other things, later.
 BACK_SECONDS = 20.0
+# Those of its tasks, of its sweep, and of its rounds at hosts.
+WORKER_CONNECTIONS = WORKER_THREADS + 12
 
 
 @dataclass
@@ -170,9 +172,8 @@ class Stack:
                     *("--without-gossip", "--without-mingle", "--without-heartbeat"),
                     *("--hostname", f"worker-{number}@%h"),
                 ],
-                HOTSWAP_DATABASE_POOL=str(WORKER_THREADS),
+                HOTSWAP_DATABASE_POOL=str(WORKER_CONNECTIONS),
             )
-        self._start("beat", [*celery, "beat", "--loglevel", "WARNING"])
         self.start_console()
         # An Envoy without its router process only fills the log with that.
         self.supervisor.wait_ready("router")

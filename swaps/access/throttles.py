@@ -9,6 +9,7 @@ must not stop a roll back.
 import hashlib
 import logging
 import math
+import threading
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,8 @@ from functools import cache
 import redis
 from django.conf import settings
 from limits.storage import MemoryStorage, RedisStorage
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +84,11 @@ def forget_logins(username: str, address: str | None, *, device: str = "") -> No
     """They got in: what they mistyped before counts no more."""
     key = _login_key(username, address, device)
     _in_memory().clear(key)
-    try:
-        _in_valkey().clear(key)
-    except redis.RedisError as error:
-        log.debug("failed logins not forgotten: %s", error)
+    if _may_ask_valkey():
+        try:
+            _in_valkey().clear(key)
+        except redis.RedisError as error:
+            _valkey_rests(error)
 
 
 def try_wrong_token(address: str | None) -> Tried:
@@ -111,13 +115,14 @@ def _digest(name: str) -> str:
 
 def _count(key: str, limit: int, *, remember: bool) -> Tried:
     """`remember`: count in this process when Valkey is away; otherwise nobody is held up."""
-    global _rests_until
-    if time.monotonic() >= _rests_until:
+    if _may_ask_valkey():
         try:
-            return _counted(_in_valkey(), key, limit)
+            number = _counted(_in_valkey(), key, limit)
         except redis.RedisError as error:
-            _rests_until = time.monotonic() + VALKEY_RESTS_SECONDS
-            log.warning("throttles count without Valkey: %s", error)
+            _valkey_rests(error)
+        else:
+            _valkey_answers()
+            return number
     return _counted(_in_memory(), key, limit) if remember else Tried(0, limit, 0)
 
 
@@ -128,6 +133,39 @@ def _counted(storage: RedisStorage | MemoryStorage, key: str, limit: int) -> Tri
 
 
 _rests_until = 0.0
+_failed = False
+_lock = threading.Lock()
+
+
+def _may_ask_valkey() -> bool:
+    """After a failure one request tries, and the others go on without: each would wait for its
+    own timeout, and hold its place at the door as long.
+    """
+    global _rests_until
+    with _lock:
+        now = time.monotonic()
+        if now < _rests_until:
+            return False
+        if _failed:
+            _rests_until = now + VALKEY_RESTS_SECONDS
+        return True
+
+
+def _valkey_rests(error: redis.RedisError) -> None:
+    global _rests_until, _failed
+    with _lock:
+        before, _failed = _failed, True
+        _rests_until = time.monotonic() + VALKEY_RESTS_SECONDS
+    if not before:
+        log.warning("throttles count without Valkey: %s", error)
+
+
+def _valkey_answers() -> None:
+    global _rests_until, _failed
+    if _failed:
+        with _lock:
+            _failed, _rests_until = False, 0.0
+        log.info("throttles count in Valkey again")
 
 
 @cache
@@ -137,6 +175,9 @@ def _in_valkey() -> RedisStorage:
         key_prefix=f"{settings.VALKEY_PREFIX}:throttle",
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
+        # By default each call is tried four times, with pauses that grow.
+        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed to redis, which takes more
+        **settings.VALKEY_TLS,
     )
 
 

@@ -41,6 +41,8 @@ SLOWEST_TICK_SECONDS = 5.0
 TOKEN_CHECK_SECONDS = 2.0
 GROUPS = (FLEET_GROUP, TOKENS_GROUP)
 RETRY_SECONDS = 1.0
+# A Valkey that stands still must not keep a follower from leaving.
+VALKEY_SECONDS = 2.0
 
 
 @dataclass(eq=False, slots=True)
@@ -152,9 +154,10 @@ class Following:
         layer = get_channel_layer()
         while True:
             try:
-                channel = await layer.new_channel()
-                for group in GROUPS:
-                    await layer.group_add(group, channel)
+                async with asyncio.timeout(VALKEY_SECONDS):
+                    channel = await layer.new_channel()
+                    for group in GROUPS:
+                        await layer.group_add(group, channel)
                 try:
                     while True:
                         nudge = await layer.receive(channel)
@@ -219,8 +222,9 @@ def _may_look(actor: Actor | None, model: str) -> bool:
 async def _unsubscribe(channel: str) -> None:
     # Often on the way out of a cancelled task, which an error must not keep alive.
     try:
-        for group in GROUPS:
-            await get_channel_layer().group_discard(group, channel)
+        async with asyncio.timeout(VALKEY_SECONDS):
+            for group in GROUPS:
+                await get_channel_layer().group_discard(group, channel)
     except (redis.RedisError, OSError) as error:
         log.debug("nudges of followed swaps not given back: %s", error)
 

@@ -23,6 +23,7 @@ from swaps.models.hosts import HostHealth
 from swaps.models.nodes import REQUIRED_NODE_STATES
 from swaps.readings.certificates import read_certificates
 from swaps.readings.fleet import read_fleet
+from swaps.readings.service_health import read_service_health
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,7 +43,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         if actor is None:
             return unauthenticated(request)
         scope = actor.models
-    lines = [*_swaps(scope), *_hosts(), *_router(scope), ""]
+    lines = [*_swaps(scope), *_hosts(), *_router(scope), *_services(), ""]
     return HttpResponse("\n".join(lines), content_type=CONTENT_TYPE)
 
 
@@ -108,11 +109,48 @@ def _router(scope: Scope) -> Iterable[str]:
     yield from _family("hotswap_in_flight_requests", "Requests now on a version.", requests)
 
 
+def _services() -> Iterable[str]:
+    health = read_service_health()
+    now = health.postgres.now
+    beats: list[Sample] = []
+    clocks: list[Sample] = []
+    for one in health.processes:
+        labels = {"kind": one.kind, "name": one.name}
+        beats.append((labels, (now - one.beat_at).total_seconds()))
+        clocks.append((labels, one.clock_ahead_seconds))
+    yield from _family(
+        "hotswap_process_silent_seconds", "Since a process last said that it lives.", beats
+    )
+    yield from _family(
+        "hotswap_process_clock_ahead_seconds", "Its machine's clock against Postgres'.", clocks
+    )
+    done: list[Sample] = [
+        ({"duty": one.name}, (now - one.done_at).total_seconds())
+        for one in health.duties
+        if one.done_at is not None
+    ]
+    yield from _family(
+        "hotswap_duty_done_seconds", "Since a worker last finished what it does now and then.", done
+    )
+    valkey, read_only = int(not health.valkey), int(health.postgres.read_only)
+    yield from _family("hotswap_valkey_up", "1 when Valkey answers.", [({}, valkey)])
+    yield from _family("hotswap_postgres_read_only", "1 when it is.", [({}, read_only)])
+    yield from _family(
+        "hotswap_postgres_notify_queue_ratio",
+        "How full the NOTIFY queue is, from 0 to 1.",
+        [({}, health.postgres.notify_queue)],
+    )
+
+
 def _family(name: str, words: str, samples: Iterable[Sample]) -> Iterable[str]:
     yield f"# HELP {name} {words}"
     yield f"# TYPE {name} gauge"
     for labels, value in samples:
-        # Names need no escaping: neither quotes nor backslashes are possible in them.
-        inner = ",".join(f'{label}="{text}"' for label, text in labels.items())
+        inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
         # As long as a time needs: six digits, the default, would be ten days off.
         yield f"{name}{{{inner}}} {value:.15g}" if inner else f"{name} {value:.15g}"
+
+
+def _escaped(text: str) -> str:
+    """Of our own names none needs it; a process is named after its machine and its socket."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,22 +1,23 @@
-"""/healthz, /readyz: is this process alive, and are the parts it needs there?
+"""/healthz, /readyz: is this process alive, and can it do its work?
 
 Open to all who reach the port: probes hold no tokens, and the answers no secrets.
 """
 
-import redis
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from swaps.engine.nodes import required_nodes
-from swaps.live.gauges import valkey
+from swaps.live.valkey import valkey_trouble
 from swaps.models import writability
 from swaps.models.nodes import NodeState
 from swaps.readings.certificates import read_certificates, warnings_of
+from swaps.readings.service_health import ServiceHealth, read_service_health
 
 OK = "ok"
+NOT_KNOWN = "not known without postgres"
 
 
 @require_safe
@@ -27,61 +28,60 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Ready: each part by name, with what is wrong; 503 unless all are there.
+    """Each part by name, with what is wrong; 503 when this console cannot do its work: without
+    Postgres, or its tables.
 
-    `warnings` say what will be wrong some day, and make nobody less ready.
+    What else is wrong is in `parts` and `warnings`, and makes no console less ready: with every
+    one of them taken out, nobody could look, or roll back.
     """
-    postgres, warnings = _postgres()
-    parts = {"postgres": postgres, "valkey": _valkey()}
-    nodes: dict[str, str] = {}
-    parts["router"] = "not known without postgres"
-    if parts["postgres"] == OK:
-        parts["router"], nodes, ends = _router()
-        warnings += ends
-    ready = all(state == OK for state in parts.values())
+    try:
+        no_writes = writability.look()
+        health = read_service_health()
+        nodes, warnings = _nodes(), warnings_of(read_certificates())
+    except (DatabaseError, InterfaceError) as error:
+        return _not_ready(error)
+    serving = NodeState.CONNECTED in nodes.values()
+    parts = {
+        "postgres": OK,
+        "valkey": OK if not health.valkey else "does not answer",
+        "router": OK if serving else "no node is connected",
+        "workers": _workers(health),
+    }
+    # Reading goes on, and pages say why nothing moves: so nobody is cut off from them.
+    found = [no_writes] if no_writes else []
+    found += [one.reason for one in health.findings()]
     return JsonResponse(
-        {
-            "status": OK if ready else "not-ready",
-            "parts": parts,
-            "router_nodes": nodes,
-            "warnings": warnings,
-        },
-        status=200 if ready else 503,
+        {"status": OK, "parts": parts, "router_nodes": nodes, "warnings": [*found, *warnings]}
     )
 
 
-def _postgres() -> tuple[str, list[str]]:
-    try:
-        no_writes = writability.look()
-    except DatabaseError:
-        return "does not answer", []
-    # Reading goes on, and pages say why nothing moves: so nobody is cut off from them.
-    return OK, [no_writes] if no_writes else []
+def _not_ready(error: Exception) -> HttpResponse:
+    # A table or column that is missing; any other error is one of the connection, or of Postgres.
+    unmigrated = getattr(error.__cause__, "sqlstate", None) in {"42P01", "42703"}
+    parts = {
+        "postgres": "its tables cannot be read: run the migrations"
+        if unmigrated
+        else "does not answer",
+        "valkey": "does not answer" if valkey_trouble() else OK,
+        "router": NOT_KNOWN,
+        "workers": NOT_KNOWN,
+    }
+    return JsonResponse(
+        {"status": "not-ready", "parts": parts, "router_nodes": {}, "warnings": []}, status=503
+    )
 
 
-def _valkey() -> str:
-    try:
-        valkey().ping()
-    except redis.RedisError:
-        return "does not answer"
-    return OK
+def _workers(health: ServiceHealth) -> str:
+    alive = any(not health.silent(one) for one in health.processes if one.kind == "worker")
+    return OK if alive else "no worker is heard of"
 
 
-def _router() -> tuple[str, dict[str, str], list[str]]:
-    """One node that serves is enough to be ready; those that are away are named beside it.
-
-    And certificates that end soon: who watches only this must not be cut off by surprise.
-    """
+def _nodes() -> dict[str, str]:
+    """Those that count, by name: those that are away too."""
     live = ExpressionWrapper(Q(router__lease_until__gt=Now()), output_field=BooleanField())
-    try:
-        found = list(required_nodes().annotate(live=live).values_list("node_id", "state", "live"))
-        warnings = warnings_of(read_certificates())
-    except DatabaseError:
-        return "its tables cannot be read: run the migrations", {}, []
+    found = required_nodes().annotate(live=live).values_list("node_id", "state", "live")
     # A row says "connected" until somebody writes; only a router process that lives does.
-    nodes = {
+    return {
         name: "its router process is gone" if state == NodeState.CONNECTED and not live else state
         for name, state, live in found
     }
-    state = OK if NodeState.CONNECTED in nodes.values() else "no node is connected"
-    return state, nodes, warnings

@@ -69,7 +69,7 @@ def record_refusal(
 
 
 def end_floods() -> None:
-    """Say of each flood whose minute is over how many refusals it was. For the beat."""
+    """Say of each flood whose minute is over how many refusals it was. Called now and then."""
     with transaction.atomic():
         for flood in RefusalFlood.objects.select_for_update(skip_locked=True).filter(
             began_at__lt=Now() - WINDOW

@@ -30,12 +30,15 @@ class ConcernLine:
     def key(self) -> str:
         """Tells the line apart, for its buttons' ids."""
         one = self.concern
-        return "-".join(filter(None, (one.kind, str(one.swap or one.model), one.host, one.node)))
+        return "-".join(
+            filter(None, (one.kind, str(one.swap or one.model), one.host, one.node, one.part))
+        )
 
 
 _GRAVE = frozenset(
     {
         Kind.NO_WRITES,
+        Kind.SERVICE_DOWN,
         Kind.NO_NODE,
         Kind.DRAIN_OVERDUE,
         Kind.NODE_REFUSES,
@@ -67,6 +70,8 @@ def _address(concern: Concern) -> str:
         return reverse("swap", args=[concern.swap])
     if concern.host:
         return reverse("host", args=[concern.host])
+    if concern.part:
+        return reverse("overview")
     return reverse("model", args=[concern.model]) if concern.model else reverse("router")
 
 

@@ -37,6 +37,8 @@ ENDED_TICK_SECONDS = 3.0
 HEARTBEAT_SECONDS = 3.0
 ROLE_CHECK_SECONDS = 2.0
 RETRY_SECONDS = 1.0
+# A Valkey that stands still must not keep a page from leaving.
+VALKEY_SECONDS = 2.0
 # These change with every look: alone they are no reason to send, but for the heartbeat.
 CLOCK = "clock"
 
@@ -185,8 +187,9 @@ class Watch:
         layer = get_channel_layer()
         while True:
             try:
-                channel = await layer.new_channel()
-                await layer.group_add(self.subject.group, channel)
+                async with asyncio.timeout(VALKEY_SECONDS):
+                    channel = await layer.new_channel()
+                    await layer.group_add(self.subject.group, channel)
                 try:
                     while True:
                         await layer.receive(channel)
@@ -201,7 +204,8 @@ class Watch:
     async def _unsubscribe(self, channel: str) -> None:
         # Often on the way out of a cancelled task, which an error must not keep alive.
         try:
-            await get_channel_layer().group_discard(self.subject.group, channel)
+            async with asyncio.timeout(VALKEY_SECONDS):
+                await get_channel_layer().group_discard(self.subject.group, channel)
         except (redis.RedisError, OSError) as error:
             log.debug("nudges of %s not given back: %s", self.subject, error)
 
@@ -323,4 +327,5 @@ async def leave_watch(subject: Subject, watcher: Watcher) -> None:
     for task in tasks:
         task.cancel()
     # The listener gives its subscription back while it is being cancelled.
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        await asyncio.wait(tasks, timeout=2 * VALKEY_SECONDS)

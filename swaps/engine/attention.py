@@ -8,7 +8,7 @@ the wake-up or the sweep.
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -31,6 +31,7 @@ class _Listener:
         self._pid = 0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
+        self._of_others: Callable[[int], None] | None = None
 
     @contextmanager
     def hearing(self, model_id: int, heard: threading.Event) -> Iterator[None]:
@@ -54,6 +55,12 @@ class _Listener:
                 self._waiting[model_id].discard(heard)
                 if not self._waiting[model_id]:
                     del self._waiting[model_id]
+
+    def hear_of_others(self, call: Callable[[int], None] | None) -> None:
+        """Called with the id of each model that a node said something of while nobody waited for
+        it; must not block. None: nobody is.
+        """
+        self._of_others = call
 
     def stop(self) -> None:
         """Give the connection back; the next who wants to hear begins anew."""
@@ -79,9 +86,14 @@ class _Listener:
                 over.wait(_RETRY_SECONDS)
 
     def _tell(self, payload: str) -> None:
+        if not payload.isdigit():
+            return
         with self._lock:
-            for heard in self._waiting.get(int(payload), ()) if payload.isdigit() else ():
-                heard.set()
+            waiting = list(self._waiting.get(int(payload), ()))
+        for heard in waiting:
+            heard.set()
+        if not waiting and self._of_others is not None:
+            self._of_others(int(payload))
 
     def _tell_all(self) -> None:
         with self._lock:
@@ -92,4 +104,5 @@ class _Listener:
 
 _listener = _Listener()
 hearing = _listener.hearing
+hear_of_others = _listener.hear_of_others
 stop_listening = _listener.stop

@@ -6,8 +6,7 @@ from psycopg.types.json import Jsonb
 
 from swaps.domain.steps import RouteChange
 from swaps.engine.observe import Sighting
-from swaps.live.notify import ROUTES_CHANNEL
-from swaps.models.statements import Statement, notify
+from swaps.models.statements import Statement
 
 # So many drained versions answer 410 on their pinned path; older ones answer 404.
 REMEMBERED_GONE = 20
@@ -74,10 +73,6 @@ def close_watch(watch: uuid.UUID) -> Statement:
         "UPDATE swaps_drainwatch SET closed_at = statement_timestamp() WHERE id = %(id)s",
         {"id": watch},
     )
-
-
-def tell_routers(model_id: int) -> Statement:
-    return notify(ROUTES_CHANNEL, model_id)
 
 
 def applied_ms(sighting: Sighting) -> float | None:

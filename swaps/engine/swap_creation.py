@@ -93,6 +93,7 @@ def _create(
                 ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")
             swap = SwapOperation.objects.create(
                 model=model,
+                next_check_at=Now(),
                 from_version=request.from_version,
                 to_version=request.to_version,
                 strategy=strategy.as_json(),

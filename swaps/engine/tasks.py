@@ -5,32 +5,18 @@ import uuid
 from celery import shared_task
 
 from swaps.engine import advance as turn
-from swaps.engine import repeats, rounds, store, traffic_record
+from swaps.engine import store
+from swaps.live.wake import ADVANCE, SWEEP, look_if_due
 
 
-@shared_task(name="swaps.advance")
+@shared_task(name=ADVANCE)
 def advance(swap_id: str, if_due: bool = False) -> None:
     again = turn.advance(uuid.UUID(swap_id), if_due=if_due)
     if again is not None:
-        advance.apply_async([swap_id, True], countdown=again)
+        look_if_due(uuid.UUID(swap_id), after_seconds=again)
 
 
-@shared_task(name="swaps.sweep")
+@shared_task(name=SWEEP)
 def sweep() -> None:
-    for swap_id in store.due():
-        advance.delay(str(swap_id), True)
-
-
-@shared_task(name="swaps.reconcile")
-def reconcile() -> None:
-    rounds.begin_rounds()
-
-
-@shared_task(name="swaps.forget_old_answers")
-def forget_old_answers() -> None:
-    repeats.forget_old_answers()
-
-
-@shared_task(name="swaps.record_traffic")
-def record_traffic() -> None:
-    traffic_record.record_traffic()
+    for swap_id, _ in store.due():
+        look_if_due(swap_id)

@@ -20,10 +20,10 @@ from swaps.engine.routing import (
     applied_ms,
     close_watch,
     new_revision,
-    tell_routers,
     watch_drain,
 )
 from swaps.engine.store import StaleSwap, write
+from swaps.live.notify import notify_routes
 from swaps.live.wake import wake_swap
 from swaps.models import SwapOperation
 from swaps.models.statements import Statement, run
@@ -162,7 +162,7 @@ def _write_step(
     if step.want is not None:
         statements += intents.intend(sighting, step.want)
     if statements:
-        statements.append(tell_routers(swap.model_id))
+        notify_routes(swap.model_id)
     write(
         swap,
         kind=kind,
@@ -222,9 +222,9 @@ def pass_return(sighting: Sighting, step: PassReturn, *effects: Effect) -> list[
             _nodes(swap, snapshot.revision, forced=step.forced),
             *([close_watch(swap.drain_watch_id)] if swap.drain_watch_id else []),
             *intents.intend(sighting, Want(step.version, step.hosts, loaded=False)),
-            tell_routers(swap.model_id),
             *beginning(*effects),
         )
+        notify_routes(swap.model_id)
         if route.touched != 1:
             raise StaleSwap(f"route of {swap.model.name} is no longer revision {snapshot.revision}")
         facts = [fact for (fact,) in nodes.rows]

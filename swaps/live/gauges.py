@@ -7,13 +7,13 @@ after `TTL_SECONDS`: a missing number is unknown, not zero.
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Literal, TypedDict
 
 import redis
 from django.conf import settings
 
 from swaps.live.gauge_history import Kept, ask_history, keep_gauges, parse_history
+from swaps.live.valkey import valkey
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +37,6 @@ class ClusterGauges(TypedDict, total=False):
     p99_ms: float
 
 
-@cache
-def valkey() -> redis.Redis:
-    """A pooled client; short timeouts, so that a stopped Valkey stalls nobody for long."""
-    return redis.Redis.from_url(settings.VALKEY_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
-
-
 def _key(nonce: str) -> str:
     return f"{settings.VALKEY_PREFIX}:gauges:{nonce}"
 
@@ -51,7 +45,7 @@ def publish_node_gauges(nonce: str, gauges: Mapping[str, ClusterGauges]) -> None
     """`gauges` by cluster name. Valkey away is no error: nobody decides by these."""
     counted = {name: (one, *counts_of(one)) for name, one in gauges.items()}
     try:
-        with valkey().pipeline(transaction=False) as pipeline:
+        with valkey() as client, client.pipeline(transaction=False) as pipeline:
             pipeline.set(_key(nonce), json.dumps(gauges), ex=TTL_SECONDS)
             keep_gauges(pipeline, nonce, counted)
             pipeline.execute()
@@ -64,9 +58,10 @@ def read_node_gauges(nonces: list[str]) -> list[dict[str, ClusterGauges] | None]
     if not nonces:
         return []
     try:
-        found = valkey().mget([_key(nonce) for nonce in nonces])
+        with valkey() as client:
+            found = client.mget([_key(nonce) for nonce in nonces])
     except redis.RedisError as error:
-        log.warning("live gauges cannot be read: %s", error)
+        log.debug("live gauges cannot be read: %s", error)
         return [None] * len(nonces)
     return [json.loads(raw) if raw else None for raw in found]
 
@@ -76,11 +71,11 @@ def read_gauge_history(nonces: list[str], clusters: list[str]) -> dict[str, list
     if not nonces or not clusters:
         return {cluster: [] for cluster in clusters}
     try:
-        with valkey().pipeline(transaction=False) as pipeline:
+        with valkey() as client, client.pipeline(transaction=False) as pipeline:
             ask_history(pipeline, nonces, clusters)
             found = iter(pipeline.execute())
     except redis.RedisError as error:
-        log.warning("the history of gauges cannot be read: %s", error)
+        log.debug("the history of gauges cannot be read: %s", error)
         return {cluster: [] for cluster in clusters}
     return {cluster: [parse_history(next(found)) for _ in nonces] for cluster in clusters}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import redis
 from django.conf import settings
 
-from swaps.live.gauges import valkey
+from swaps.live.valkey import valkey
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ def _key(nonce: str) -> str:
 def publish_node_pulse(nonce: str, requests_per_second: float | None) -> None:
     """Valkey away is no error: nobody decides by this."""
     try:
-        valkey().set(_key(nonce), json.dumps(requests_per_second), px=KEPT_MS)
+        with valkey() as client:
+            client.set(_key(nonce), json.dumps(requests_per_second), px=KEPT_MS)
     except redis.RedisError as error:
         log.debug("pulse of node %s not published: %s", nonce, error)
 
@@ -42,13 +43,13 @@ def read_node_pulses(nonces: list[str]) -> list[NodePulse | None]:
     if not nonces:
         return []
     try:
-        with valkey().pipeline(transaction=False) as pipeline:
+        with valkey() as client, client.pipeline(transaction=False) as pipeline:
             for nonce in nonces:
                 pipeline.get(_key(nonce))
                 pipeline.pttl(_key(nonce))
             found = pipeline.execute()
     except redis.RedisError as error:
-        log.warning("the nodes' pulses cannot be read: %s", error)
+        log.debug("the nodes' pulses cannot be read: %s", error)
         return [None] * len(nonces)
     return [
         NodePulse(json.loads(raw), max(0, KEPT_MS - left) / 1000) if raw else None

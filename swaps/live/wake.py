@@ -1,17 +1,14 @@
 """Wake-ups: ask a worker to look at a swap now. A lost one is found by the sweep."""
 
-import logging
-import threading
 import uuid
 from collections.abc import Iterable
 
-from celery import current_app
-from kombu.exceptions import OperationalError
-
 from swaps.domain.states import END_STATES
+from swaps.live.broker import send_soon
 from swaps.models.statements import Statement, run
 
-log = logging.getLogger(__name__)
+ADVANCE = "swaps.advance"
+SWEEP = "swaps.sweep"
 
 # By the words of `one_open_swap_a_model`, whose index finds them.
 _TO_WAKE = f"""
@@ -23,12 +20,13 @@ SELECT id FROM swaps_swapoperation
 
 
 def wake_swap(swap_id: uuid.UUID) -> None:
-    """To be called after the commit. Valkey away is no error: the swap is found later."""
-    try:
-        # By name: the router process wakes the engine without importing it.
-        current_app.send_task("swaps.advance", [str(swap_id)])
-    except OperationalError as error:
-        log.warning("wake-up of swap %s not sent, the sweep will find it: %s", swap_id, error)
+    """To be called after the commit. Never blocks, never raises."""
+    send_soon(ADVANCE, (str(swap_id),))
+
+
+def look_if_due(swap_id: uuid.UUID, *, after_seconds: float = 0.0) -> None:
+    """Like a wake-up, but nothing is done unless the swap's next look is due by then."""
+    send_soon(ADVANCE, (str(swap_id), True), after_seconds=after_seconds)
 
 
 def open_the_way() -> None:
@@ -36,14 +34,7 @@ def open_the_way() -> None:
 
     Returns at once. What it sends is a sweep, which finds what came due meanwhile.
     """
-
-    def ask() -> None:
-        try:
-            current_app.send_task("swaps.sweep")
-        except OperationalError as error:
-            log.info("no way to the broker yet: %s", error)
-
-    threading.Thread(target=ask, name="open-the-way", daemon=True).start()
+    send_soon(SWEEP)
 
 
 def wake_swaps_of(model_ids: Iterable[int]) -> None:

@@ -13,6 +13,7 @@ from swaps.models.nodes import (
     RouteOnNode,
     RouterProcess,
 )
+from swaps.models.processes import PeriodicDuty, ProcessHeartbeat, ProcessKind
 from swaps.models.routes import Cluster, Route
 from swaps.models.served_models import ServedModel
 from swaps.models.strategies import NamedStrategy
@@ -33,7 +34,10 @@ __all__ = [
     "NamedStrategy",
     "NodeCertificate",
     "NodeIncarnation",
+    "PeriodicDuty",
     "Placement",
+    "ProcessHeartbeat",
+    "ProcessKind",
     "RefusalFlood",
     "Route",
     "RouteOnNode",

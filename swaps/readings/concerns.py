@@ -24,6 +24,7 @@ from swaps.models import (
 )
 from swaps.models.hosts import Desired, HostHealth, Observed
 from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
+from swaps.readings.service_health import read_service_health
 from swaps.readings.swaps import SwapReading
 
 # Of one kind: a page that lists a thousand hosts is read by nobody.
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     """From the gravest: first what holds traffic or requests up."""
 
     NO_WRITES = "no-writes"  # nothing can be changed, and nothing moves
+    SERVICE_DOWN = "service-down"  # a part of Hotswap itself, without which swaps stand
     NO_NODE = "no-node"  # nothing can be applied, and nothing counts as drained
     DRAIN_OVERDUE = "drain-overdue"  # the operator is asked: extend, roll back, force
     NODE_REFUSES = "node-refuses"
@@ -45,6 +47,7 @@ class Kind(StrEnum):
     PROMOTION = "promotion"
     PAUSED = "paused"
     UNPROTECT = "unprotect"
+    SERVICE = "service"  # a part of Hotswap itself, without which they are slower
     CLEANUP = "cleanup"
     DRIFT = "drift"  # loaded by somebody else beside what serves
 
@@ -61,6 +64,7 @@ class Concern:
     model: str = ""
     host: str = ""
     node: str = ""  # the nonce of a run of it
+    part: str = ""  # of Hotswap itself
 
 
 def read_concerns(unended: Sequence[SwapReading], now: datetime) -> list[Concern]:
@@ -73,6 +77,7 @@ def read_concerns(unended: Sequence[SwapReading], now: datetime) -> list[Concern
         *_of_placements({swap.model_name for swap in unended}),
         *_of_nodes(),
         *_of_cleanup(),
+        *_of_services(),
     ]
     order = list(Kind)
     return sorted(found, key=lambda one: order.index(one.kind))
@@ -198,6 +203,20 @@ def _of_nodes() -> Iterator[Concern]:
 
 def _refusal(node: NodeIncarnation, words: str) -> Concern:
     return Concern(Kind.NODE_REFUSES, node.node_id, f"It refuses {words}".rstrip(".") + ".")
+
+
+def _of_services() -> Iterator[Concern]:
+    """One for each part, with all that is wrong with it."""
+    findings = read_service_health().findings()
+    for part in dict.fromkeys(one.part for one in findings):
+        wrong = [one for one in findings if one.part is part]
+        yield Concern(
+            Kind.SERVICE_DOWN if any(one.grave for one in wrong) else Kind.SERVICE,
+            f"{part.value[0].upper()}{part.value[1:]}",
+            " ".join(one.reason for one in wrong),
+            since=min((one.since for one in wrong if one.since), default=None),
+            part=part.value.replace(" ", "-"),
+        )
 
 
 def _of_cleanup() -> Iterator[Concern]:

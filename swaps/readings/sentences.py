@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.frozen_inputs import lacks_approval
+from swaps.live.heartbeats import SILENT_AFTER_SECONDS
 from swaps.models import SwapOperation, writability
 from swaps.readings.fleet import ModelRows
 from swaps.readings.swap_parts import StepReading
@@ -26,6 +27,8 @@ def waiting_for(
         return f"{no_writes}. The swap goes on by itself once it can be."
     if swap.queued:
         return _in_line(swap, rows)
+    if unattended := _unattended(swap, rows.now):
+        return unattended
     if swap.paused and state is SwapState.TRANSITIONING:
         return _sentence(swap.waiting_for or "paused: resume it or roll it back")
     if _asks_whether_idle(swap, rows):
@@ -50,6 +53,19 @@ def waiting_for(
         left = _seconds(timedelta(seconds=holding.seconds_left))
         return f"Holding at {percent} % for {left} more, then {to} %."
     return _sentence(swap.waiting_for) or _working(swap, state)
+
+
+def _unattended(swap: SwapOperation, now: datetime) -> str:
+    """Its next look is long overdue; "" when it is not."""
+    due = swap.next_check_at
+    if due is None or (swap.attended_until is not None and swap.attended_until > now):
+        return ""
+    if now - due < timedelta(seconds=SILENT_AFTER_SECONDS):
+        return ""
+    return (
+        f"No worker has looked at it since {due:%H:%M:%S} UTC: see whether one runs, and can write "
+        "to Postgres."
+    )
 
 
 def _in_line(swap: SwapOperation, rows: ModelRows) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from swaps.access.certificate_folder import CertificateEnds
+from swaps.live.heartbeats import Pulse
 from swaps.models.statements import Statement
 from swaps.router.writes import StreamOf, guard, told
 
@@ -42,9 +43,11 @@ class RenewLease:
     router: uuid.UUID
     streams: Collection[uuid.UUID]
     ends: CertificateEnds | None = None
+    pulse: Pulse | None = None
 
     def statements(self) -> list[Statement]:
         return [
+            *(self.pulse.beat() if self.pulse else ()),
             Statement(
                 "INSERT INTO swaps_routerprocess AS p"
                 " (id, lease_until, certificate_ends_at, authority_ends_at)"
@@ -155,3 +158,14 @@ class NodeRefusal:
             {"detail": self.detail, **guard(self.of)},
         )
         return [refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnds:
+    """This process ends in order; its lease runs out by itself."""
+
+    durable: ClassVar[bool] = False
+    pulse: Pulse
+
+    def statements(self) -> list[Statement]:
+        return [self.pulse.end()]

@@ -11,15 +11,18 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import grpc
 import structlog
 
 from swaps.access.certificates import CertificateProblem
+from swaps.live.heartbeats import Pulse
+from swaps.models.processes import ProcessKind
 from swaps.models.stalled import limit_transactions
 from swaps.router.network_door import OPTIONS, NetworkDoor
-from swaps.router.node_writes import LEASE, RenewLease
+from swaps.router.node_writes import LEASE, ProcessEnds, RenewLease
 from swaps.router.row_writer import NotWritten, RowWriter
 from swaps.router.state_feed import StateFeed
 from swaps.router.xds_server import XdsServices
@@ -46,6 +49,7 @@ class RouterProcess:
         self.id = uuid.uuid4()
         self.socket = socket
         self.door = door
+        self.pulse = Pulse(ProcessKind.ROUTER, f"{gethostname()} {socket}", self.id)
         self.feed = StateFeed()
         self.writer = RowWriter()
         self.services = XdsServices(router=self.id, feed=self.feed, writer=self.writer)
@@ -116,8 +120,8 @@ class RouterProcess:
             # the lease ends and another process writes it.
             async with asyncio.timeout(LAST_WRITES_SECONDS):
                 await self.services.all_streams_ended()
-                await self.writer.flushed()
-        except TimeoutError:
+                await self.writer.committed(ProcessEnds(self.pulse))
+        except (TimeoutError, NotWritten):
             log.warning("Postgres did not take the last writes; the lease will end by itself")
         for task in tasks:
             task.cancel()
@@ -129,10 +133,11 @@ class RouterProcess:
     async def _hold_lease(self) -> None:
         while True:
             ends = self.door.folder.ends() if self.door else None
+            streams = self.services.streams
             # Refused, it is not renewed, so our nodes are away to all others: which is true, as
             # far as rows can tell. The writer says why.
             with contextlib.suppress(NotWritten):
-                await self.writer.committed(RenewLease(self.id, self.services.streams, ends))
+                await self.writer.committed(RenewLease(self.id, streams, ends, self.pulse))
             await asyncio.sleep(LEASE.total_seconds() / 3)
 
 

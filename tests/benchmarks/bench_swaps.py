@@ -27,7 +27,7 @@ from tests.benchmarks.load import running_load
 from tests.system.fleet import Fleet, running_fleet
 
 ROUND = 20
-PROCESSES = ("console", "worker", "router", "beat", "postgres", "valkey", "edge-1")
+PROCESSES = ("console", "worker", "router", "postgres", "valkey", "edge-1")
 
 
 def main() -> None:

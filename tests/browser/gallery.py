@@ -25,7 +25,7 @@ from swaps.access.roles import Actor, Role
 from swaps.adapters.registry import close_connections
 from swaps.audit.record import record
 from swaps.live.gauge_history import EVERY_SECONDS, history_key
-from swaps.live.gauges import valkey
+from swaps.live.valkey import valkey
 from swaps.models import (
     AuditEntry,
     ModelHost,
@@ -462,8 +462,9 @@ def a_quarter_of_an_hour(stage: Stage) -> None:
                 p95 = 9 + 2 * math.sin(index / 5) + (3 if version == "1.1" else 0)
                 entry = [now - (180 - index) * EVERY_SECONDS, answers, errors, 3, round(p95, 2)]
                 entries.append(json.dumps(entry))
-            valkey().delete(history_key(node.nonce, cluster.name))
-            valkey().rpush(history_key(node.nonce, cluster.name), *entries)
+            with valkey() as client:
+                client.delete(history_key(node.nonce, cluster.name))
+                client.rpush(history_key(node.nonce, cluster.name), *entries)
 
 
 def transition(one: SwapScene) -> None:

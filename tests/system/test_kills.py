@@ -7,7 +7,7 @@ from tests.system.fleet import Fleet, eventually
 HOLD = {"steps": [{"setWeight": 50}, {"pause": {"duration": 2}}]}
 
 
-@pytest.mark.parametrize("process", ["router", "worker", "beat", "console"])
+@pytest.mark.parametrize("process", ["router", "worker", "console"])
 def test_a_process_killed_while_traffic_is_split(fleet: Fleet, process: str) -> None:
     with fleet.traffic(100, "iris") as traffic:
         swap = fleet.start_swap("iris", strategy=HOLD)
@@ -19,7 +19,7 @@ def test_a_process_killed_while_traffic_is_split(fleet: Fleet, process: str) -> 
     assert report["failed"] == 0, report
 
 
-@pytest.mark.parametrize("process", ["router", "worker", "beat"])
+@pytest.mark.parametrize("process", ["router", "worker"])
 def test_a_process_killed_while_the_new_version_loads(fleet: Fleet, process: str) -> None:
     with fleet.traffic(100, "iris") as traffic:
         swap = fleet.start_swap("slow")

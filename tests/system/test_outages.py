@@ -49,7 +49,7 @@ def test_a_store_killed_in_mid_swap(fleet: Fleet, store: str) -> None:
         _completes(fleet, swap_id, traffic)
 
 
-@pytest.mark.parametrize("process", ["worker", "router", "console", "beat", "valkey", "postgres"])
+@pytest.mark.parametrize("process", ["worker", "router", "console", "valkey", "postgres"])
 def test_a_process_that_stands_still_for_a_while(fleet: Fleet, process: str) -> None:
     with fleet.traffic(100, "iris") as traffic:
         swap_id = _split_traffic(fleet)

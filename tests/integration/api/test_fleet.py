@@ -8,7 +8,13 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from swaps.models import AuditEntry, NodeCertificate, NodeIncarnation, RouterProcess
+from swaps.models import (
+    AuditEntry,
+    NodeCertificate,
+    NodeIncarnation,
+    ProcessHeartbeat,
+    RouterProcess,
+)
 from tests.integration.api.caller import Caller, problem_of
 from tests.integration.bundled_host.running import TOKEN, RunningHost
 from tests.integration.readings.rows import (
@@ -17,6 +23,7 @@ from tests.integration.readings.rows import (
     a_model,
     a_node,
     a_swap,
+    a_worker,
     acked,
     placed,
     shows,
@@ -122,8 +129,22 @@ def test_the_router_and_the_audit_log(viewer: Caller, operator: Caller) -> None:
 
 def test_alive_is_not_ready() -> None:
     assert json_of(Client().get("/healthz")) == {"status": "ok"}
-    parts = json_of(Client().get("/readyz"), 503)["parts"]
-    assert parts == {"postgres": "ok", "valkey": "ok", "router": "no node is connected"}
+    answer = json_of(Client().get("/readyz"))
+    # This console can do its work: what else is wrong is said, and takes nobody's console away.
+    assert answer["parts"] == {
+        "postgres": "ok",
+        "valkey": "ok",
+        "router": "no node is connected",
+        "workers": "no worker is heard of",
+    }
+    assert "No worker has ever been heard of" in answer["warnings"][0]
+    worker = a_worker()
+    assert json_of(Client().get("/readyz"))["parts"]["workers"] == "ok"
+    ProcessHeartbeat.objects.filter(pk=worker.pk).update(
+        beat_at=timezone.now() - timedelta(minutes=1)
+    )
+    warnings = json_of(Client().get("/readyz"))["warnings"]
+    assert any(one.startswith("No worker has been heard of since") for one in warnings)
     process = RouterProcess.objects.create(lease_until=timezone.now() + timedelta(minutes=1))
     a_node("edge-1")
     a_node("edge-2", state="away")
@@ -133,7 +154,7 @@ def test_alive_is_not_ready() -> None:
     assert answer["router_nodes"] == {"edge-1": "connected", "edge-2": "away"}
     # The router process died and nobody wrote that its nodes are away.
     RouterProcess.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    json_of(Client().get("/readyz"), 503)
+    assert json_of(Client().get("/readyz"))["parts"]["router"] == "no node is connected"
 
 
 def test_certificates_that_end_soon_are_warned_of_and_make_nobody_less_ready(
@@ -153,6 +174,7 @@ def test_certificates_that_end_soon_are_warned_of_and_make_nobody_less_ready(
     a_node("edge-3")
     NodeIncarnation.objects.update(router=process)
     NodeIncarnation.objects.filter(node_id="edge-3").update(certificate="edge-3-3")
+    a_worker()
     soon = f"{now + timedelta(days=3):%Y-%m-%d}"
     answer = json_of(Client().get("/readyz"))
     assert answer["status"] == "ok"

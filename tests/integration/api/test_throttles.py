@@ -97,6 +97,7 @@ def test_without_valkey_who_is_known_goes_on_and_strangers_are_still_counted(
     viewer: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttles, "_rests_until", 0.0)
+    monkeypatch.setattr(throttles, "_failed", False)
     reachable = settings.VALKEY_URL
     settings.VALKEY_URL = "unix:///nowhere/valkey.sock"
     settings.REQUESTS_PER_MINUTE = 0

@@ -35,6 +35,7 @@ from tests.integration.readings.rows import (
     a_model,
     a_node,
     a_swap,
+    a_worker,
     acked,
     placed,
     warm,
@@ -59,6 +60,7 @@ class Fleet:
             placed(self.iris, "1.1", host, "available")
         self.clusters = {v: a_cluster(self.iris, v) for v in ("1.0", "1.1")}
         self.nodes = [a_node("edge-1"), a_node("edge-2")]
+        a_worker()
         for node in self.nodes:
             acked(node, self.iris, 1)
         self._answered = {

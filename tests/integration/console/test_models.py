@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from swaps.access.roles import Role
 from swaps.live.gauge_history import EVERY_SECONDS, history_key
-from swaps.live.gauges import valkey
+from swaps.live.valkey import valkey
 from swaps.models import Placement, ServedModel
 from tests.integration.console.conftest import INLINE, a_person
 from tests.integration.console.scenes import Fleet, SwapScene
@@ -154,7 +154,8 @@ def test_traffic_is_charted_by_version_old_and_new(viewer: Client) -> None:
             for ago in range(20, -2, -1)
         ]
         key = history_key(node.nonce, cluster.name)
-        valkey().rpush(key, *[json.dumps(look) for look in looks])
+        with valkey() as client:
+            client.rpush(key, *[json.dumps(look) for look in looks])
     charts = page_of(viewer, "/models/iris").split('id="model-traffic"')[1].split("</section>")[0]
     assert "Requests a second during the last ten minutes: 1.0 now 8; 1.1 now 2;" in charts
     assert "1.0 now 12.5" in charts

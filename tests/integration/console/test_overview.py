@@ -14,7 +14,15 @@ from swaps.models import ModelHost, NodeIncarnation, Placement, ServedModel, Unp
 from tests.integration.console.conftest import INLINE, a_person
 from tests.integration.console.scenes import Fleet, SwapScene
 from tests.integration.console.test_live_updates import Opener, open_page
-from tests.integration.readings.rows import a_host, a_model, a_node, a_swap, acked, placed
+from tests.integration.readings.rows import (
+    a_host,
+    a_model,
+    a_node,
+    a_swap,
+    a_worker,
+    acked,
+    placed,
+)
 
 __all__ = ["open_page"]  # a fixture
 
@@ -45,6 +53,7 @@ def section(html: str, name: str) -> str:
 def test_a_calm_fleet_says_so(viewer: Client, iris: ServedModel) -> None:
     a_swap(iris, state="Completed")
     ModelHost.objects.update(health="healthy")
+    a_worker()
     html = overview(viewer)
     assert "Nothing needs you" in section(html, "attention")
     assert "No swap is running" in section(html, "running")

@@ -14,6 +14,7 @@ from swaps.models import (
     ModelHost,
     NodeIncarnation,
     Placement,
+    ProcessHeartbeat,
     Route,
     RouteOnNode,
     ServedModel,
@@ -31,6 +32,11 @@ def a_model(name: str = "iris", *, weights: dict[str, int] | None = None) -> Ser
         committed_at=timezone.now() if weights else None,
     )
     return model
+
+
+def a_worker(name: str = "worker-1@tests", **changes: Any) -> ProcessHeartbeat:
+    """It has just said that it lives."""
+    return ProcessHeartbeat.objects.create(**{"kind": "worker", "name": name, **changes})
 
 
 def a_host(name: str = "alpha", **changes: Any) -> ModelHost:

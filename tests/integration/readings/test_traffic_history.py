@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
-import redis
 from django.utils import timezone
+from pytest_django import Settings
 
-from swaps.live import gauges
 from swaps.live.gauge_history import EVERY_SECONDS, KEPT_SECONDS, history_key
-from swaps.live.gauges import publish_node_gauges, read_gauge_history, valkey
+from swaps.live.gauges import publish_node_gauges, read_gauge_history
+from swaps.live.valkey import forget_valkey, valkey
 from swaps.models import Cluster, NodeIncarnation, ServedModel
 from swaps.readings.traffic_history import TrafficHistory, read_traffic_history
 from tests.integration.readings.rows import a_cluster, a_model, a_node, a_swap
@@ -27,7 +27,8 @@ def keep(
     entries = [
         json.dumps([NOW - ago, answers, errors, 0, p95]) for ago, answers, errors, p95 in looks
     ]
-    valkey().rpush(history_key(node.nonce, cluster.name), *entries)
+    with valkey() as client:
+        client.rpush(history_key(node.nonce, cluster.name), *entries)
 
 
 def history(model: ServedModel, seconds: float = 30) -> TrafficHistory:
@@ -45,17 +46,19 @@ def test_one_look_in_five_seconds_is_kept_of_what_has_traffic() -> None:
     assert kept["idle"] == [[]]
     [[look]] = kept["busy"]
     assert (look.answers, look.errors, look.active, look.p95_ms) == (11, 1, 2, None)
-    lives = valkey().ttl(history_key(node.nonce, "busy"))
+    with valkey() as client:
+        lives = client.ttl(history_key(node.nonce, "busy"))
     assert 0 < lives <= KEPT_SECONDS
 
 
 def test_no_more_is_kept_than_charts_show() -> None:
     node = a_node()
     key = history_key(node.nonce, "busy")
-    valkey().rpush(key, *["[0, 1, 0, 0, null]"] * 500)
-    publish_node_gauges(node.nonce, {"busy": {"rq_2xx": 7}})
-    assert valkey().llen(key) == KEPT_SECONDS / EVERY_SECONDS
-    assert json.loads(valkey().lindex(key, -1))[1] == 7
+    with valkey() as client:
+        client.rpush(key, *["[0, 1, 0, 0, null]"] * 500)
+        publish_node_gauges(node.nonce, {"busy": {"rq_2xx": 7}})
+        assert client.llen(key) == KEPT_SECONDS / EVERY_SECONDS
+        assert json.loads(client.lindex(key, -1))[1] == 7
 
 
 def test_rates_are_summed_over_nodes_and_the_slowest_tells_the_latency() -> None:
@@ -96,11 +99,14 @@ def test_a_version_that_just_left_is_shown_and_one_long_gone_is_not() -> None:
     assert len(found.moments) == 30 / EVERY_SECONDS + 1
 
 
-def test_without_valkey_nothing_is_known_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_valkey_nothing_is_known_and_nothing_fails(settings: Settings) -> None:
     model = a_model(weights={"1.0": 100})
     a_cluster(model, "1.0")
     node = a_node()
-    nobody = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
-    monkeypatch.setattr(gauges, "valkey", lambda: nobody)
-    publish_node_gauges(node.nonce, {"hs_1": {"rq_2xx": 1}})
-    assert history(model).versions == ()
+    settings.VALKEY_URL = "unix:///nowhere/valkey.sock"
+    forget_valkey()
+    try:
+        publish_node_gauges(node.nonce, {"hs_1": {"rq_2xx": 1}})
+        assert history(model).versions == ()
+    finally:
+        forget_valkey()

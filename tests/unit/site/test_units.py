@@ -26,7 +26,7 @@ def test_every_process_comes_back_as_its_own_account_and_without_more_rights(
     tmp_path: Path,
 ) -> None:
     units = write_units(tmp_path, a_place(user="hotswap"))
-    assert len(units) == 6
+    assert len(units) == 5
     for path in units:
         lines = path.read_text().splitlines()
         wanted = ("User=hotswap", "Restart=always", "NoNewPrivileges=yes", "ProtectSystem=strict")
@@ -36,7 +36,7 @@ def test_every_process_comes_back_as_its_own_account_and_without_more_rights(
 
 def test_what_speaks_to_the_database_has_the_settings(tmp_path: Path) -> None:
     write_units(tmp_path, a_place())
-    for name in ("console@", "worker@", "beat", "router"):
+    for name in ("console@", "worker@", "router"):
         text = (tmp_path / f"hotswap-{name}.service").read_text()
         assert "EnvironmentFile=/etc/hotswap/environment\n" in text, name
     # Who runs a data plane or a model host has no business with its passwords.
