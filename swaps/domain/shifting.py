@@ -71,8 +71,9 @@ def _to_be_asked(s: Snapshot, view: HostView) -> bool:
     """A host that did not answer is asked again, since one silence is no death."""
     if not seen_since_step(s, view):
         return True
-    silent = view.status == "unknown" and view.seen_at is not None
-    return silent and not _is_lost(s, view) and s.now >= view.seen_at + POLL_SLOW
+    if view.status != "unknown" or view.seen_at is None or _is_lost(s, view):
+        return False
+    return s.now >= view.seen_at + POLL_SLOW
 
 
 def _is_lost(s: Snapshot, view: HostView) -> bool:

@@ -59,9 +59,9 @@ def require_version(
         )
     digests = {name: found.digest for name, found in seen.items() if found.digest}
     if len(set(digests.values())) > 1:
-        files = ", ".join(f"{name} {digest[:19]}…" for name, digest in sorted(digests.items()))
+        each = ", ".join(f"{name} {digest[:19]}…" for name, digest in sorted(digests.items()))
         raise VersionNotFound(
-            f"{ref} is not one version: its hosts have different files under it ({files})"
+            f"{ref} is not one version: its hosts have different files under it ({each})"
         )
     ready = sorted(n for n, found in seen.items() if found.status is VersionStatus.READY)
     return Presence(digests, ready, _unread(hosts, seen))
