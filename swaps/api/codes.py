@@ -37,8 +37,8 @@ CODES: Mapping[str, Code] = {
     "method-not-allowed": Code(_S.METHOD_NOT_ALLOWED, "/api/v1/me answers GET, not POST"),
     "swap-in-progress": Code(
         _S.CONFLICT,
-        "iris has an open swap (1.0 → 1.1, Transitioning): wait for it, or ask with when_busy "
-        '"queue"',
+        "iris has an open swap (1.0 → 1.1, Transitioning): wait for it, take it back (rollback), "
+        'or ask with when_busy "queue"',
     ),
     "queue-held": Code(
         _S.CONFLICT, "the line of iris is held: 1.0 → 1.1 ended Failed: release the queue"

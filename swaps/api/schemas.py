@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 from swaps.domain.names import MAX_NAME_LENGTH
+from swaps.domain.states import SwapState
+from swaps.domain.strategies import MAX_STEPS
 from swaps.domain.texts import require_storable
 from swaps.engine.requests import LONGEST_SECONDS
 from swaps.readings.pages import DEFAULT_LIMIT, MAX_LIMIT
@@ -33,6 +35,7 @@ Reason = Annotated[
     Field(description="for whoever reads the timeline and the audit log", examples=["ticket 481"]),
 ]
 Query = Annotated[str, StringConstraints(max_length=500), AfterValidator(require_storable)]
+LARGEST = 2**63 - 1  # of what a row counts
 Timeout = Annotated[int, Field(ge=1, le=LONGEST_SECONDS)]
 Duration = Annotated[int, Field(ge=0, le=LONGEST_SECONDS)]
 Policy = Annotated[
@@ -65,8 +68,20 @@ class Body(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class SeenBody(Body):
+    """Where the swap stood when this was decided, in the words of its reading; any of them."""
+
+    generation: Annotated[int | None, Field(ge=0, le=LARGEST)] = None
+    state: Annotated[SwapState, Field(strict=False)] | None = None
+    step_index: Annotated[int | None, Field(ge=0, le=MAX_STEPS)] = None
+
+
 class CommandBody(Body):
     reason: Reason = ""
+    seen: Annotated[
+        SeenBody | None,
+        Field(description="a swap that is elsewhere by now is left alone: 409 says what happened"),
+    ] = None
 
 
 class Listing[T](Schema):

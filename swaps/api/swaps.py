@@ -30,6 +30,7 @@ from swaps.api.schemas import (
 from swaps.api.schemas import Query as Text
 from swaps.api.stream import wait_for_end
 from swaps.domain.commands import Command
+from swaps.domain.seen import UNSEEN, Seen
 from swaps.domain.states import Phase, SwapState
 from swaps.engine.commands import apply_command, request_swap
 from swaps.engine.requests import find_swap
@@ -80,6 +81,16 @@ class NewSwap(Body):
 
 class PromoteBody(CommandBody):
     full: Annotated[bool, Field(description="pass all steps, not this one alone")] = False
+
+
+class RollbackBody(CommandBody):
+    of_rollback: Annotated[
+        bool,
+        Field(
+            description="the swap is itself a roll back, which is known: the version that was "
+            "rolled back serves again"
+        ),
+    ] = False
 
 
 class ExtendDrainBody(CommandBody):
@@ -189,27 +200,25 @@ ROLLBACK_ANSWERS: dict[int, Any] = {
     **problems(*_COMMANDED, *_REVERSED, body=True),
 }
 COMMAND_TITLES = {
-    Command.ROLLBACK: "Roll back",
     Command.FORCE_UNLOAD: "Force the unload of",
     Command.ROLL_FORWARD: "Roll forward",
 }
 COMMAND_WORDS = {
     Command.CANCEL: "Before traffic moved: what the swap loaded is unloaded.",
-    Command.ROLLBACK: "Back to the old version. Of a completed swap it is a new swap, reversed.",
     Command.PAUSE: "Keep the weights as they are, until it is resumed or promoted.",
     Command.RESUME: "Go on with the steps.",
     Command.FORCE_UNLOAD: "Unload the old version though requests run on it: they fail. It never "
     "covers a node that is away. Administrators only.",
     Command.ROLL_FORWARD: "Of a swap that rolls back: the new version stays after all.",
 }
-_WITH_FIELDS = {Command.PROMOTE, Command.EXTEND_DRAIN}
+_WITH_FIELDS = {Command.PROMOTE, Command.EXTEND_DRAIN, Command.ROLLBACK}
 
 
 def _add_command(command: Command) -> None:
     @router.post(
         f"/swaps/{{uuid:swap_id}}/{command}",
         auth=Bearer(Action(command.value)),
-        response=ROLLBACK_ANSWERS if command is Command.ROLLBACK else COMMAND_ANSWERS,
+        response=COMMAND_ANSWERS,
         operation_id=command.replace("-", "_"),
         summary=f"{COMMAND_TITLES.get(command, command.value.capitalize())} a swap",
         description=COMMAND_WORDS[command],
@@ -231,7 +240,9 @@ for _command in Command:
     auth=Bearer(Action.PROMOTE),
     response=COMMAND_ANSWERS,
     summary="Promote a swap",
-    description="Pass this step, or with `full` all of them; end the bake time while it drains.",
+    description="Pass this step, or with `full` all of them; end the bake time while it drains. "
+    f"For {UNSEEN.total_seconds():g} s after a hold was passed, one that does not say in `seen` "
+    "which step it means is refused: it may have meant the hold before.",
 )
 @repeatable()
 def promote(
@@ -239,6 +250,23 @@ def promote(
 ) -> HttpResponse:
     body = body or PromoteBody()
     return _carry_out(request, swap_id, Command.PROMOTE, body, full=body.full)
+
+
+@router.post(
+    "/swaps/{uuid:swap_id}/rollback",
+    auth=Bearer(Action.ROLLBACK),
+    response=ROLLBACK_ANSWERS,
+    summary="Roll back a swap",
+    description="Back to the old version. Of a completed swap it is a new swap, reversed. Of that "
+    "one, a roll back itself, only with `of_rollback`: of two who roll back the same, the second "
+    "would undo the first.",
+)
+@repeatable()
+def rollback(
+    request: HttpRequest, swap_id: uuid.UUID, body: RollbackBody | None = None
+) -> HttpResponse:
+    body = body or RollbackBody()
+    return _carry_out(request, swap_id, Command.ROLLBACK, body, of_rollback=body.of_rollback)
 
 
 @router.post(
@@ -260,7 +288,8 @@ def _carry_out(
     request: HttpRequest, swap_id: uuid.UUID, command: Command, body: CommandBody, **options: Any
 ) -> HttpResponse:
     actor = actor_of(request)
-    swap = apply_command(swap_id, command, actor=actor, reason=body.reason, **options)
+    seen = Seen(**body.seen.dict()) if body.seen else None
+    swap = apply_command(swap_id, command, actor=actor, reason=body.reason, seen=seen, **options)
     return _accepted(swap, actor)
 
 

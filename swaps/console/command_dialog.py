@@ -61,6 +61,7 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
             reason=request.POST.get("reason", "").strip(),
             seconds=_seconds(request) if asked.asks_seconds else None,
             full=request.POST.get("full") == "on",
+            of_rollback=True,  # the dialog says what it is
             still_meant=lambda locked: _require_meant(
                 locked, _asked(locked, asked.command), request.POST
             ),

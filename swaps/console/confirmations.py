@@ -55,6 +55,7 @@ class Subject:
     state: SwapState
     step: str = ""  # what it does now, and what comes then, while traffic moves
     standing: str = ""  # where all that the command would change stands
+    takes_back: str = ""  # of a roll back: the swap that it takes back, and who asked for it
 
 
 def subject_of(swap: SwapOperation, command: Command) -> Subject:
@@ -67,7 +68,12 @@ def subject_of(swap: SwapOperation, command: Command) -> Subject:
         SwapState(swap.state),
         step=_step(swap) if swap.state == _S.TRANSITIONING else "",
         standing=" ".join(standing),
+        takes_back=_takes_back(swap) if command is Command.ROLLBACK and swap.reverses_id else "",
     )
+
+
+def _takes_back(swap: SwapOperation) -> str:
+    return f"{swap.reverses}, as {swap.requested_by} asked"
 
 
 def _step(swap: SwapOperation) -> str:
@@ -191,6 +197,11 @@ def _rollback(s: Subject, old: str) -> Confirmation:
                 "this swap loaded it. "
                 f"Requests running on {s.new} finish there."
             )
+    if s.takes_back:
+        effect = (
+            f"This swap is itself a roll back: it takes back {s.takes_back}. Rolling it back puts "
+            f"{old} in service again. {effect}"
+        )
     return Confirmation(Command.ROLLBACK, title, effect, button)
 
 

@@ -11,10 +11,12 @@ from django.db.models.functions import Greatest, Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
-from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
+from swaps.domain.commands import Accepted, Command, NewSwap, Refused, Verdict, verdict
 from swaps.domain.rolling_forward import no_way_forward
-from swaps.domain.states import SwapState
-from swaps.engine import queue, store
+from swaps.domain.seen import Seen, step_words
+from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.strategies import parse_strategy
+from swaps.engine import meant, queue, store
 from swaps.engine.errors import (
     InvalidRequest,
     NotPossibleNow,
@@ -76,13 +78,16 @@ def apply_command(
     reason: str = "",
     seconds: int | None = None,
     full: bool = False,
+    of_rollback: bool = False,
+    seen: Seen | None = None,
     still_meant: Callable[[SwapOperation], None] | None = None,
 ) -> SwapOperation:
     """What people may ask of a swap; see the command table in swaps.domain.commands.
 
-    `seconds` is for extend-drain, `full` for promote. `still_meant` gets the locked row before
-    anything is done, and raises NotPossibleNow when it is not what was decided on: of two
-    clicks at the same moment the second finds what the first did.
+    `seconds` is for extend-drain, `full` for promote, `of_rollback` for a rollback: that the swap
+    is itself one is known, and taking it back meant. `seen` is what was decided on; instead of
+    it, `still_meant` gets the locked row before anything is done, and raises NotPossibleNow when
+    it is not that: of two clicks at the same moment the second finds what the first did.
     Rolling back a completed swap returns the new swap that does it.
     Raises SwapNotFound, NotAllowed, NotPossibleNow, PastPointOfNoReturn, InvalidRequest; for
     the rollback of a completed swap also what `make_swap` raises.
@@ -105,14 +110,20 @@ def apply_command(
                     raise SwapOperation.DoesNotExist
                 state = SwapState(swap.state)
                 past = swap.past_return_at is not None
+                answer = verdict(command, state, past_return=past)
                 if still_meant is not None:
                     still_meant(swap)
-                answer = verdict(command, state, past_return=past)
+                elif not _is_done(swap, command, answer, full=full):
+                    meant.require_seen(swap, seen or Seen())
+                    if command is Command.PROMOTE and not isinstance(answer, Refused):
+                        meant.require_looked_at(swap, seen or Seen(), full=full)
+                if command is Command.ROLLBACK and not of_rollback:
+                    _require_no_rollback(swap, answer)
                 match answer:
                     case Refused(why, retry):
                         kind = PastPointOfNoReturn if past and retry else NotPossibleNow
-                        raise kind(why, retry=retry)
-                    case Accepted(already=True):
+                        raise kind(why + _instead(swap, command), retry=retry)
+                    case Accepted() if _is_done(swap, command, answer, full=full):
                         _audit(swap, command, actor, reason, "nothing: it is under way")
                         return swap
                     case Accepted():
@@ -129,6 +140,38 @@ def apply_command(
         except (SwapOperation.DoesNotExist, ServedModel.DoesNotExist):
             raise SwapNotFound(f"no swap has the id {swap_id}") from None
     return _reverse(swap, actor, reason)
+
+
+def _is_done(swap: SwapOperation, command: Command, answer: Verdict, *, full: bool) -> bool:
+    """It is under way as asked: whoever asks again means the same, and changes nothing."""
+    match answer:
+        case Accepted(already=True):
+            return True
+        case Accepted() if command is Command.PROMOTE and not full:
+            return meant.is_promoted(swap)
+        case _:
+            return False
+
+
+def _require_no_rollback(swap: SwapOperation, answer: Verdict) -> None:
+    if swap.reverses_id is not None and not isinstance(answer, Refused):
+        meant.refuse_to_take_back_a_rollback(swap)
+
+
+def _instead(swap: SwapOperation, command: Command) -> str:
+    """Where a swap that is over has nothing to take back: which one has."""
+    if command is not Command.ROLLBACK or SwapState(swap.state) not in END_STATES:
+        return ""
+    last = (
+        SwapOperation.objects.filter(model=swap.model_id, state=SwapState.COMPLETED)
+        .exclude(from_version=None)
+        .order_by("-start_time")
+        .first()
+    )
+    if last is None:
+        return ""
+    was = f"{last.from_version} → {last.to_version}"
+    return f". The last completed one is {was}, swap {last.pk}: roll that one back by its id"
 
 
 def _accept(
@@ -149,6 +192,7 @@ def _accept(
         kind=EventKind.COMMAND,
         reason=f"{words}: {reason}" if reason else words,
         actor=actor,
+        data={"command": command.value},
         to_state=SwapState.CANCELLED if over else None,
         next_check_at=Now(),
         attended_until=None,
@@ -201,7 +245,7 @@ def _changes(
             return {
                 "promoted_steps": F("step_index") + 1,
                 "paused": False,
-            }, "promote past this step"
+            }, f"promote past {step_words(parse_strategy(swap.strategy).steps, swap.step_index)}"
         case Command.EXTEND_DRAIN:
             longer = seconds or DEFAULT_EXTENSION_SECONDS
             later = Greatest(F("drain_deadline"), Now()) + timedelta(seconds=longer)

@@ -101,7 +101,10 @@ class ModelHotSwapper:
         Raises SwapNotFound, PastPointOfNoReturn, NotPossibleNow, NotAllowed; for a completed
         swap also what `swap_version` raises.
         """
-        return commands.apply_command(operation_id, Command.ROLLBACK, actor=self._actor)
+        # Whoever has the id of a roll back means that one.
+        return commands.apply_command(
+            operation_id, Command.ROLLBACK, actor=self._actor, of_rollback=True
+        )
 
     aswap_version = sync_to_async(swap_version)
     aget_swap_status = sync_to_async(get_swap_status)

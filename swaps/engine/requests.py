@@ -122,7 +122,8 @@ def require_free(model: ServedModel, request: SwapRequest) -> bool:
         ahead = current or line[0]
         raise SwapInProgress(
             f"{model.name} has an open swap ({ahead.from_version or 'nothing'} → "
-            f'{ahead.to_version}, {ahead.state}): wait for it, or ask with when_busy "queue"',
+            f"{ahead.to_version}, {ahead.state}): wait for it, take it back (rollback), or ask "
+            'with when_busy "queue"',
             ahead.pk,
         )
     if model.queue_held_reason and current is None:

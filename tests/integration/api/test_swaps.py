@@ -159,6 +159,64 @@ def test_commands_with_and_without_a_body(
     assert swap.promoted_full is bool(body and body.get("full"))
 
 
+@pytest.mark.parametrize(
+    ("command", "state"),
+    [
+        ("pause", "Transitioning"),
+        ("resume", "Transitioning"),
+        ("promote", "Transitioning"),
+        ("rollback", "Transitioning"),
+        ("cancel", "LoadingNewVersion"),
+        ("extend-drain", "OldVersionDraining"),
+        ("force-unload", "OldVersionDraining"),
+        ("roll-forward", "RollingBack"),
+    ],
+)
+def test_every_command_takes_what_was_seen_in_the_words_of_the_reading(
+    administrator: Caller, command: str, state: str
+) -> None:
+    swap = a_swap(a_model(), state=state, generation=7, revision=1)
+    past = [{"generation": 6}, {"state": "NotStarted"}, {"state": state, "step_index": 3}]
+    for seen in past:
+        refused = administrator.post(f"swaps/{swap.pk}/{command}", {"seen": seen})
+        detail = problem_of(refused, 409, "not-possible-now")["detail"]
+        assert "is not as you saw it" in detail
+    reading = json_of(administrator.get(f"swaps/{swap.pk}"), 200)
+    seen = {name: reading[name] for name in ("generation", "state", "step_index")}
+    if command != "roll-forward":  # which asks more of the swap than these rows have
+        json_of(administrator.post(f"swaps/{swap.pk}/{command}", {"seen": seen}), 202)
+    for wrong in ({"state": "Nowhere"}, {"step": 1}, {"generation": -1}, "step 2"):
+        answer = administrator.post(f"swaps/{swap.pk}/{command}", {"seen": wrong})
+        problem_of(answer, 422, "invalid-request")
+
+
+def test_a_promote_that_names_no_step_is_refused_right_after_a_hold(operator: Caller) -> None:
+    swap = a_swap(
+        a_model(),
+        state="Transitioning",
+        strategy={"steps": [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]},
+        step_index=3,
+        promoted_steps=2,
+        step_entered_at=timezone.now(),
+    )
+    detail = problem_of(operator.post(f"swaps/{swap.pk}/promote"), 409, "not-possible-now")[
+        "detail"
+    ]
+    assert 'name it: "seen": {"step_index": 3} (--step 4)' in detail
+    json_of(operator.post(f"swaps/{swap.pk}/promote", {"seen": {"step_index": 3}}), 202)
+
+
+def test_a_roll_back_of_a_roll_back_wants_a_word(operator: Caller) -> None:
+    model = a_model()
+    first = a_swap(model, state="Completed")
+    back = a_swap(
+        model, from_version="1.1", to_version="1.0", state="Transitioning", reverses=first
+    )
+    refused = problem_of(operator.post(f"swaps/{back.pk}/rollback"), 409, "not-possible-now")
+    assert '"of_rollback": true' in refused["detail"]
+    json_of(operator.post(f"swaps/{back.pk}/rollback", {"of_rollback": True}), 202)
+
+
 def test_extending_a_drain_by_seconds(operator: Caller) -> None:
     swap = a_swap(a_model(), state="OldVersionDraining")
     problem_of(

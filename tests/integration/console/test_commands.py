@@ -180,3 +180,17 @@ def test_a_double_click_does_one_thing_and_the_second_is_told(
         "done",
         "refused",
     ]
+
+
+def test_the_dialog_says_that_a_swap_is_itself_a_roll_back(
+    operator: Client, iris: ServedModel
+) -> None:
+    first = a_swap(iris, state="Completed")
+    back = a_swap(iris, from_version="1.1", to_version="1.0", state="Transitioning", reverses=first)
+    assert "itself a roll back" not in text(operator.get(f"/swaps/{first.pk}/rollback"))
+    dialog = text(operator.get(f"/swaps/{back.pk}/rollback"))
+    assert "This swap is itself a roll back" in dialog
+    assert "Rolling it back puts 1.1 in service again" in dialog
+    assert confirm(operator, back, "rollback").status_code == 302
+    back.refresh_from_db()
+    assert back.abort_requested == "rollback"
