@@ -27,7 +27,7 @@ from swaps.cli.output import BAD, remark, say
 
 EPILOG = (
     "Exit codes: 0 completed, 1 failed, 2 usage, 3 rolled back, 4 refused, 5 cancelled, "
-    "6 unreachable, 7 unauthenticated. "
+    "6 unreachable, 7 unauthenticated, 8 holds (--until hold), 9 not over in time (--timeout). "
     "HOTSWAP_URL and HOTSWAP_TOKEN win over 'hotswap login'; NO_COLOR is honoured."
 )
 

@@ -14,6 +14,8 @@ class ExitCode(IntEnum):
     CANCELLED = 5
     UNREACHABLE = 6
     UNAUTHENTICATED = 7
+    HOLDS = 8  # --until hold: there it stands
+    TIMED_OUT = 9  # --timeout: it is not over yet, and goes on
 
 
 # How a swap ended → how the command that followed it ends.

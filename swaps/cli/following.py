@@ -1,9 +1,11 @@
 """A swap's events, every one and in order, until its end; through restarts of the server."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import httpx
 from httpx_sse import EventSource, SSEError
@@ -131,3 +133,44 @@ class Following:
     def _heard(self) -> None:
         self._heard_at = time.monotonic()
         self._lost(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """It broke, for this reason; None: it is there."""
+
+    lost: str | None
+
+
+class Heard:
+    """What a swap that is followed says, to be waited for no longer than one likes: a stream
+    that is silent would keep its reader from everything else.
+    """
+
+    def __init__(self, api: Api, swap_id: str, *, patience_seconds: float) -> None:
+        self._said: SimpleQueue[Event | Connection | Exception] = SimpleQueue()
+        self._following = Following(
+            api, swap_id, patience_seconds=patience_seconds, lost=self._tell_connection
+        )
+        self._connected = True
+        # It ends with the process: a read that hangs keeps nobody from leaving.
+        threading.Thread(target=self._listen, name="follows a swap", daemon=True).start()
+
+    def next(self, seconds: float) -> Event | Connection:
+        """Raises Empty after that time, and what ended the following."""
+        said = self._said.get(timeout=seconds)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def _tell_connection(self, lost: str | None) -> None:
+        if lost is not None or not self._connected:
+            self._said.put(Connection(lost))
+        self._connected = lost is None
+
+    def _listen(self) -> None:
+        try:
+            for event in self._following.events():
+                self._said.put(event)
+        except Exception as error:  # raised where somebody waits for it
+            self._said.put(error)

@@ -38,6 +38,13 @@ def read_seconds(text: str | int) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
+def read_until(text: str) -> bool:
+    """Whether a hold is the end of following."""
+    if text not in {"end", "hold"}:
+        raise typer.BadParameter(f"--until {text!r}: write end or hold")
+    return text == "hold"
+
+
 def read_strategy(text: str | None) -> Any:
     """A name, steps as JSON, or @FILE that holds them."""
     if text is None:
@@ -69,12 +76,18 @@ def read_json_file(name: str) -> Any:
         raise Misused(f"{name} holds no JSON document: {error}") from error
 
 
+def is_id(named: str) -> bool:
+    try:
+        UUID(named)
+    except ValueError:
+        return False
+    return True
+
+
 def find_swap(api: Api, named: str) -> str:
     """The id of the swap that is meant: an id, or a model's open or else newest swap."""
-    try:
+    if is_id(named):
         return str(UUID(named))
-    except ValueError:
-        pass
     newest = next(api.items("swaps", model=named, at_most=1, limit=1), None)
     model = api.get(path_of("models", named))  # refuses an unknown model in the server's words
     if model["open_swap"]:
@@ -111,6 +124,33 @@ RetryFor = Annotated[
         metavar="DURATION",
         help="While following: how long a server that is away is waited for.",
         show_default="5m",
+    ),
+]
+Until = Annotated[
+    str,
+    typer.Option(
+        "--until",
+        metavar="end|hold",
+        help="hold: stop where the swap holds, or waits for a person (exit code 8).",
+        show_default="end",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--timeout",
+        parser=read_seconds,
+        metavar="DURATION",
+        help="Follow for so long at most; the swap goes on (exit code 9).",
+    ),
+]
+Seen = Annotated[
+    int | None,
+    typer.Option(
+        "--seen",
+        min=0,
+        metavar="GENERATION",
+        help="Refused if the swap went on since this generation (see 'hotswap status --json').",
     ),
 ]
 DEFAULT_RETRY = int(FOLLOWING_PATIENCE_SECONDS)

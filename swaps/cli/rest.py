@@ -125,16 +125,18 @@ class Api:
         deadline = time.monotonic() + self._patience_seconds
         pauses = growing_pauses()
         told = ""
+        perhaps_done = False
         while True:
             try:
                 response = self._client.send(request)
             except httpx.TransportError as error:
                 never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                perhaps_done |= request.method != "GET" and not never_sent
                 if not (repeatable or never_sent) or is_permanent(error):
-                    raise unreachable(self.url, error) from error
+                    raise unreachable(self.url, error, perhaps_done=perhaps_done) from error
                 pause, what = next(pauses), f"{self.url} does not answer"
                 if time.monotonic() + pause > deadline:
-                    raise unreachable(self.url, error) from error
+                    raise unreachable(self.url, error, perhaps_done=perhaps_done) from error
             else:
                 wait = _wait_wanted(response, repeatable, pauses)
                 if wait is None or time.monotonic() + wait > deadline:
@@ -174,7 +176,8 @@ def _authorities() -> ssl.SSLContext | bool:
     return context
 
 
-def unreachable(url: str, error: Exception) -> Unreachable:
+def unreachable(url: str, error: Exception, *, perhaps_done: bool = False) -> Unreachable:
+    """`perhaps_done`: the server may have had the command, and only its answer was lost."""
     reason = str(error) or type(error).__name__
     if is_permanent(error):
         named = os.environ.get(CA_VARIABLE)
@@ -186,7 +189,11 @@ def unreachable(url: str, error: Exception) -> Unreachable:
             "not told of so"
         )
         return Unreachable(f"the certificate of {url} is not trusted: {reason}; {way}")
-    return Unreachable(f"{url} cannot be reached: {reason}")
+    look = (
+        ". It was sent, and may be done all the same: look before you ask again "
+        "('hotswap status', 'hotswap audit --since 10m')"
+    )
+    return Unreachable(f"{url} cannot be reached: {reason}{look if perhaps_done else ''}")
 
 
 def is_permanent(error: BaseException) -> bool:
@@ -244,7 +251,8 @@ def _check(response: httpx.Response) -> None:
 
 def _way_on(response: httpx.Response, problem: Document) -> str:
     if problem.get("swap_id"):
-        return f"; see it with 'hotswap watch {problem['swap_id']}'"
+        swap_id = problem["swap_id"]
+        return f"; see it with 'hotswap watch {swap_id}', or 'hotswap rollback {swap_id}'"
     seconds = retry_after(response)
     return f"; try again in {seconds:g} s" if seconds else ""
 

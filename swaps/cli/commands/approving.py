@@ -35,7 +35,7 @@ def approve(
             typer.confirm("Approve this?", abort=True, err=True)
         body = {"inputs_digest": digest, "reason": reason}
         answer = api.post(path_of("swaps", found["id"], "approve"), body)
-        accepted(api, answer, wait=False, retry_for=0, as_json=as_json)
+        accepted(api, answer, as_json=as_json)
 
 
 def reject(
@@ -47,7 +47,7 @@ def reject(
     with connected() as api:
         path = path_of("swaps", find_swap(api, swap), "reject")
         answer = api.post(path, {"reason": reason})
-        accepted(api, answer, wait=False, retry_for=0, as_json=as_json)
+        accepted(api, answer, as_json=as_json)
 
 
 def _show_inputs(swap: Document, approval: Document) -> None:

@@ -4,18 +4,20 @@ from typing import Annotated, Any
 
 import typer
 
-from swaps.cli.commands.swaps import accepted
+from swaps.cli.commands.swaps import accepted, following_of
 from swaps.cli.exits import Misused
 from swaps.cli.options import (
     DEFAULT_RETRY,
     AsJson,
     Duration,
     Hosts,
+    Limit,
     ModelName,
     Policy,
     Reason,
     RetryFor,
     Strategy,
+    Until,
     Wait,
     connected,
     read_json_file,
@@ -143,15 +145,18 @@ def activate(
     host: Hosts = None,
     reason: Reason = "",
     wait: Wait = False,
+    until: Until = "end",
+    timeout: Limit = None,
     retry_for: RetryFor = DEFAULT_RETRY,
     as_json: AsJson = False,
 ) -> None:
     """Put a model's first version in place. Later versions come by 'hotswap swap'."""
+    following = following_of(wait, until, timeout, retry_for)
     path = path_of("models", name, "versions", version, "activate")
     with connected() as api:
         answer = api.post(path, {"target_hosts": host or None, "reason": reason})
         if "state" in answer:
-            accepted(api, answer, wait=wait, retry_for=retry_for, as_json=as_json)
+            accepted(api, answer, following, as_json=as_json)
         elif as_json:
             show_json(answer)
         else:

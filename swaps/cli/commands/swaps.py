@@ -7,22 +7,25 @@ import typer
 from rich.text import Text
 
 from swaps.cli.drawing import STYLE_OF_STATE, picture, server_now
-from swaps.cli.exits import Refused
+from swaps.cli.exits import Refused, Unreachable
 from swaps.cli.options import (
     DEFAULT_RETRY,
     AsJson,
     Duration,
     Hosts,
+    Limit,
     ModelName,
     Policy,
     Reason,
     RetryFor,
     Strategy,
     SwapRef,
+    Until,
     Wait,
     connected,
     find_swap,
     read_strategy,
+    read_until,
 )
 from swaps.cli.output import (
     Document,
@@ -38,7 +41,7 @@ from swaps.cli.output import (
     weights_text,
 )
 from swaps.cli.rest import Api, path_of
-from swaps.cli.watching import event_line, follow, outcome
+from swaps.cli.watching import Follow, event_line, follow, outcome
 
 
 def swap(
@@ -63,14 +66,18 @@ def swap(
         str | None, typer.Option(help="The same key again: the same swap, not a second one.")
     ] = None,
     wait: Wait = False,
+    until: Until = "end",
+    timeout: Limit = None,
     retry_for: RetryFor = DEFAULT_RETRY,
     as_json: AsJson = False,
 ) -> None:
     """Put another version in front of the traffic: hotswap swap iris 1.1
 
     Returns once the swap is committed; --wait follows it, and then the exit code tells how it
-    ended: 0 completed, 1 failed, 3 rolled back, 5 cancelled.
+    ended: 0 completed, 1 failed, 3 rolled back, 5 cancelled. --until hold and --timeout follow
+    it too, and may stop before: 8 it holds, 9 the time is over.
     """
+    following = following_of(wait, until, timeout, retry_for)
     with connected() as api:
         old, new = (version, to) if to is not None else (serving(api, model, version), version)
         body = {
@@ -89,7 +96,7 @@ def swap(
             "reason": reason,
         }
         begun = api.post("swaps", body, key=idempotency_key)
-        accepted(api, begun, wait=wait, retry_for=retry_for, as_json=as_json)
+        accepted(api, begun, following, as_json=as_json)
 
 
 def serving(api: Api, model: str, new: str) -> str:
@@ -112,18 +119,30 @@ def serving(api: Api, model: str, new: str) -> str:
     return old
 
 
+def following_of(wait: bool, until: str, timeout: int | None, retry_for: int) -> Follow | None:
+    """How the swap is followed; None when it is not."""
+    follow = Follow(to_hold=read_until(until), limit_seconds=timeout, retry_for=retry_for)
+    return follow if wait or follow.to_hold or timeout is not None else None
+
+
 def accepted(
     api: Api,
     swap: Document,
+    following: Follow | None = None,
     *,
-    wait: bool,
-    retry_for: float,
     as_json: bool,
     good_ends: tuple[str, ...] = ("Completed",),
 ) -> None:
     """A command was taken: say so, or follow it to its end."""
-    if wait:
-        follow(api, swap, as_json=as_json, retry_for=retry_for, good_ends=good_ends)
+    if following is not None:
+        try:
+            follow(api, swap, following, as_json=as_json, good_ends=good_ends)
+        except Unreachable as lost:
+            # Whoever reads "cannot be reached" alone would ask for it a second time.
+            raise Unreachable(
+                f"{lost}. It was accepted before, and goes on: swap {swap['id']}; look with "
+                f"'hotswap watch {swap['id']}' once the server is back"
+            ) from lost
     elif as_json:
         show_json(swap)
     else:
@@ -135,11 +154,18 @@ def accepted(
             remark(f"Follow it: hotswap watch {swap['id']}")
 
 
-def watch(swap: SwapRef, retry_for: RetryFor = DEFAULT_RETRY, as_json: AsJson = False) -> None:
+def watch(
+    swap: SwapRef,
+    until: Until = "end",
+    timeout: Limit = None,
+    retry_for: RetryFor = DEFAULT_RETRY,
+    as_json: AsJson = False,
+) -> None:
     """Follow a swap to its end; the exit code tells how it ended. Ctrl-C only stops watching."""
+    following = Follow(to_hold=read_until(until), limit_seconds=timeout, retry_for=retry_for)
     with connected(patience_seconds=retry_for) as api:
         found = api.get(path_of("swaps", find_swap(api, swap)))
-        follow(api, found, as_json=as_json, retry_for=retry_for)
+        follow(api, found, following, as_json=as_json)
 
 
 def status(

@@ -30,6 +30,42 @@ def test_pause_resume_and_promote(hotswap: CommandLine, fleet: Fleet) -> None:
         assert "not-possible-now" in hotswap(command, swap, code=4).err
 
 
+def test_a_promote_that_is_typed_twice_passes_one_hold(hotswap: CommandLine, fleet: Fleet) -> None:
+    new = fleet.other("iris")
+    swap = hotswap(
+        "swap", "iris", new, "--strategy", TWO_PAUSES, "--until", "hold", "--json", code=8
+    ).lines[-1]["swap_id"]
+    assert fleet.get(f"swaps/{swap}")["weights"]["applied"][new] == 20
+    moved = hotswap("promote", "iris", "--step", "2", "--until", "hold", code=8)
+    assert "it holds: paused until promoted" in moved.out
+    assert "It stands at step 4 of 5." in moved.out
+    # By then it may be past the seconds in which it names the hold before: either way it is
+    # this one that stands, and whoever says which step they mean is held to it.
+    late = hotswap("promote", "iris", "--step", "2", code=4)
+    assert "you saw it at step 2 of 5 (pause), and it stands at step 4 of 5 (pause) now" in late.err
+    assert "promote past step 2 of 5 (pause)" in late.err
+    seen = str(fleet.get(f"swaps/{swap}")["generation"])
+    hotswap("pause", "iris", "--seen", seen)
+    assert "pause (the-administrator" in hotswap("resume", "iris", "--seen", seen, code=4).err
+    assert fleet.get(f"swaps/{swap}")["weights"]["requested"][new] == 60
+    hotswap("promote", "iris", "--full", "--wait")
+
+
+def test_a_model_that_is_rolled_back_is_not_rolled_forward_by_the_same_command(
+    hotswap: CommandLine, fleet: Fleet
+) -> None:
+    old, new = fleet.serving("iris"), fleet.other("iris")
+    hotswap("swap", "iris", new, "--wait")
+    back = hotswap("rollback", "iris", "--wait", "--json").lines[-1]["swap_id"]
+    second = hotswap("rollback", "iris", code=4).err
+    assert "iris is rolled back already" in second
+    assert "the-administrator" in second
+    assert f"hotswap rollback {back}, or --again" in second
+    assert fleet.serving("iris") == old
+    hotswap("rollback", "iris", "--again", "--wait")
+    assert fleet.serving("iris") == new
+
+
 def test_a_drain_is_extended_and_ended_by_force(hotswap: CommandLine, fleet: Fleet) -> None:
     old, new = fleet.serving("iris"), fleet.other("iris")
     swap = hotswap("swap", "iris", new, "--keep-warm", "10m", "--json").json["id"]

@@ -100,3 +100,33 @@ def test_7_unauthenticated(hotswap: CommandLine, stranger: CommandLine, fleet: F
     assert "hs_wrong" not in wrong.err
     none = hotswap("status", code=7, HOTSWAP_TOKEN="")
     assert "set HOTSWAP_TOKEN" in none.err
+
+
+def test_8_it_holds_and_9_the_time_is_over_and_the_swap_goes_on(
+    hotswap: CommandLine, fleet: Fleet
+) -> None:
+    new = fleet.other("iris")
+    held = hotswap("swap", "iris", new, "--strategy", HELD, "--until", "hold", code=8)
+    assert held.out.splitlines()[-1].startswith("Transitioning: it holds: paused until promoted")
+    late = hotswap("watch", "iris", "--timeout", "3", code=9)
+    assert "paused until promoted." in late.out.splitlines()[-2]
+    assert late.out.splitlines()[-1].startswith("Transitioning: not over after 3.0 s. ")
+    stopped = hotswap("watch", "iris", "--timeout", "1", "--json", code=9).lines[-1]
+    assert (stopped["event"], stopped["swap"]["state"]) == ("stopped", "Transitioning")
+    assert "write end or hold" in hotswap("watch", "iris", "--until", "noon", code=2).err
+    hotswap("rollback", "iris", "--wait")
+
+
+def test_6_although_the_command_was_done_says_so(hotswap: CommandLine, fleet: Fleet) -> None:
+    new = fleet.other("iris")
+    waiting = hotswap.start("swap", "iris", new, "--strategy", HELD, "--wait", "--retry-for", "0")
+    swap = comes_to(fleet, "iris", "Transitioning")
+    supervisor = fleet.stack.supervisor
+    starts = supervisor.starts("console")
+    supervisor.kill("console")
+    ended = waiting.ended()
+    supervisor.wait_restarted("console", starts)
+    assert ended.code == 6, ended
+    assert f"It was accepted before, and goes on: swap {swap}" in ended.err
+    assert f"hotswap watch {swap}" in ended.err
+    fleet.command(swap, "rollback")
