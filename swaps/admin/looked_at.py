@@ -8,6 +8,7 @@ from swaps.admin.base import ThroughEngine
 from swaps.admin.links import link_to
 from swaps.admin.site import site
 from swaps.models import AuditEntry, Placement, SwapEvent, SwapOperation
+from swaps.models.version_order import version_order
 
 
 class LookedAt(ThroughEngine):
@@ -23,6 +24,7 @@ class PlacementAdmin(LookedAt):
     list_filter = ("observed", "desired", "host", "model")
     search_fields = ("version", "model__name", "host__name")
     list_select_related = ("host", "model")
+    ordering = ("model__name", version_order("version"), "host__name")
     fields = (
         *("host_link", "model_link", "version", "desired", "observed", "observed_reason"),
         *("observed_at", "digest", "size_bytes", "boot_id", "answered_at", "warmup_ms"),

@@ -16,6 +16,7 @@ from swaps.access.roles import NotAllowed, Scope
 from swaps.access.throttles import TooOften
 from swaps.api.bearer import Bearer
 from swaps.api.problems import problem, too_often, unauthenticated
+from swaps.domain.names import version_order
 from swaps.domain.states import SwapState
 from swaps.live.gauges import in_flight
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
@@ -96,7 +97,7 @@ def _router(scope: Scope) -> Iterable[str]:
         if rows.route is not None:
             revisions.append((model, rows.route.revision))
             applied.append((model, int(rows.applied)))
-        for version in sorted({*rows.weights, *rows.clusters}):
+        for version in sorted({*rows.weights, *rows.clusters}, key=version_order):
             labels = {**model, "version": version}
             weights.append((labels, rows.weights.get(version, 0)))
             cluster = rows.clusters.get(version)

@@ -70,10 +70,12 @@ def _page(request: HttpRequest, model: ServedModel, refused: Refused | None) -> 
     allowed = actor_of(request).may(Action.ACTIVATE, model.name)
     found = find_versions(model.name) if allowed else None
     chosen = request.POST.get("version", "") or request.GET.get("version", "")
-    if not chosen and found is not None and found.versions:
-        # One that serves already is taken over without a load.
+    if not chosen and found is not None:
+        # One that serves already is taken over without a load; what else is there to put in
+        # service, a person says: nobody gets a version that they did not choose.
         serving = [one for one in found.versions if one.serves_somewhere]
-        chosen = (serving or found.versions)[0].version
+        only = serving or found.versions
+        chosen = only[0].version if len(only) == 1 else ""
     hosts = request.POST.getlist("hosts")
     context = context_of(request, "model") | {
         "model": model,

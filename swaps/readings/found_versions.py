@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from swaps.adapters.contract import Observation, VersionStatus
-from swaps.domain.names import name_problem
+from swaps.domain.names import name_problem, version_order
 from swaps.engine.presence import versions_on_hosts
 from swaps.models import ModelHost
 
@@ -40,7 +40,10 @@ def find_versions(name: str) -> FoundOnHosts:
     if name_problem(name, of="model") is not None:
         return FoundOnHosts([], {}, names)
     found, silent = versions_on_hosts(name, hosts)
-    versions = [_found(version, found[version]) for version in sorted(found, reverse=True)]
+    versions = [
+        _found(version, found[version])
+        for version in sorted(found, key=version_order, reverse=True)
+    ]
     return FoundOnHosts(versions, silent, names)
 
 

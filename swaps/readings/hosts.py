@@ -14,6 +14,7 @@ from swaps.adapters.errors import Unsupported
 from swaps.adapters.registry import adapter_for
 from swaps.domain.drift import Drift, drift_of
 from swaps.domain.host_addresses import parse_host_url
+from swaps.domain.names import version_order
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.host_edits import contents_of
 from swaps.engine.host_examination import CheckName, CheckResult, HostCheck
@@ -198,7 +199,9 @@ def _reading(
                     swapped_in=(row.model_id, row.version) in swapped_in,
                 ),
             )
-            for row in placements
+            for row in sorted(
+                placements, key=lambda one: (one.model.name, version_order(one.version))
+            )
         ],
         unregistered=unregistered,
         etag=revision_of(contents_of(host)),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from django.db.models import Q, QuerySet
 
 from swaps.access.roles import Scope
+from swaps.domain.names import version_order
 from swaps.domain.states import END_STATES
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.engine.model_edits import contents_of
@@ -152,7 +153,7 @@ def _reading(rows: ModelRows) -> ModelReading:
         name=model.name,
         hosts=sorted({row.host.name for row in rows.placements}),
         sample_request=model.sample_request,
-        versions=[_version(rows, version) for version in sorted(versions)],
+        versions=[_version(rows, version) for version in sorted(versions, key=version_order)],
         route=RouteReading(
             revision=route.revision if route else 0,
             weights=rows.weights,

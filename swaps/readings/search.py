@@ -11,6 +11,7 @@ from swaps.access.roles import Scope
 from swaps.models import ModelHost, NodeIncarnation, Placement, Route, ServedModel, SwapOperation
 from swaps.models.hosts import Observed
 from swaps.models.nodes import REQUIRED_NODE_STATES
+from swaps.models.version_order import version_order
 from swaps.readings.swaps import TEXT_SEARCHED
 
 LONGEST = 100
@@ -123,12 +124,14 @@ def _versions(text: str, scope: Scope, limit: int) -> list[VersionHit]:
     if model:
         placed = placed.filter(model__name__contains=model)
     names = list(
-        placed.order_by(_best_first("version", version), "model__name", "version")
-        .values_list("model__name", "version", _best_first("version", version))
+        placed.order_by(_best_first("version", version), "model__name", version_order("version"))
+        .values_list(
+            "model__name", "version", _best_first("version", version), version_order("version")
+        )
         .distinct()[:limit]
     )
     where = Q(pk__in=[])
-    for of, one, _ in names:
+    for of, one, *_ in names:
         where |= Q(model__name=of, version=one)
     hosts: dict[tuple[str, str], list[str]] = {}
     for of, one, host in (
@@ -137,7 +140,7 @@ def _versions(text: str, scope: Scope, limit: int) -> list[VersionHit]:
         .values_list("model__name", "version", "host__name")
     ):
         hosts.setdefault((of, one), []).append(host)
-    return [VersionHit(of, one, tuple(hosts.get((of, one), ()))) for of, one, _ in names]
+    return [VersionHit(of, one, tuple(hosts.get((of, one), ()))) for of, one, *_ in names]
 
 
 def _swaps(text: str, scope: Scope, limit: int) -> list[SwapHit]:

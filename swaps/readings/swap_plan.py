@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.adapters.contract import Observation, Ref, VersionStatus
+from swaps.domain.names import version_order
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import Hold, Pause, SetWeight, Strategy
 from swaps.engine.errors import InvalidRequest, SwapRefused
@@ -84,7 +85,9 @@ def found_versions(model: ServedModel) -> list[FoundVersion]:
     """The newest name first."""
     rows = read_fleet([model.pk])[model.pk]
     found = []
-    for version in sorted({row.version for row in rows.placements}, reverse=True):
+    for version in sorted(
+        {row.version for row in rows.placements}, key=version_order, reverse=True
+    ):
         placed = [row for row in rows.placements if row.version == version]
         found.append(
             FoundVersion(

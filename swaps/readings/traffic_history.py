@@ -13,6 +13,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from swaps.domain.names import version_order
 from swaps.domain.states import END_STATES
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauge_history import EVERY_SECONDS, KEPT_SECONDS, Kept
@@ -51,7 +52,10 @@ def read_traffic_history(
     steps = round(seconds / EVERY_SECONDS)
     moments = tuple(ended - EVERY_SECONDS * (steps - i) for i in range(steps + 1))
     lately = Q(retired_at=None) | Q(retired_at__gt=Now() - timedelta(seconds=seconds))
-    clusters = list(Cluster.objects.filter(lately, model=model).order_by("version", "pk"))
+    clusters = sorted(
+        Cluster.objects.filter(lately, model=model),
+        key=lambda cluster: (version_order(cluster.version), cluster.pk),
+    )
     kept = read_gauge_history(
         [node.nonce for node in required_nodes()], [one.name for one in clusters]
     )
