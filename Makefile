@@ -20,7 +20,7 @@ PYTEST := $(PY) -m pytest
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo units test test-unit test-integration test-system test-browser falsifier quiet-valkey \
-        fuzz-api screenshots bench bench-audit bench-streams bench-websockets lint format lock browser clean
+        fuzz-api screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
 	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
@@ -112,6 +112,9 @@ bench-streams: setup ## Measure what 400 callers cost who follow a swap or wait 
 
 bench-audit: setup ## Measure finding in and exporting a million audit entries
 	@$(PY) -m tests.benchmarks.bench_audit $(ARGS)
+
+bench-histories: setup ## Measure pages, calls and sweeps after 100,000 swaps (ARGS='--swaps 1000000 --events 5000000')
+	@$(PY) -m tests.benchmarks.bench_histories $(ARGS)
 
 bench-websockets: setup ## Measure how soon 1,000 open pages see a swap's events
 	@$(PY) -m tests.benchmarks.bench_websockets $(ARGS)

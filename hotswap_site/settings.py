@@ -3,11 +3,13 @@
 import ipaddress
 import os
 import ssl
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import certifi
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.functional import SimpleLazyObject
 from psycopg.conninfo import conninfo_to_dict
@@ -27,6 +29,18 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 def _flag(name: str, *, default: bool = False) -> bool:
     return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+def _days(name: str, default: float) -> timedelta:
+    given = os.environ.get(name, "").strip()
+    try:
+        days = float(given or default)
+        kept = timedelta(days=days)
+    except (ValueError, OverflowError):
+        raise ImproperlyConfigured(f"{name} is {given!r}, and no number of days") from None
+    if days < 0:
+        raise ImproperlyConfigured(f"{name} is {given}: write 0 to keep for good")
+    return kept
 
 
 def _words(name: str, default: str = "") -> list[str]:
@@ -323,6 +337,10 @@ CELERY = {
 SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
 RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
 LOST_AFTER_SECONDS = _seconds("HOTSWAP_LOST_AFTER_SECONDS", "10")
+# How long what is over is kept, see swaps.engine.retention; 0: for good.
+KEEP_SWAPS = _days("HOTSWAP_KEEP_SWAPS_DAYS", 365)
+KEEP_TRAFFIC = _days("HOTSWAP_KEEP_TRAFFIC_DAYS", 90)
+KEEP_ROUTER_ROWS = _days("HOTSWAP_KEEP_ROUTER_DAYS", 7)
 
 # The router process and its Envoys.
 XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))

@@ -25,6 +25,7 @@ from swaps.models.nodes import REQUIRED_NODE_STATES
 from swaps.readings.certificates import read_certificates
 from swaps.readings.fleet import read_fleet
 from swaps.readings.service_health import read_service_health
+from swaps.readings.swap_counts import count_swaps
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,15 +51,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _swaps(scope: Scope) -> Iterable[str]:
     within = Q() if scope is None else Q(model__name__in=scope)
-    counted = dict(
-        SwapOperation.objects.filter(within)
-        .order_by()
-        .values_list("state")
-        .annotate(count=Count("pk"))
-    )
-    samples = [({"state": state.value}, counted.get(state.value, 0)) for state in SwapState]
+    samples = [({"state": state.value}, count) for state, count in count_swaps(scope).items()]
     yield from _family("hotswap_swaps", "Swaps by state.", samples)
-    queued = SwapOperation.objects.filter(within, queued=True).count()
+    waiting = SwapOperation.objects.filter(within, queued=True, state=SwapState.NOT_STARTED)
+    queued = waiting.count()
     yield from _family("hotswap_swaps_queued", "Swaps that wait in line.", [({}, queued)])
 
 

@@ -88,10 +88,6 @@ def _once(actor: Actor, key: str, digest: str, do: Callable[[], Answer]) -> Answ
     raise refusal
 
 
-def forget_old_answers() -> None:
-    KeptAnswer.objects.filter(made_at__lt=Now() - KEPT_FOR).delete()
-
-
 def _one_at_a_time(actor: str, key: str) -> None:
     """Until the end of the transaction. Raises StillRunning."""
     name = hashlib.sha256(json.dumps(["answer", actor, key]).encode()).digest()[:8]

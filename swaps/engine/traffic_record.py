@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import DateTimeField, ExpressionWrapper, Max, Min, Q
 from django.db.models.functions import Now
 
-from swaps.domain.states import SwapState
+from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import ClusterGauges, answered, in_flight, read_node_gauges, slowest
 from swaps.models import Cluster, SwapOperation, TrafficSample
@@ -62,9 +62,9 @@ def record_traffic() -> int:
 
 
 def _recorded() -> Iterable[SwapOperation]:
-    return SwapOperation.objects.filter(
-        Q(state__in=RECORDED) | Q(end_time__gte=Now() - PAST_END)
-    ).annotate(
+    # Each way has an index of its own: looked for every second, among all swaps that ever were.
+    going = ~Q(state__in=END_STATES) & Q(state__in=RECORDED)
+    return SwapOperation.objects.filter(going | Q(end_time__gte=Now() - PAST_END)).annotate(
         now=ExpressionWrapper(Now(), output_field=DateTimeField()),
         first=Min("traffic_samples__at"),
         last=Max("traffic_samples__at"),

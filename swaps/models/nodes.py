@@ -65,6 +65,14 @@ class NodeIncarnation(models.Model):
 
     class Meta:
         ordering: ClassVar = ["node_id", "-connected_at"]
+        indexes: ClassVar = [
+            # Asked for at every turn, among all that ever ran.
+            models.Index(
+                fields=["node_id"],
+                condition=models.Q(state__in=["connected", "away"]),
+                name="node_required",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.node_id} ({self.nonce[:8]})"
@@ -144,7 +152,8 @@ class DrainWatch(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["opened_at"], condition=models.Q(closed_at=None), name="watch_open"
-            )
+            ),
+            models.Index(fields=["closed_at"], name="watch_closed"),
         ]
 
 

@@ -96,6 +96,7 @@ class Cluster(models.Model):
                 name="cluster_one_live_per_version",
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["retired_at"], name="cluster_retired")]
 
     def __str__(self) -> str:
         return f"{self.model} {self.version} generation {self.generation}"

@@ -131,7 +131,23 @@ class SwapOperation(models.Model):
                 condition=~models.Q(state__in=END_STATE_VALUES) | models.Q(cleanup_pending=True),
                 name="swap_due",
             ),
-            models.Index(fields=["model", "-start_time"], name="swap_of_model"),
+            models.Index(fields=["model", "-start_time", "-id"], name="swap_of_model"),
+            models.Index(
+                fields=["start_time"],
+                condition=~models.Q(state__in=END_STATE_VALUES),
+                name="swap_open",
+            ),
+            models.Index(
+                fields=["end_time", "state"],
+                condition=models.Q(end_time__isnull=False),
+                name="swap_ended",
+            ),
+            # A swap comes into it with its end: what runs pays nothing for it.
+            models.Index(
+                fields=["state", "-start_time", "-id"],
+                condition=models.Q(state__in=END_STATE_VALUES),
+                name="swap_by_end",
+            ),
             models.Index(fields=["-start_time", "-id"], name="swap_newest_first"),
         ]
 

@@ -30,4 +30,7 @@ class TrafficSample(models.Model):
 
     class Meta:
         ordering: ClassVar = ["at", "pk"]
-        indexes: ClassVar = [models.Index(fields=["swap", "at"], name="samples_of_swap")]
+        indexes: ClassVar = [
+            models.Index(fields=["swap", "at"], name="samples_of_swap"),
+            models.Index(fields=["at"], name="samples_by_age"),
+        ]

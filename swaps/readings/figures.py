@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count
-
 from swaps.domain.states import SwapState
 from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import read_node_gauges
-from swaps.models import ModelHost, Route, ServedModel, SwapOperation
+from swaps.models import ModelHost, Route, ServedModel
 from swaps.models.hosts import HostHealth
 from swaps.models.nodes import NodeState
+from swaps.readings.swap_counts import count_swaps
 from swaps.readings.traffic import remember, requests_per_second
 
 
@@ -36,8 +35,6 @@ def read_figures() -> FleetFigures:
     nodes = list(required_nodes())
     nonces = [node.nonce for node in nodes]
     remember(dict(zip(nonces, read_node_gauges(nonces), strict=True)))
-    by_state = SwapOperation.objects.order_by().values_list("state").annotate(Count("pk"))
-    counts = dict(by_state)
     return FleetFigures(
         models=ServedModel.objects.count(),
         models_serving=Route.objects.exclude(weights={}).count(),
@@ -46,5 +43,5 @@ def read_figures() -> FleetFigures:
         nodes=len(nodes),
         nodes_connected=sum(node.state == NodeState.CONNECTED for node in nodes),
         requests_per_second=requests_per_second(nonces),
-        swaps={state: counts.get(state.value, 0) for state in SwapState},
+        swaps=count_swaps(),
     )

@@ -58,6 +58,9 @@ class ParsedFlush:
         )
 
 
+_PLACES_SPARE = 1000
+
+
 class FlushParser:
     """Remembers where each name belongs, and the flush before: at 200 flushes a second that is
     most of the work.
@@ -102,6 +105,10 @@ class FlushParser:
                 else:
                     continue
                 flush.clusters.setdefault(owner, {})[what] = int(value)
+        if len(self._places) > 2 * len(message.envoy_metrics) + _PLACES_SPARE:
+            # Clusters come and go for as long as the process lives, each with names of its own.
+            present = {family.name for family in message.envoy_metrics}
+            self._places = {name: at for name, at in self._places.items() if name in present}
         return flush
 
 
@@ -147,6 +154,7 @@ class NodeGauges:
         for name in self._last.clusters.keys() - parsed.clusters.keys():
             counters = {k: v for k, v in self._last.clusters[name].items() if k in COUNTERS}
             self._gone[name] = (counters, GONE_PERIODS)
+            self._members.pop(name, None)
         self._last = parsed
         return writes
 

@@ -10,7 +10,8 @@ from django.conf import settings
 
 from swaps.audit.refusals import end_floods
 from swaps.audit.seal import seal_all
-from swaps.engine import repeats, rounds, traffic_record
+from swaps.engine import rounds, traffic_record
+from swaps.engine.retention import forget_what_is_over
 from swaps.models.statements import Statement
 
 SWEEP = "sweep"
@@ -29,7 +30,7 @@ def duties() -> dict[str, Duty]:
         "reconcile": Duty(settings.RECONCILE_SECONDS, rounds.begin_rounds),
         "record-traffic": Duty(1.0, traffic_record.record_traffic),
         "seal-audit": Duty(settings.SEAL_SECONDS, _seal_audit),
-        "forget-old-answers": Duty(3600.0, repeats.forget_old_answers),
+        "forget-what-is-over": Duty(600.0, forget_what_is_over),
     }
 
 

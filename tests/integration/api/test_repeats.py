@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from swaps.access.roles import Role
 from swaps.engine import repeats
+from swaps.engine.retention import forget_what_is_over
 from swaps.models import (
     ApiToken,
     AuditEntry,
@@ -290,12 +291,12 @@ def test_an_answer_is_kept_for_a_day(administrator: Caller) -> None:
 
     a_host("alpha", url="http://127.0.0.1:9")
     first = post()
-    repeats.forget_old_answers()
+    forget_what_is_over()
     same(first, post())
     KeptAnswer.objects.update(made_at=timezone.now() - timedelta(hours=25))
     assert "Idempotency-Replayed" not in post()
     assert KeptAnswer.objects.count() == 1
     KeptAnswer.objects.update(made_at=timezone.now() - timedelta(hours=25))
-    repeats.forget_old_answers()
+    forget_what_is_over()
     assert not KeptAnswer.objects.exists()
     assert ModelHost.objects.count() == 1

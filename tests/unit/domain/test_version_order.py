@@ -9,6 +9,6 @@ from swaps.domain.names import version_order
 IN_ORDER = ["1.0", "1.9", "1.9.1", "1.10", "1.10-rc2", "2.0", "v2", "v2024-09-30", "v2024-11-03"]
 
 
-@pytest.mark.parametrize(("earlier", "later"), itertools.pairwise(IN_ORDER))
+@pytest.mark.parametrize(("earlier", "later"), list(itertools.pairwise(IN_ORDER)))
 def test_numbers_count_as_numbers(earlier: str, later: str) -> None:
     assert version_order(earlier) < version_order(later)

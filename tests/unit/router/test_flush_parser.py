@@ -33,3 +33,15 @@ def test_what_is_gone_is_gone() -> None:
     parser = FlushParser()
     parser.parse(flush(active=2, at=1))
     assert parser.parse(StreamMetricsMessage()).clusters == {}
+
+
+def test_names_of_clusters_that_are_gone_are_forgotten() -> None:
+    """Each swap has clusters with names of their own, and the process lives for months."""
+    parser = FlushParser()
+    for number in range(3000):
+        message = StreamMetricsMessage()
+        name = f"cluster.hs_{number}.upstream_rq_active"
+        family = message.envoy_metrics.add(name=name, type=GAUGE)
+        family.metric.add().gauge.value = 1
+        assert parser.parse(message).clusters == {f"hs_{number}": {"active": 1}}
+    assert len(parser._places) < 1100
