@@ -190,9 +190,9 @@ def _first(
     within = [] if scope is None else _models_within(scope)
     if not 1 < len(within) <= _FEW_MODELS:
         return list(found[:limit])
-    each = [found.filter(model=model).values("pk")[:limit] for model in within]
-    pks = each[0].union(*each[1:], all=True)
-    of_each = SwapOperation.objects.filter(pk__in=[row["pk"] for row in pks])
+    each = [found.filter(model=model).values("start_time", "pk")[:limit] for model in within]
+    pks = [row["pk"] for row in each[0].union(*each[1:], all=True)]
+    of_each = SwapOperation.objects.filter(pk__in=pks)
     return list(of_each.order_by(*order)[:limit])
 
 
