@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo units test test-unit test-integration test-system test-browser falsifier quiet-valkey \
+.PHONY: help setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
         fuzz-api screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
@@ -93,6 +93,19 @@ test-browser: setup ## The console in a real Chromium
 
 quiet-valkey: setup ## Swap for ten minutes while Valkey stands still
 	@HOTSWAP_QUIET_VALKEY_SECONDS=$${HOTSWAP_QUIET_VALKEY_SECONDS:-600} $(PYTEST) tests/system/test_quiet_valkey.py -s --timeout 7200 $(ARGS)
+
+real: setup ## The README's "Running it for real" in network namespaces (root, Linux; installs what is missing)
+	@missing=; for program in ip openssl nginx redis-server; do command -v $$program >/dev/null || missing=1; done; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing=1; \
+	if [ "$$(id -u)" != 0 ]; then echo "make real makes network namespaces: run it as root." >&2; exit 1; fi; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "make real needs ip, openssl, nginx, redis-server and Postgres of Debian: install them." >&2; exit 1; }; \
+	  echo "Installing Postgres, Redis and nginx; their services are not started ..."; \
+	  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	    postgresql redis-server nginx-light iproute2 openssl >/dev/null || exit 1; \
+	fi
+	@$(PYTEST) tests/real -s --timeout 1800 $(ARGS)
 
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
 	@HOTSWAP_FALSIFIER_FLIPS=$${HOTSWAP_FALSIFIER_FLIPS:-1000} $(PYTEST) tests/system/test_falsifier.py -s --timeout 3600 $(ARGS)

@@ -1,0 +1,29 @@
+"""What the README tells a team to write down, so that what it tells is what is tested."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+
+
+def block(language: str, having: str) -> str:
+    """The one code block of that language with these words in it."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (text,) = (one for one in found if having in one)
+    return str(text)
+
+
+def settings(**values: str) -> dict[str, str]:
+    """The settings of the README, each by its name, with this installation's values."""
+    lines = block("sh", "HOTSWAP_TRUSTED_ORIGINS").splitlines()
+    named = dict(line.split("=", 1) for line in lines)
+    assert values.keys() <= named.keys(), values.keys() - named.keys()
+    return named | values
+
+
+def with_words(text: str, words: dict[str, str]) -> str:
+    """The text with each of these replaced; each is there."""
+    for word, by in words.items():
+        assert word in text, word
+        text = text.replace(word, by)
+    return text
