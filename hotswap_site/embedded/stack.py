@@ -60,6 +60,8 @@ class Stack:
     external_owner_database_url: str | None = None  # None: the same role may migrate
     external_valkey_url: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    # Added for a single process, by its name.
+    process_env: dict[str, Mapping[str, str]] = field(default_factory=dict)
     # Of each start of our Envoy, by its number: the kernel tells us of ends, by number too.
     _nonces: dict[int, str] = field(default_factory=dict)
 
@@ -194,8 +196,9 @@ class Stack:
 
     def _start(self, name: str, argv: list[str], *, ready: Any = None, **env: str) -> None:
         """Without waiting: they start side by side."""
+        env = {**self.env, **env, **self.process_env.get(name, {})}
         self.supervisor.start(
-            Child(name=name, argv=argv, env=self.env | env, cwd=PROJECT, ready=ready), wait=False
+            Child(name=name, argv=argv, env=env, cwd=PROJECT, ready=ready), wait=False
         )
 
     def _start_node(self) -> None:

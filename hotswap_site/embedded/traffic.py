@@ -45,6 +45,7 @@ class Traffic:
         self._most_in_flight = most_in_flight
         self._calls: deque[Call] = deque(maxlen=REMEMBERED)
         self._sent = 0
+        self._waiting: dict[int, int] = {}  # calls without an answer yet: number → sent at, in ns
 
     async def run(self) -> None:
         """`rate` calls a second in all, whether or not earlier ones were answered; up to a
@@ -68,7 +69,8 @@ class Traffic:
 
     async def _call(self, session: aiohttp.ClientSession, model: str) -> None:
         self._sent += 1
-        sent_ns = time.time_ns()
+        number, sent_ns = self._sent, time.time_ns()
+        self._waiting[number] = sent_ns
         try:
             async with session.post(
                 f"{self._router_url}/v2/models/{model}/infer",
@@ -87,10 +89,16 @@ class Traffic:
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             call = Call(model, sent_ns, 0, "", 0, repr(error))
+        finally:
+            del self._waiting[number]
         self._calls.append(call)
 
     def report(self, *, after_ns: int = 0, model: str = "") -> dict[str, Any]:
-        """`sent` counts answered calls since; `served_after` those that a host began since."""
+        """`sent` counts answered calls since; `served_after` those that a host began since.
+
+        `failed_sent_ns` tells when failed calls were sent, `waiting_since_ns` when the earliest
+        was that still waits; now, when none does.
+        """
         calls = [
             c for c in self._calls if c.sent_ns >= after_ns and (not model or c.model == model)
         ]
@@ -104,6 +112,8 @@ class Traffic:
             "sent": len(calls),
             "failed": len(failed),
             "failures": [f"{c.status} {c.error}" for c in failed[:5]],
+            "failed_sent_ns": [c.sent_ns for c in failed],
+            "waiting_since_ns": min(self._waiting.values(), default=time.time_ns()),
             "versions": dict(Counter(c.version for c in calls)),
             "served_after": dict(served_after),
             "in_flight": self._sent - len(self._calls) if self._sent < REMEMBERED else None,

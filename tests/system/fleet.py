@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -185,12 +185,24 @@ class TrafficClient:
 
 
 @contextmanager
-def running_fleet(*, workers: int = 1, **env: str) -> Iterator[Fleet]:
-    """Two hosts with repositories of their own; `iris` and `slow` serve 1.0. `env`: settings."""
+def running_fleet(
+    *,
+    workers: int = 1,
+    prepare: Callable[[HotswapHome], None] | None = None,
+    process_env: Mapping[str, Mapping[str, str]] | None = None,
+    **env: str,
+) -> Iterator[Fleet]:
+    """Two hosts with repositories of their own; `iris` and `slow` serve 1.0.
+
+    `env`: settings of all processes, `process_env`: of some; `prepare` is called before any
+    process is started.
+    """
     folder = Path(tempfile.mkdtemp(prefix="hotswap-system-"))
     folder.chmod(0o755)  # Postgres may have to pass as another user
     home = HotswapHome(folder)
     home.create()
+    if prepare:
+        prepare(home)
     stack: Stack | None = None
 
     def on_exit(ended: Exit) -> None:
@@ -201,6 +213,7 @@ def running_fleet(*, workers: int = 1, **env: str) -> Iterator[Fleet]:
         with Supervisor(home.logs, stream=None, on_exit=on_exit) as supervisor:
             stack = Stack(home, supervisor, free_port(), free_port(), workers=workers)
             stack.env |= {"HOTSWAP_RECONCILE_SECONDS": "2"} | env
+            stack.process_env |= process_env or {}
             stack.claim_home()
             stack.start_services()
             repositories = {name: folder / f"models-{name}" for name in ("alpha", "beta")}
