@@ -38,8 +38,9 @@ def careless_envoy(
     def names_an_unknown_cluster(model, route):  # type: ignore[no-untyped-def]
         table = build(model, route)
         if "9.9" in route.gone:
-            for entry in table.virtual_hosts[0].routes[0].route.weighted_clusters.clusters:
-                entry.name = "hs_nowhere"
+            for one in table.virtual_hosts[0].routes:
+                for entry in one.route.weighted_clusters.clusters:
+                    entry.name = "hs_nowhere"
         return table
 
     monkeypatch.setattr(snapshot, "build_route_table", names_an_unknown_cluster)
