@@ -31,9 +31,9 @@ from swaps.domain.names import name_problem
 from swaps.engine.commands import release_queue, request_activation
 from swaps.engine.errors import ModelNotFound, VersionNotFound
 from swaps.engine.model_edits import delete_model, update_model
-from swaps.engine.presence import hosts_with
+from swaps.engine.presence import hosts_of, hosts_with
 from swaps.engine.registration import register_model
-from swaps.models import ModelHost, ServedModel
+from swaps.models import ServedModel
 from swaps.readings.models import (
     ModelReading,
     VersionOnHost,
@@ -233,7 +233,7 @@ def _find_version(model: ModelReading, version: str) -> VersionReading:
             return known
     # No row says so: it may have been put on a host since anybody looked.
     if name_problem(version, of="version") is None:
-        found = hosts_with(model.name, version, list(ModelHost.objects.all()))
+        found = hosts_with(model.name, version, hosts_of(model.name))
         if found:
             places = [
                 VersionOnHost(host, seen.status.value, "absent", seen.reason)

@@ -1,5 +1,6 @@
 """Getting a version ready: loaded, answering, warmed up, and reachable from every node."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -43,7 +44,9 @@ def load_step(s: Snapshot) -> Step | None:
         )
         if unseen:
             return CallHosts(Call.LOOK, s.to_version, unseen, f"asking {', '.join(unseen)}")
-        return _late(s, words, step.reason)
+        # The hosts' own last words, and not what would be done next.
+        last = _each([v for v in left if v not in ready])
+        return _late(s, words, f"{s.to_version} is not ready on {last}")
     waiting = no_node(s) or not_warm(s, s.to_version, needed=needed)
     if over and waiting:
         if not may_be_judged(s, over[0]):
@@ -121,8 +124,13 @@ def _make_ready(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step:
             s.now + POLL_SLOW,
         )
     pending = [v for v in views if not v.ready]
-    words = ", ".join(f"{v.host} ({v.reason or v.status})" for v in pending)
-    return Wait(f"{version} is not ready on {words}", min(_look_at(v, s.now) for v in pending))
+    return Wait(
+        f"{version} is not ready on {_each(pending)}", min(_look_at(v, s.now) for v in pending)
+    )
+
+
+def _each(views: Sequence[HostView]) -> str:
+    return ", ".join(f"{v.host} ({v.reason or v.status})" for v in views)
 
 
 def _needs_load(s: Snapshot, view: HostView) -> bool:

@@ -53,6 +53,9 @@ class Lanes:
         self._threads.submit(self._run, host, answer, call)
 
     def _run(self, host: int, answer: Future[Any], call: Callable[[], Any]) -> None:
+        if not answer.set_running_or_notify_cancel():  # nobody waits for it any more
+            self._next(host)
+            return
         try:
             told = partial(answer.set_result, call())
         except BaseException as error:  # whoever waits for the answer hears of it

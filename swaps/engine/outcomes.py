@@ -71,8 +71,12 @@ def _found(
 ) -> Said:
     """A late answer never overwrites a newer one."""
     freed = before == Observed.LOADING and seen.status is not VersionStatus.LOADING
+    changes = _seen(seen)
+    if before == Observed.UNKNOWN and seen.status is VersionStatus.AVAILABLE and not seen.reason:
+        # It may have answered a load with an error: those words say why it is not loaded.
+        changes["observed_reason"] = _LAST_WORDS
     written = _write(
-        _seen(seen),
+        changes,
         "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
         {"id": effect.placed.pk, "fence": effect.placed.fence, "before": before_at},
     )
@@ -159,7 +163,9 @@ _NOW = object()  # the database's clock
 # The first of unanswered looks in a row. One of long ago, as after an outage of ours, begins no
 # row: nobody knows what came between.
 _SILENT_SINCE = object()
+_LAST_WORDS = object()
 _SQL = {
+    _LAST_WORDS: "CASE WHEN desired = 'loaded' THEN observed_reason ELSE '' END",
     _NOW: "statement_timestamp()",
     _SILENT_SINCE: "CASE WHEN observed_at > statement_timestamp() - interval '5 seconds'"
     " THEN coalesce(silent_since, statement_timestamp()) ELSE statement_timestamp() END",

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
@@ -11,11 +11,15 @@ from swaps.domain.names import name_problem
 from swaps.engine.asking import answered, whom
 from swaps.engine.errors import HostUnreachable, VersionNotFound
 from swaps.engine.hosts import adapter_of
-from swaps.models import ModelHost
+from swaps.engine.lanes import Lanes
+from swaps.models import ModelHost, Placement
+from swaps.models.hosts import Observed
 
 # Existence is asked with a caller waiting.
 ASK_SECONDS = 2.0
 READ_AGAIN_SECONDS = 0.1
+# For all callers of a process together, however many ask for hosts that hang.
+_questions = Lanes(threads=32, a_host=4, name="question")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,20 @@ def hosts_with(model: str, version: str, hosts: list[ModelHost]) -> dict[str, Ob
     return found
 
 
+def hosts_of(model: str) -> list[ModelHost]:
+    """Where any version of the model was seen; all hosts while none was.
+
+    Others need not be asked whether they have one more: what is new on a host is learnt when it
+    is looked after, every few seconds.
+    """
+    known = ModelHost.objects.filter(
+        pk__in=Placement.objects.filter(model__name=model)
+        .exclude(observed=Observed.ABSENT)
+        .values("host")
+    )
+    return list(known) or list(ModelHost.objects.all())
+
+
 def ask_hosts(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation], dict[str, str]]:
     """What each host says right now, and why the others did not; by host."""
     return answered(
@@ -123,20 +141,17 @@ def _ask_each[T](
     """All at once, ASK_SECONDS at most: the answers, and why there was none, by host."""
     answers: dict[str, T] = {}
     unreachable: dict[str, str] = {}
-    pool = ThreadPoolExecutor(max_workers=max(1, min(8, len(hosts))))
-    try:
-        asked = {host.name: pool.submit(question, host) for host in hosts}
-        deadline = time.monotonic() + ASK_SECONDS
-        for name, future in asked.items():
-            try:
-                answers[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
-                unreachable[name] = f"no answer within {ASK_SECONDS:g} s"
-            except AdapterError as error:
-                unreachable[name] = str(error)
-    finally:
-        # Not waited for: a host that hangs must not hold the caller longer than promised.
-        pool.shutdown(wait=False, cancel_futures=True)
+    asked = {host.name: _questions.submit(host.pk, partial(question, host)) for host in hosts}
+    deadline = time.monotonic() + ASK_SECONDS
+    for name, future in asked.items():
+        try:
+            answers[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            # Not waited for: a host that hangs must not hold the caller longer than promised.
+            future.cancel()
+            unreachable[name] = f"no answer within {ASK_SECONDS:g} s"
+        except AdapterError as error:
+            unreachable[name] = str(error)
     return answers, unreachable
 
 

@@ -1,5 +1,6 @@
 """A host that takes as long as a test likes over some of its calls."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,18 @@ class Gate:
 
     url: str = ""
     holds: str = ""
+    refuses: str = ""
+    words: str = ""
     held: list[str] = field(default_factory=list)  # paths, as they came
     _open: threading.Event = field(default_factory=threading.Event)
 
     def hold(self, ending: str) -> None:
         self.holds = ending
         self._open.clear()
+
+    def refuse(self, ending: str, words: str) -> None:
+        """Such calls are answered with HTTP 500 and these words."""
+        self.refuses, self.words = ending, words
 
     def let_through(self) -> None:
         self.holds = ""
@@ -42,15 +49,21 @@ def a_gate_before(real: str) -> Iterator[Gate]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             gate.wait_if_held(self.path)
+            if gate.refuses and self.path.endswith(gate.refuses):
+                self._answer(500, json.dumps({"error": gate.words}).encode())
+                return
             sent = {k: v for k, v in self.headers.items() if k.lower() not in _OWN}
             answer = httpx.request(
                 self.command, real + self.path, content=body, headers=sent, timeout=60
             )
+            self._answer(answer.status_code, answer.content)
+
+        def _answer(self, status: int, content: bytes) -> None:
             try:
-                self.send_response(answer.status_code)
-                self.send_header("content-length", str(len(answer.content)))
+                self.send_response(status)
+                self.send_header("content-length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(answer.content)
+                self.wfile.write(content)
             except OSError:
                 pass  # whoever asked has gone
 

@@ -1,4 +1,4 @@
-"""Hosts and models that are slow: they hold up nobody but themselves."""
+"""Hosts and models that are slow hold up nobody but themselves; what they said last is kept."""
 
 from collections.abc import Iterator
 
@@ -15,6 +15,7 @@ from tests.integration.engine.swapping import (
     a_serving_model,
     carry_on,
     fresh,
+    time_passes,
     waits_for,
 )
 
@@ -69,3 +70,16 @@ def test_a_host_that_lets_a_look_wait_holds_no_worker(
     carry_on(
         swap, until=lambda seen: seen.state != S.LOADING_NEW_VERSION or "2.0" in seen.waiting_for
     )
+
+
+def test_a_swap_that_fails_at_its_deadline_says_what_the_host_said_of_the_load(
+    alpha: HostOfTests, gate: Gate, swapper: ModelHotSwapper
+) -> None:
+    iris = a_serving_model(alpha)
+    gate.refuse("/versions/1.1/load", "out of memory")
+    swap = swapper.swap_version(iris, "1.0", "1.1", load_timeout_seconds=600)
+    carry_on(swap, until=waits_for("out of memory"))
+    time_passes(swap, 601)
+    failed = carry_on(swap, until=S.FAILED)
+    assert "its load deadline is over" in (failed.error_message or "")
+    assert "out of memory (HTTP 500)" in (failed.error_message or "")

@@ -286,6 +286,15 @@ def test_a_host_that_is_always_slow_to_answer_does_not_keep_the_deadline_away() 
     assert step.state is SwapState.FAILED
 
 
+def test_a_load_that_is_late_keeps_the_hosts_own_last_words() -> None:
+    words = "host host-a can't load iris 1.1: out of memory (HTTP 500)"
+    refusing = a_host(status="unknown", answered=False, reason=words, seen_at=ago(2))
+    step = next_step(a_snapshot(state=LOADING, target=(refusing,), load_deadline=ago(3)))
+    assert isinstance(step, MoveTo)
+    assert words in step.failure
+    assert "its load deadline is over" in step.failure
+
+
 def test_a_cluster_that_never_warms_fails_at_the_load_deadline() -> None:
     step = next_step(a_snapshot(state=LOADING, nodes=(a_node(members={}),), load_deadline=ago(1)))
     assert isinstance(step, MoveTo)
