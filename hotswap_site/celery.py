@@ -36,8 +36,8 @@ class Sweeping(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no t
 
     def start(self, worker: Any) -> None:
         # Not before: the apps are loaded by now.
+        from swaps.db.stalled import limit_transactions
         from swaps.engine.sweeping.sweeper import Sweeper
-        from swaps.models.stalled import limit_transactions
 
         limit_transactions()
         self._sweeper = Sweeper(worker.hostname)

@@ -17,11 +17,12 @@ from django.db.migrations.executor import MigrationExecutor
 from swaps.access.certificate_folder import CertificateFolder, ends_soon, expiry
 from swaps.access.certificates import CertificateProblem
 from swaps.adapters.registry import KINDS
+from swaps.db import writability
 from swaps.live.valkey import valkey_trouble
-from swaps.models import ModelHost, writability
-from swaps.readings.certificates import read_certificates, warnings_of
+from swaps.models import ModelHost
+from swaps.readings.router.certificates import read_certificates, warnings_of
 
-# The first with a limit of a whole transaction (swaps.models.stalled).
+# The first with a limit of a whole transaction (swaps.db.stalled).
 LEAST_POSTGRES = 170000
 
 

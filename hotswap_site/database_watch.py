@@ -20,7 +20,7 @@ from django.db import close_old_connections, connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from hotswap_site.silent_postgres import SILENCE_SECONDS
-from swaps.models import writability
+from swaps.db import writability
 
 log = logging.getLogger(__name__)
 

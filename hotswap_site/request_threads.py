@@ -11,7 +11,7 @@ from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 
-from swaps.readings.looks import give_back_thread
+from swaps.readings.shared.looks import give_back_thread
 
 type Application = Callable[[Any, Any, Any], Awaitable[Any]]
 

@@ -140,7 +140,7 @@ def _database(url: str) -> dict[str, Any]:
     options: dict[str, Any] = _NOTICE_SILENCE | given
     limit = f"-c idle_in_transaction_session_timeout={ABANDONED_TRANSACTION_SECONDS}s"
     options["options"] = f"{limit} {given.get('options', '')}".rstrip()  # the last one holds
-    # For those of swaps.models.statements alone; Django's own are never prepared.
+    # For those of swaps.db.statements alone; Django's own are never prepared.
     options["prepare_threshold"] = 1
     if DATABASE_POOL:
         # Daphne gives each request a thread of its own, and a connection each would cost more
@@ -231,7 +231,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {"console": "swaps.console.template_tags"},
+            "libraries": {"console": "swaps.console.shared.template_tags"},
         },
     },
 ]
@@ -337,7 +337,7 @@ CELERY = {
 SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
 RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
 LOST_AFTER_SECONDS = _seconds("HOTSWAP_LOST_AFTER_SECONDS", "10")
-# How long what is over is kept, see swaps.engine.retention; 0: for good.
+# How long what is over is kept, see swaps.engine.sweeping.retention; 0: for good.
 KEEP_SWAPS = _days("HOTSWAP_KEEP_SWAPS_DAYS", 365)
 KEEP_TRAFFIC = _days("HOTSWAP_KEEP_TRAFFIC_DAYS", 90)
 KEEP_ROUTER_ROWS = _days("HOTSWAP_KEEP_ROUTER_DAYS", 7)

@@ -1,6 +1,6 @@
 """A Postgres that says nothing, and a pool that gives nothing: neither is waited for for ever.
 
-Postgres has limits of its own for what takes too long (swaps.models.stalled). But one that is
+Postgres has limits of its own for what takes too long (swaps.db.stalled). But one that is
 stopped, or whose disk hangs, watches no clock, and its kernel keeps the connection up: without a
 limit here each request would hold a thread and a connection for as long as that lasts.
 """

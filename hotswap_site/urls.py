@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 
 from swaps.admin.site import site as admin
 from swaps.api import door, metrics, probes
-from swaps.console.signing_in import SignOut, admin_sign_in
+from swaps.console.account.signing_in import SignOut, admin_sign_in
 
 urlpatterns = [
     path("admin/login/", admin_sign_in),
@@ -19,4 +19,4 @@ urlpatterns = [
     path("", include("swaps.console.urls")),
 ]
 
-handler500 = "swaps.console.trouble.server_error"
+handler500 = "swaps.console.shared.trouble.server_error"

@@ -34,8 +34,8 @@ from hotswap_site.embedded.postgres import start_postgres
 from hotswap_site.embedded.supervisor import Supervisor
 from hotswap_site.embedded.valkey import start_valkey
 from hotswap_site.router_limits import body_mib, memory_mib
-from swaps.router.bootstrap import DEFAULT_FLUSH_INTERVAL_MS, bootstrap
-from swaps.router.xds_cluster import Sockets
+from swaps.router.xds.bootstrap import DEFAULT_FLUSH_INTERVAL_MS, bootstrap
+from swaps.router.xds.control_cluster import Sockets
 
 PROJECT = Path(__file__).resolve().parents[2]
 NODE = "edge-1"

@@ -18,8 +18,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from swaps.access.roles import Actor, Role, role_of
+from swaps.db.writability import refused_write
 from swaps.models import ApiToken
-from swaps.models.writability import refused_write
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from django.urls import reverse
 from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.admin.site import actor_of
 from swaps.audit.refusals import record_refusal
+from swaps.commands.errors import InvalidRequest, SwapRefused
 from swaps.domain.texts import NotJson, read_json
-from swaps.engine.errors import InvalidRequest, SwapRefused
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]

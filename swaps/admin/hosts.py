@@ -13,10 +13,10 @@ from swaps.adapters.registry import KINDS
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.links import list_of
 from swaps.admin.site import actor_of, site
-from swaps.engine.host_checks import check_again
-from swaps.engine.host_edits import contents_of, delete_host, update_host
-from swaps.engine.registration import register_host
-from swaps.engine.revisions import revision_of
+from swaps.commands.hosts.checks import check_again
+from swaps.commands.hosts.edits import contents_of, delete_host, update_host
+from swaps.commands.registration import register_host
+from swaps.commands.revisions import revision_of
 from swaps.models import AuditEntry, ModelHost, Placement
 
 

@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 from swaps.admin.base import ThroughEngine
 from swaps.admin.links import link_to
 from swaps.admin.site import site
+from swaps.db.version_order import version_order
 from swaps.models import AuditEntry, Placement, SwapEvent, SwapOperation
-from swaps.models.version_order import version_order
 
 
 class LookedAt(ThroughEngine):

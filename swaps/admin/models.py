@@ -15,13 +15,13 @@ from swaps.access.roles import Action, Actor
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.links import list_of
 from swaps.admin.site import actor_of, site
+from swaps.commands.models.edits import contents_of, delete_model, update_model
+from swaps.commands.models.protection import protect_model, unprotect_model
+from swaps.commands.registration import register_model
+from swaps.commands.revisions import revision_of
+from swaps.commands.swaps.operations import release_queue
+from swaps.commands.swaps.strategies import default_strategy
 from swaps.domain.texts import NotJson, read_json
-from swaps.engine.commands import release_queue
-from swaps.engine.model_edits import contents_of, delete_model, update_model
-from swaps.engine.protection import protect_model, unprotect_model
-from swaps.engine.registration import register_model
-from swaps.engine.revisions import revision_of
-from swaps.engine.strategies import default_strategy
 from swaps.models import AuditEntry, Placement, Route, ServedModel, SwapOperation
 
 _COLUMNS = (

@@ -12,8 +12,8 @@ from swaps.access.roles import Action, Actor
 from swaps.admin.base import EngineForm, ThroughEngine
 from swaps.admin.links import link_to
 from swaps.admin.site import site
-from swaps.engine.revisions import revision_of
-from swaps.engine.strategies import (
+from swaps.commands.revisions import revision_of
+from swaps.commands.swaps.strategies import (
     contents_of,
     create_strategy,
     delete_strategy,

@@ -13,10 +13,10 @@ from swaps.access.roles import Action
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.links import link_to, list_of
 from swaps.admin.site import actor_of, site
+from swaps.commands.errors import InvalidRequest
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import request_activation
 from swaps.domain.texts import NotJson, read_json
-from swaps.engine.commands import request_activation
-from swaps.engine.errors import InvalidRequest
-from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.models import AuditEntry, SwapEvent, SwapOperation
 
 

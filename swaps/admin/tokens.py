@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from swaps.access.roles import Action, Role
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.site import actor_of, site
-from swaps.engine.tokens import issue_token, revoke_token
+from swaps.commands.people.tokens import issue_token, revoke_token
 from swaps.models import ApiToken, ServedModel
 
 

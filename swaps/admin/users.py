@@ -13,8 +13,8 @@ from swaps.access.roles import Action, Role
 from swaps.admin.base import EVERYWHERE, EngineForm, ThroughEngine
 from swaps.admin.links import list_of
 from swaps.admin.site import actor_of, site
-from swaps.engine.revisions import revision_of
-from swaps.engine.users import contents_of, create_user, role_of_person, update_user
+from swaps.commands.people.users import contents_of, create_user, role_of_person, update_user
+from swaps.commands.revisions import revision_of
 from swaps.models import ApiToken, AuditEntry
 
 

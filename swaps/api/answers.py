@@ -9,8 +9,8 @@ from pydantic import Field
 
 from swaps.api.codes import CODES, OF_ANY_BODY, OF_ANY_CALL
 from swaps.api.problems import Problem
-from swaps.readings.json_form import Reading
-from swaps.readings.pages import Page
+from swaps.readings.shared.json_form import Reading
+from swaps.readings.shared.pages import Page
 
 PROBLEM_CODES = "x-codes"
 

@@ -13,11 +13,11 @@ from swaps.api.answers import answer, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, CommandBody, Reason
-from swaps.engine.approvals import approve_swap, reject_swap
-from swaps.engine.protection import protect_model, unprotect_model
-from swaps.engine.requests import find_swap
-from swaps.readings.models import ModelReading, read_model
-from swaps.readings.swaps import SwapReading, read_swap
+from swaps.commands.models.protection import protect_model, unprotect_model
+from swaps.commands.swaps.approvals import approve_swap, reject_swap
+from swaps.commands.swaps.requests import find_swap
+from swaps.readings.model.models import ModelReading, read_model
+from swaps.readings.swap.swaps import SwapReading, read_swap
 
 router = Router(tags=["approvals"])
 

@@ -18,9 +18,15 @@ from swaps.api.schemas import Listing, PageQuery
 from swaps.audit.export import CONTENT_TYPES, begin_export
 from swaps.audit.filters import AuditFilter, require_known
 from swaps.models import AuditEntry
-from swaps.readings.audit import AuditReading, ProvenEntry, newest_id, read_audit, read_entry
-from swaps.readings.audit_stream import stream_audit
-from swaps.readings.looks import look
+from swaps.readings.audit.entries import (
+    AuditReading,
+    ProvenEntry,
+    newest_id,
+    read_audit,
+    read_entry,
+)
+from swaps.readings.audit.stream import stream_audit
+from swaps.readings.shared.looks import look
 
 router = Router(tags=["audit"])
 

@@ -11,11 +11,11 @@ from swaps.api.answers import answer, problems
 from swaps.api.bearer import actor_of
 from swaps.api.looks import WaitingBearer
 from swaps.api.problems import NotFound, problem
+from swaps.commands.errors import ModelNotFound, VersionNotFound
+from swaps.commands.swaps.drainage import close_watch, open_watch, unanswered
+from swaps.commands.swaps.requests import find_model
 from swaps.domain.names import name_problem
-from swaps.engine.drainage import close_watch, open_watch, unanswered
-from swaps.engine.errors import ModelNotFound, VersionNotFound
-from swaps.engine.requests import find_model
-from swaps.readings.looks import give_back_thread, look
+from swaps.readings.shared.looks import give_back_thread, look
 
 router = Router(tags=["models"])
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from ninja import Header
 
-from swaps.engine.errors import InvalidRequest
+from swaps.commands.errors import InvalidRequest
 
 IF_MATCH = "If-Match"
 IfMatch = Annotated[

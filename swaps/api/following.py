@@ -25,10 +25,10 @@ from swaps.access.tokens import actor_for_token
 from swaps.domain.states import END_STATES
 from swaps.live.broadcast import FLEET_GROUP, TOKENS_GROUP
 from swaps.models import SwapOperation
-from swaps.readings.events import EventReading, read_events
-from swaps.readings.looks import look
-from swaps.readings.progress import progress_of
-from swaps.readings.swaps import SwapReading, read_each
+from swaps.readings.shared.looks import look
+from swaps.readings.swap.events import EventReading, read_events
+from swaps.readings.swap.progress import progress_of
+from swaps.readings.swap.swaps import SwapReading, read_each
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, NamedQuery
+from swaps.commands.hosts.checks import check_in_steps
+from swaps.commands.hosts.edits import MOST_LOADS_AT_ONCE, delete_host, find_host, update_host
+from swaps.commands.registration import register_host
 from swaps.domain.texts import require_storable
-from swaps.engine.host_checks import check_in_steps
-from swaps.engine.host_edits import MOST_LOADS_AT_ONCE, delete_host, find_host, update_host
-from swaps.engine.registration import register_host
-from swaps.readings.hosts import (
+from swaps.readings.host.hosts import (
     CheckedHostReading,
     ModelHostReading,
     checked_host,

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from swaps.access.roles import Actor
 from swaps.api.bearer import Bearer
-from swaps.readings.looks import look
+from swaps.readings.shared.looks import look
 
 
 class WaitingBearer(Bearer):

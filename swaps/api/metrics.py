@@ -22,10 +22,10 @@ from swaps.live.gauges import in_flight
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.models.nodes import REQUIRED_NODE_STATES
-from swaps.readings.certificates import read_certificates
-from swaps.readings.fleet import read_fleet
-from swaps.readings.service_health import read_service_health
-from swaps.readings.swap_counts import count_swaps
+from swaps.readings.overview.fleet import read_fleet
+from swaps.readings.overview.service_health import read_service_health
+from swaps.readings.router.certificates import read_certificates
+from swaps.readings.swap.counts import count_swaps
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -27,21 +27,21 @@ from swaps.api.schemas import (
     Strategy,
     Timeout,
 )
+from swaps.commands.errors import ModelNotFound, VersionNotFound
+from swaps.commands.hosts.availability import hosts_of, hosts_with
+from swaps.commands.models.edits import delete_model, update_model
+from swaps.commands.registration import register_model
+from swaps.commands.swaps.operations import release_queue, request_activation
 from swaps.domain.names import name_problem
-from swaps.engine.commands import release_queue, request_activation
-from swaps.engine.errors import ModelNotFound, VersionNotFound
-from swaps.engine.model_edits import delete_model, update_model
-from swaps.engine.presence import hosts_of, hosts_with
-from swaps.engine.registration import register_model
 from swaps.models import ServedModel
-from swaps.readings.models import (
+from swaps.readings.model.models import (
     ModelReading,
     VersionOnHost,
     VersionReading,
     read_model,
     read_models,
 )
-from swaps.readings.swaps import SwapReading, read_swap
+from swaps.readings.swap.swaps import SwapReading, read_swap
 
 router = Router(tags=["models"])
 

@@ -9,12 +9,12 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from swaps.db import writability
 from swaps.engine.nodes import required_nodes
 from swaps.live.valkey import valkey_trouble
-from swaps.models import writability
 from swaps.models.nodes import NodeState
-from swaps.readings.certificates import read_certificates, warnings_of
-from swaps.readings.service_health import ServiceHealth, read_service_health
+from swaps.readings.overview.service_health import ServiceHealth, read_service_health
+from swaps.readings.router.certificates import read_certificates, warnings_of
 
 OK = "ok"
 NOT_KNOWN = "not known without postgres"

@@ -16,7 +16,7 @@ from swaps.access.roles import NotAllowed
 from swaps.access.throttles import TooOften
 from swaps.api.codes import CODES
 from swaps.audit.filters import FilterInvalid
-from swaps.engine.errors import (
+from swaps.commands.errors import (
     InvalidRequest,
     NotPossibleNow,
     Stale,
@@ -24,8 +24,8 @@ from swaps.engine.errors import (
     SwapInProgress,
     SwapRefused,
 )
-from swaps.models.writability import is_outage, refused_write
-from swaps.readings.pages import CursorInvalid
+from swaps.db.writability import is_outage, refused_write
+from swaps.readings.shared.pages import CursorInvalid
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from ninja.utils import contribute_operation_args
 from pydantic import StringConstraints
 
 from swaps.api.bearer import actor_of
-from swaps.engine.repeats import Answer, once
+from swaps.commands.repeats import Answer, once
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPEATED = "Idempotency-Replayed"

@@ -16,12 +16,12 @@ from pydantic import (
     model_validator,
 )
 
+from swaps.commands.swaps.requests import LONGEST_SECONDS
 from swaps.domain.names import MAX_NAME_LENGTH
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import MAX_STEPS
 from swaps.domain.texts import require_storable
-from swaps.engine.requests import LONGEST_SECONDS
-from swaps.readings.pages import DEFAULT_LIMIT, MAX_LIMIT
+from swaps.readings.shared.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 Name = Annotated[
     str,

@@ -14,9 +14,9 @@ from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, NamedQuery
+from swaps.commands.swaps.strategies import create_strategy, delete_strategy, update_strategy
 from swaps.domain.texts import require_storable
-from swaps.engine.strategies import create_strategy, delete_strategy, update_strategy
-from swaps.readings.strategies import StrategyReading, read_strategies, read_strategy
+from swaps.readings.swap.strategies import StrategyReading, read_strategies, read_strategy
 
 router = Router(tags=["strategies"])
 

@@ -16,8 +16,8 @@ from swaps.api.answers import problems
 from swaps.api.bearer import actor_of, token_of
 from swaps.api.following import following
 from swaps.api.looks import WaitingBearer
-from swaps.engine.requests import find_swap
-from swaps.readings.looks import give_back_thread, look
+from swaps.commands.swaps.requests import find_swap
+from swaps.readings.shared.looks import give_back_thread, look
 
 router = Router(tags=["swaps"])
 

@@ -29,15 +29,15 @@ from swaps.api.schemas import (
 )
 from swaps.api.schemas import Query as Text
 from swaps.api.stream import wait_for_end
+from swaps.commands.swaps.operations import apply_command, request_swap
+from swaps.commands.swaps.requests import find_swap
 from swaps.domain.commands import Command
 from swaps.domain.seen import UNSEEN, Seen
 from swaps.domain.states import Phase, SwapState
-from swaps.engine.commands import apply_command, request_swap
-from swaps.engine.requests import find_swap
 from swaps.models import SwapOperation
-from swaps.readings.events import EventReading, read_events
-from swaps.readings.looks import look
-from swaps.readings.swaps import SwapReading, read_swap, read_swaps
+from swaps.readings.shared.looks import look
+from swaps.readings.swap.events import EventReading, read_events
+from swaps.readings.swap.swaps import SwapReading, read_swap, read_swaps
 
 router = Router(tags=["swaps"])
 

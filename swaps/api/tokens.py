@@ -15,11 +15,11 @@ from swaps.api.bearer import Bearer, actor_of
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, PageQuery, Query
 from swaps.api.schemas import Role as RoleName
+from swaps.commands.errors import TokenNotFound
+from swaps.commands.people.tokens import issue_token, revoke_token
 from swaps.domain.texts import require_storable
-from swaps.engine.errors import TokenNotFound
-from swaps.engine.tokens import issue_token, revoke_token
 from swaps.models import ApiToken
-from swaps.readings.tokens import IssuedToken, TokenReading, read_token, read_tokens
+from swaps.readings.account.tokens import IssuedToken, TokenReading, read_token, read_tokens
 
 router = Router(tags=["tokens"])
 

@@ -14,9 +14,9 @@ from swaps.api.bearer import Bearer, actor_of
 from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, NamedQuery, Role
+from swaps.commands.people.users import LONGEST_PASSWORD, create_user, update_user
 from swaps.domain.texts import require_storable
-from swaps.engine.users import LONGEST_PASSWORD, create_user, update_user
-from swaps.readings.users import UserReading, read_user, read_users
+from swaps.readings.account.users import UserReading, read_user, read_users
 
 router = Router(tags=["users"])
 

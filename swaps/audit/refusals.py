@@ -16,9 +16,9 @@ from django.db.models.functions import Now
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import LONGEST_REASON, record, storable_address
+from swaps.db.writability import refused_write
 from swaps.domain.texts import storable
 from swaps.models import RefusalFlood
-from swaps.models.writability import refused_write
 
 log = logging.getLogger(__name__)
 

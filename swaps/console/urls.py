@@ -2,36 +2,32 @@
 
 from django.urls import path
 
-from swaps.console import (
-    activation,
-    approving,
-    audit,
-    audit_export,
-    command_dialog,
-    host_asks,
-    host_edits,
-    host_list,
-    host_page,
-    keys,
-    model_asks,
-    model_edits,
-    model_list,
-    model_page,
-    overview,
-    own_password,
-    pages,
-    router_page,
-    search,
-    signing_in,
-    start_swap,
-    swap_list,
-)
-from swaps.console.consumers import LivePage
-from swaps.console.host_page import HostSubject
-from swaps.console.live_swap import SwapSubject
-from swaps.console.model_page import ModelSubject
-from swaps.console.overview import OverviewSubject
-from swaps.console.router_page import RouterSubject
+from swaps.console.account import own_password, signing_in
+from swaps.console.audit import export as audit_export
+from swaps.console.audit import page as audit
+from swaps.console.host import edits as host_edits
+from swaps.console.host import list as host_list
+from swaps.console.host import page as host_page
+from swaps.console.host import questions as host_asks
+from swaps.console.host.page import HostSubject
+from swaps.console.model import activation
+from swaps.console.model import edits as model_edits
+from swaps.console.model import list as model_list
+from swaps.console.model import page as model_page
+from swaps.console.model import questions as model_asks
+from swaps.console.model.page import ModelSubject
+from swaps.console.overview import page as overview
+from swaps.console.overview import search
+from swaps.console.overview.page import OverviewSubject
+from swaps.console.router import page as router_page
+from swaps.console.router.page import RouterSubject
+from swaps.console.shared import keys
+from swaps.console.shared.consumers import LivePage
+from swaps.console.swap import approving, command_dialog
+from swaps.console.swap import list as swap_list
+from swaps.console.swap import page as pages
+from swaps.console.swap import start as start_swap
+from swaps.console.swap.live_swap import SwapSubject
 
 urlpatterns = [
     path("", overview.overview, name="overview"),

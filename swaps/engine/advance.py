@@ -14,19 +14,22 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
+from swaps.db.statements import Statement, run
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
-from swaps.engine import effects, leases, outcomes, store, transitions
-from swaps.engine.attention import hearing
-from swaps.engine.leases import Begun, Effect
+from swaps.engine.hosts import calls as effects
+from swaps.engine.hosts import leases, outcomes
+from swaps.engine.hosts.leases import Begun, Effect
+from swaps.engine.hosts.outcomes import Said
+from swaps.engine.hosts.warm_up import WarmUp
+from swaps.engine.listener import hearing
 from swaps.engine.observe import Placed, Sighting, observe, seen, sight
-from swaps.engine.outcomes import Said
 from swaps.engine.queue import lock_line_of
-from swaps.engine.turns import Turn, turn_at
-from swaps.engine.warm_up import WarmUp
+from swaps.engine.turn_lock import Turn, turn_at
+from swaps.engine.write import steps as transitions
+from swaps.engine.write import store
 from swaps.live.wake import wake_swap
-from swaps.models.statements import Statement, run
 
 log = structlog.get_logger("swaps.engine")
 

@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
+from swaps.commands.errors import NodeNotFound, NotPossibleNow
+from swaps.commands.refusals import audited
 from swaps.domain.states import END_STATES
-from swaps.engine.errors import NodeNotFound, NotPossibleNow
-from swaps.engine.refusals import audited
 from swaps.live.notify import notify_nodes
 from swaps.live.wake import wake_swaps_of
 from swaps.models import NodeIncarnation, SwapOperation

@@ -15,13 +15,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from swaps.db.statements import Statement, run
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import steps_of
 from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
-from swaps.models.statements import Statement, run
 
 # Which load slots of a host are taken, but for the one of placement `p`: by a load that runs,
 # whoever wants it by now. Given up, it counts until it is known what became of it. One that

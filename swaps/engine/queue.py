@@ -5,12 +5,12 @@ import uuid
 from django.db import transaction
 from django.db.models.functions import Now
 
+from swaps.db.statements import Statement
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine import store
 from swaps.engine.frozen_inputs import lacks_approval
+from swaps.engine.write import store
 from swaps.live.wake import wake_swap
 from swaps.models import ServedModel, SwapOperation
-from swaps.models.statements import Statement
 from swaps.models.swap_operations import EventKind
 
 

@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 
 from swaps.engine import advance as turn
-from swaps.engine import store
+from swaps.engine.write import store
 from swaps.live.wake import ADVANCE, SWEEP, look_if_due
 
 

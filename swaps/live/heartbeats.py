@@ -6,8 +6,8 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
+from swaps.db.statements import Statement
 from swaps.models.processes import ProcessKind
-from swaps.models.statements import Statement
 
 BEAT_SECONDS = 5.0
 # Three beats in a row did not come.

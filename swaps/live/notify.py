@@ -13,7 +13,7 @@ from functools import partial
 
 from django.db import DatabaseError, InterfaceError, transaction
 
-from swaps.models.statements import Statement, run
+from swaps.db.statements import Statement, run
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Iterable
 
+from swaps.db.statements import Statement, run
 from swaps.domain.states import END_STATES
 from swaps.live.broker import send_soon
-from swaps.models.statements import Statement, run
 
 ADVANCE = "swaps.advance"
 SWEEP = "swaps.sweep"

@@ -39,7 +39,7 @@ class ModelHost(models.Model):
         help_text="base address, for example http://127.0.0.1:8001",
     )
     # What the URL's name stood for when it was checked; "" for none yet, or for a URL that
-    # gives the address itself. Calls and requests go there (swaps.engine.host_addresses).
+    # gives the address itself. Calls and requests go there (swaps.engine.hosts.addresses).
     pinned_address = models.CharField(max_length=45, default="", blank=True, editable=False)
     control_token = EncryptedTextField(
         default="", blank=True, help_text="sent as a bearer token with load and unload"
@@ -49,10 +49,10 @@ class ModelHost(models.Model):
     health_reason = models.TextField(default="", blank=True)
     boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
-    # A worker looks after it until then (swaps.engine.rounds); one that died is forgotten after.
+    # A worker looks after it until then (swaps.engine.hosts.rounds); one that died is forgotten after.
     round_until = models.DateTimeField(null=True, blank=True, editable=False)
     # Versions it listed of names that nobody registered, to be adopted: each {"model", "version",
-    # "status", "digest", "size_bytes"} (swaps.engine.reconcile).
+    # "status", "digest", "size_bytes"} (swaps.engine.hosts.reconcile).
     unregistered = models.JSONField(default=list, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

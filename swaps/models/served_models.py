@@ -22,7 +22,7 @@ class ServedModel(models.Model):
     # Null: one is made from the host's metadata.
     sample_request = models.JSONField(null=True, blank=True)
     # The strategy of swaps that name none: these steps, or those that the name stands for when
-    # the swap is made. `swaps.engine.strategies` sets and reads both.
+    # the swap is made. `swaps.commands.swaps.strategies` sets and reads both.
     default_strategy = models.JSONField(default=dict, blank=True)
     named_strategy = models.ForeignKey(
         "swaps.NamedStrategy",

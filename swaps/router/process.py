@@ -18,14 +18,14 @@ import grpc
 import structlog
 
 from swaps.access.certificates import CertificateProblem
+from swaps.db.stalled import limit_transactions
 from swaps.live.heartbeats import Pulse
 from swaps.models.processes import ProcessKind
-from swaps.models.stalled import limit_transactions
-from swaps.router.network_door import OPTIONS, NetworkDoor
-from swaps.router.node_writes import LEASE, ProcessEnds, RenewLease
-from swaps.router.row_writer import NotWritten, RowWriter
-from swaps.router.state_feed import StateFeed
-from swaps.router.xds_server import XdsServices
+from swaps.router.rows.feed import StateFeed
+from swaps.router.rows.node_writes import LEASE, ProcessEnds, RenewLease
+from swaps.router.rows.writer import NotWritten, RowWriter
+from swaps.router.xds.network_door import OPTIONS, NetworkDoor
+from swaps.router.xds.server import XdsServices
 
 log = structlog.get_logger(__name__)
 

@@ -112,7 +112,9 @@ def _looks() -> dict[str, Callable[[], Any]]:
 
     from swaps.access.roles import Role
     from swaps.access.tokens import create_token
-    from swaps.engine import retention, store, traffic_record
+    from swaps.engine import traffic_record
+    from swaps.engine.sweeping import retention
+    from swaps.engine.write import store
     from swaps.models import SwapOperation
 
     person = User.objects.create_superuser("ada")

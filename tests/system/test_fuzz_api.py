@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.checks import (
 from swaps.access.roles import Role
 from swaps.access.tokens import create_token
 from swaps.api.examples import BODIES, SWAP_ID
-from swaps.engine.strategies import create_strategy
+from swaps.commands.swaps.strategies import create_strategy
 from swaps.models import ApiToken
 from tests.browser.conftest import Console
 from tests.integration.api.caller import a_person

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from hotswap_site.console_server import ConsoleServer
 from hotswap_site.database_watch import watch_database
-from swaps.models.stalled import limit_transactions
+from swaps.db.stalled import limit_transactions
 
 APPLICATION = "hotswap_site.asgi:application"
 

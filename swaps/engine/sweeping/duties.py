@@ -10,9 +10,10 @@ from django.conf import settings
 
 from swaps.audit.refusals import end_floods
 from swaps.audit.seal import seal_all
-from swaps.engine import rounds, traffic_record
-from swaps.engine.retention import forget_what_is_over
-from swaps.models.statements import Statement
+from swaps.db.statements import Statement
+from swaps.engine import traffic_record
+from swaps.engine.hosts import rounds
+from swaps.engine.sweeping.retention import forget_what_is_over
 
 SWEEP = "sweep"
 

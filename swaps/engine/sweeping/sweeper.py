@@ -19,16 +19,16 @@ from django.db import DEFAULT_DB_ALIAS, close_old_connections, connection, conne
 from django.db import Error as DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from swaps.engine import store
+from swaps.db.statements import NEED_NOT_WAIT, run
 from swaps.engine.advance import advance
-from swaps.engine.attention import hear_of_others
-from swaps.engine.prime import prime
+from swaps.engine.listener import hear_of_others
 from swaps.engine.sweeping import duties
+from swaps.engine.warm_start import prime
+from swaps.engine.write import store
 from swaps.live.broker import Message, broker_trouble, when_not_sent
 from swaps.live.heartbeats import BEAT_SECONDS, CLOCK_TOLERANCE_SECONDS, Pulse, clock_ahead
 from swaps.live.wake import ADVANCE, look_if_due, wake_swaps_of
 from swaps.models.processes import ProcessKind
-from swaps.models.statements import NEED_NOT_WAIT, run
 
 log = structlog.get_logger("swaps.engine")
 

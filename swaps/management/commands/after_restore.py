@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from swaps.engine.fences import begin_anew
+from swaps.commands.after_restore import begin_anew
 from swaps.management.operator import machine_operator
 
 

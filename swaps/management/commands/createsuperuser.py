@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from swaps.access.roles import NotAllowed, Role
-from swaps.engine.errors import SwapRefused
-from swaps.engine.users import create_user
+from swaps.commands.errors import SwapRefused
+from swaps.commands.people.users import create_user
 from swaps.management.operator import machine_operator
 
 

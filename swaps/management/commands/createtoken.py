@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from swaps.access.roles import Role
-from swaps.engine.errors import InvalidRequest, UserNotFound
-from swaps.engine.tokens import issue_token
-from swaps.engine.users import find_user, role_of_person
+from swaps.commands.errors import InvalidRequest, UserNotFound
+from swaps.commands.people.tokens import issue_token
+from swaps.commands.people.users import find_user, role_of_person
 from swaps.management.operator import machine_operator
 
 

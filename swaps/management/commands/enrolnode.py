@@ -10,12 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from swaps.access.certificate_folder import CertificateFolder
 from swaps.access.certificates import CERTIFICATE_LIFETIME, CertificateProblem
-from swaps.engine.enrolment import enrol_node
-from swaps.engine.errors import InvalidRequest
+from swaps.commands.errors import InvalidRequest
+from swaps.commands.nodes.enrolment import enrol_node
 from swaps.management.operator import machine_operator
-from swaps.router.bootstrap import bootstrap
-from swaps.router.node_folder import ADMIN_SOCKET, node_of_folder, write_node_folder
-from swaps.router.xds_cluster import Network
+from swaps.router.xds.bootstrap import bootstrap
+from swaps.router.xds.control_cluster import Network
+from swaps.router.xds.node_folder import ADMIN_SOCKET, node_of_folder, write_node_folder
 
 
 class Command(BaseCommand):

@@ -22,10 +22,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from swaps.access.roles import Actor, NotAllowed, Role
 from swaps.access.tokens import create_token
 from swaps.audit.record import record
-from swaps.engine.errors import InvalidRequest, SwapRefused, UserNotFound
-from swaps.engine.registration import register_host, register_model
-from swaps.engine.rounds import reconcile
-from swaps.engine.users import create_user, find_user, role_of_person, update_user
+from swaps.commands.errors import InvalidRequest, SwapRefused, UserNotFound
+from swaps.commands.people.users import create_user, find_user, role_of_person, update_user
+from swaps.commands.registration import register_host, register_model
+from swaps.engine.hosts.rounds import reconcile
 from swaps.models import ApiToken, ModelHost, ServedModel
 
 ACTOR = Actor("provision", Role.ADMINISTRATOR, "command line")

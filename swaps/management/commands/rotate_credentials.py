@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from swaps.engine.credentials import rotate_credentials
+from swaps.commands.hosts.credentials import rotate_credentials
 from swaps.management.operator import machine_operator
 
 

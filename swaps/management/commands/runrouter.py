@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from swaps.access.certificate_folder import CertificateFolder
-from swaps.router.network_door import NetworkDoor
 from swaps.router.process import CannotServe, run_until_signalled
+from swaps.router.xds.network_door import NetworkDoor
 
 
 class Command(BaseCommand):

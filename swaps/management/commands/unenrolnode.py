@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from swaps.engine.enrolment import unenrol_node
-from swaps.engine.errors import NodeNotFound
+from swaps.commands.errors import NodeNotFound
+from swaps.commands.nodes.enrolment import unenrol_node
 from swaps.management.operator import machine_operator
 
 

@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from swaps.access.roles import Action, Actor
-from swaps.console.confirmations import confirmation, subject_of
-from swaps.console.model_asks import model_ask
+from swaps.console.model.questions import model_ask
+from swaps.console.swap.confirmations import confirmation, subject_of
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.frozen_inputs import digest_of

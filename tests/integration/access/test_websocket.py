@@ -4,9 +4,9 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from swaps.access.roles import LEAST_ROLE, Action, Actor, Role
-from swaps.console.watch import NOT_ALLOWED
+from swaps.commands.people.users import update_user
+from swaps.console.shared.watch import NOT_ALLOWED
 from swaps.domain.commands import Command
-from swaps.engine.users import update_user
 from swaps.models import ServedModel, SwapOperation
 from tests.integration.access.doors import STATES, swap_for
 from tests.integration.access.people import a_user

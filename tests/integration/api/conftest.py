@@ -9,7 +9,8 @@ from django.db import connections
 
 from swaps.access.roles import Role
 from swaps.adapters.registry import close_connections
-from swaps.readings import audit_stream, looks
+from swaps.readings.audit import stream as audit_stream
+from swaps.readings.shared import looks
 from tests.integration.api.caller import Caller
 from tests.integration.bundled_host.conftest import demo_models as demo_models
 from tests.integration.bundled_host.running import RunningHost, running_host

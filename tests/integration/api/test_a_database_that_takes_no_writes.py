@@ -8,9 +8,10 @@ from django.test import Client
 from django.urls import reverse
 
 from swaps.access.roles import Role
-from swaps.models import AuditEntry, ModelHost, writability
-from swaps.readings.concerns import Kind, read_concerns
-from swaps.readings.swaps import read_each
+from swaps.db import writability
+from swaps.models import AuditEntry, ModelHost
+from swaps.readings.overview.concerns import Kind, read_concerns
+from swaps.readings.swap.swaps import read_each
 from tests.integration.api.caller import Caller, problem_of
 from tests.integration.console.conftest import PASSWORD, a_person
 from tests.integration.readings.rows import a_host, a_model, a_swap, placed

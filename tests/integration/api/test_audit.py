@@ -18,8 +18,8 @@ from swaps.audit.filters import FIELDS
 from swaps.audit.record import record
 from swaps.audit.seal import seal_batch
 from swaps.models import ApiToken, AuditEntry
-from swaps.readings import audit_stream
-from swaps.readings.audit_stream import COLUMNS, NoLongerAllowed
+from swaps.readings.audit import stream as audit_stream
+from swaps.readings.audit.stream import COLUMNS, NoLongerAllowed
 from tests.integration.api.caller import Caller, problem_of
 from tests.integration.audit.conftest import audit_head as audit_head
 from tests.integration.readings.rows import a_model, a_swap

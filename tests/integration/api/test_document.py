@@ -12,7 +12,7 @@ from django.test import Client
 from swaps.access.roles import LEAST_ROLE
 from swaps.api.codes import CODES
 from swaps.api.examples import ANSWERS, BODIES
-from swaps.engine.errors import SwapRefused
+from swaps.commands.errors import SwapRefused
 from tests.integration.api.promises import document, validator_of
 
 

@@ -13,8 +13,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from swaps.access.roles import Role
-from swaps.engine import repeats
-from swaps.engine.retention import forget_what_is_over
+from swaps.commands import repeats
+from swaps.engine.sweeping.retention import forget_what_is_over
 from swaps.models import (
     ApiToken,
     AuditEntry,

@@ -18,7 +18,7 @@ from swaps.access.roles import Role
 from swaps.access.tokens import create_token
 from swaps.api import stream as stream_api
 from swaps.domain.states import SwapState
-from swaps.engine import store
+from swaps.engine.write import store
 from swaps.models import ApiToken, SwapOperation
 from swaps.models.swap_operations import EventKind
 from tests.integration.api.caller import Caller

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from swaps.access.roles import Actor, Role
 from swaps.access.tokens import actor_for_token, create_token
-from swaps.engine.tokens import revoke_token
+from swaps.commands.people.tokens import revoke_token
 from swaps.live.broadcast import TOKENS_GROUP
 from swaps.models import ApiToken, AuditEntry
 from tests.integration.api.caller import Caller, a_person, problem_of

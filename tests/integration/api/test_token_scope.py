@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from swaps.access.roles import Role
 from swaps.models import ServedModel, SwapEvent, SwapOperation
-from swaps.readings import audit_stream, looks
+from swaps.readings.audit import stream as audit_stream
+from swaps.readings.shared import looks
 from tests.integration.api.caller import Caller, problem_of
 from tests.integration.readings.rows import (
     a_cluster,

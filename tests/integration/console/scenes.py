@@ -17,7 +17,7 @@ from django.utils import timezone
 from swaps.access.roles import ENGINE, Actor, Role
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import parse_strategy
-from swaps.engine import store
+from swaps.engine.write import store
 from swaps.live.gauges import publish_node_gauges
 from swaps.live.node_pulse import publish_node_pulse
 from swaps.models import (

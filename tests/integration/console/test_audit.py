@@ -14,10 +14,11 @@ from pytest_django import Settings
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
 from swaps.audit.seal import seal_batch
-from swaps.console.changes import changes
-from swaps.console.watch import GONE
+from swaps.console.audit.changes import changes
+from swaps.console.shared.watch import GONE
 from swaps.models import AuditEntry
-from swaps.readings import audit_stream, looks
+from swaps.readings.audit import stream as audit_stream
+from swaps.readings.shared import looks
 from tests.integration.audit.conftest import audit_head as audit_head
 from tests.integration.console.conftest import INLINE, a_person
 from tests.integration.console.test_live_updates import Opener, open_page
@@ -74,7 +75,7 @@ def test_an_empty_page_teaches_the_command_that_asks_the_same(viewer: Client) ->
 
 
 def test_older_entries_are_a_page_away(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swaps.console.audit.SHOWN", 2)
+    monkeypatch.setattr("swaps.console.audit.page.SHOWN", 2)
     for number in range(3):
         write(f"m{number}")
     html = viewer.get("/audit?actor=olga").content.decode()

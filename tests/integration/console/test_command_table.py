@@ -9,10 +9,10 @@ from django.db import transaction
 from django.test import Client
 
 from swaps.access.roles import LEAST_ROLE, Action, Actor, Role
+from swaps.commands.errors import HostUnreachable, SwapRefused
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import HostUnreachable, SwapRefused
 from swaps.models import Placement, Route, ServedModel, SwapOperation
 from tests.integration.console.conftest import a_person
 from tests.integration.readings.rows import a_swap

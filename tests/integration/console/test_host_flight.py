@@ -2,7 +2,7 @@
 
 import pytest
 
-from swaps.console.host_flight import OnHost, flight_on_hosts
+from swaps.console.swap.host_flight import OnHost, flight_on_hosts
 from swaps.models import ModelHost, ServedModel
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.readings.rows import a_swap

@@ -5,7 +5,7 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from swaps.access.roles import Role
-from swaps.console.watch import GONE
+from swaps.console.shared.watch import GONE
 from swaps.models import ModelHost, Placement
 from tests.integration.console.conftest import INLINE, a_person
 from tests.integration.console.test_live_updates import Opener, open_page
@@ -81,7 +81,7 @@ def test_a_filter_that_cannot_be_meant_shows_nothing(
 
 
 def test_pages_follow_each_other(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swaps.console.host_list.SHOWN", 2)
+    monkeypatch.setattr("swaps.console.host.list.SHOWN", 2)
     for name in ("alpha", "beta", "gamma"):
         a_host(name)
     page = viewer.get("/hosts").content.decode()

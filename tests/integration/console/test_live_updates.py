@@ -16,7 +16,7 @@ from django.test import Client
 
 from hotswap_site.asgi import application
 from swaps.access.roles import Role
-from swaps.console.watch import (
+from swaps.console.shared.watch import (
     GONE,
     LIVE_THREADS,
     NOT_ALLOWED,

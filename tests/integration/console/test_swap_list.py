@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from swaps.access.roles import Role
-from swaps.console.watch import GONE
+from swaps.console.shared.watch import GONE
 from swaps.models import ServedModel, SwapOperation
-from swaps.readings import swaps as readings
+from swaps.readings.swap import swaps as readings
 from tests.integration.console.conftest import a_person
 from tests.integration.console.test_live_updates import Opener, open_page
 from tests.integration.readings.rows import a_model, a_swap
@@ -66,7 +66,7 @@ def test_filters_are_in_the_address_and_kept_in_the_form(viewer: Client, iris: S
 def test_pages_follow_each_other_with_the_same_filters(
     viewer: Client, iris: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("swaps.console.swap_list.SHOWN", 3)
+    monkeypatch.setattr("swaps.console.swap.list.SHOWN", 3)
     made = [an_ended_swap(iris) for _ in range(7)]
     an_ended_swap(a_model("flowers"))
     seen: list[str] = []

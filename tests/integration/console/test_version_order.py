@@ -5,13 +5,13 @@ import re
 import pytest
 from django.test import Client
 
+from swaps.db.version_order import version_order as in_postgres
 from swaps.domain.names import version_order
 from swaps.models import Placement
-from swaps.models.version_order import version_order as in_postgres
-from swaps.readings.hosts import read_hosts
-from swaps.readings.models import read_model
-from swaps.readings.search import search
-from swaps.readings.swap_plan import found_versions
+from swaps.readings.host.hosts import read_hosts
+from swaps.readings.model.models import read_model
+from swaps.readings.overview.search import search
+from swaps.readings.swap.plan import found_versions
 from tests.integration.readings.rows import a_host, a_model, placed
 from tests.unit.domain.test_version_order import IN_ORDER
 

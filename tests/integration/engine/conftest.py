@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from swaps.adapters.registry import close_connections
-from swaps.engine.attention import stop_listening
-from swaps.engine.effects import stop_calling
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.rounds import stop_rounds
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.engine.hosts.calls import stop_calling
+from swaps.engine.hosts.rounds import stop_rounds
+from swaps.engine.listener import stop_listening
 from tests.integration.bundled_host.conftest import demo_models
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node, Nodes

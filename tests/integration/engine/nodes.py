@@ -15,9 +15,9 @@ from django.db import connection
 
 from swaps.live.notify import ROUTES_CHANNEL, notify_routes
 from swaps.models import Cluster, DrainWatch, NodeIncarnation, Route
-from swaps.router.evidence import ClusterSeen, Proven, RouteNacked, RouteTaken
-from swaps.router.node_writes import NodeAway, NodeConnected, RenewLease
-from swaps.router.writes import StreamOf, Write, write_all
+from swaps.router.rows.evidence import ClusterSeen, Proven, RouteNacked, RouteTaken
+from swaps.router.rows.node_writes import NodeAway, NodeConnected, RenewLease
+from swaps.router.rows.writes import StreamOf, Write, write_all
 from tests.integration.bundled_host.running import PATIENCE_SECONDS
 
 _ROUTER = uuid.uuid4()

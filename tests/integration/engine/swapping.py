@@ -12,16 +12,16 @@ from django.db.models import F
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from swaps.access.roles import Actor, Role
+from swaps.commands.registration import register_host, register_model
+from swaps.commands.swaps.operations import request_activation
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Step, Wait
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.advance import advance, take
-from swaps.engine.commands import request_activation
+from swaps.engine.hosts.rounds import reconcile
 from swaps.engine.observe import Sighting, observe
-from swaps.engine.registration import register_host, register_model
-from swaps.engine.rounds import reconcile
-from swaps.engine.turns import Turn
+from swaps.engine.turn_lock import Turn
 from swaps.models import ModelHost, Placement, Route, ServedModel, SwapOperation
 from tests.integration.bundled_host.running import PATIENCE_SECONDS, TOKEN, wait_until
 from tests.integration.engine.hosts import HostOfTests, a_new_name

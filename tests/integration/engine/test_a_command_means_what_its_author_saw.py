@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from swaps.commands.errors import NotPossibleNow
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.seen import Seen
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import NotPossibleNow
-from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.models import AuditEntry, SwapEvent, SwapOperation
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node

@@ -4,14 +4,14 @@ import time
 
 import pytest
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.rounds import reconcile
+from swaps.engine.hosts.rounds import reconcile
 from swaps.models import ClusterOnNode
-from swaps.readings.hosts import read_host
-from swaps.readings.swaps import read_swap
+from swaps.readings.host.hosts import read_host
+from swaps.readings.swap.swaps import read_swap
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.calling import Callers, callers
 from tests.integration.engine.hosts import HostOfTests

@@ -5,11 +5,11 @@ Witness is the host: it knows no fence of a version until one of our calls names
 
 import pytest
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command, request_activation
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command, request_activation
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.rounds import reconcile
+from swaps.engine.hosts.rounds import reconcile
 from swaps.models import SwapOperation
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests

@@ -7,18 +7,18 @@ import pytest
 from django.contrib.auth.models import User
 
 from swaps.access.roles import Actor, NotAllowed, Role
+from swaps.commands.errors import InUse, InvalidRequest, NotPossibleNow, Stale, SwapNotFound
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.models.edits import delete_model
+from swaps.commands.models.protection import protect_model, unprotect_model
+from swaps.commands.swaps.approvals import approve_swap, reject_swap
+from swaps.commands.swaps.operations import apply_command, request_activation
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
-from swaps.engine.approvals import approve_swap, reject_swap
-from swaps.engine.commands import apply_command, request_activation
-from swaps.engine.errors import InUse, InvalidRequest, NotPossibleNow, Stale, SwapNotFound
 from swaps.engine.frozen_inputs import digest_of
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.model_edits import delete_model
-from swaps.engine.protection import protect_model, unprotect_model
 from swaps.models import AuditEntry, ServedModel, SwapOperation
-from swaps.readings.swaps import read_swap
+from swaps.readings.swap.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import (

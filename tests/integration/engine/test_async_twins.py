@@ -9,9 +9,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from swaps.commands.errors import DrainTimeout, SwapNotFound
+from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.domain.states import SwapState
-from swaps.engine.errors import DrainTimeout, SwapNotFound
-from swaps.engine.hot_swapper import ModelHotSwapper
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import a_serving_model, carry_on

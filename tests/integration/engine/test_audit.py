@@ -7,12 +7,12 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from swaps.access.roles import NotAllowed
+from swaps.commands.errors import NotPossibleNow, SwapNotFound, SwapRefused, VersionNotFound
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.registration import register_host, register_model
+from swaps.commands.swaps.operations import apply_command, release_queue, request_activation
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command, release_queue, request_activation
-from swaps.engine.errors import NotPossibleNow, SwapNotFound, SwapRefused, VersionNotFound
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.registration import register_host, register_model
 from swaps.models import AuditEntry, SwapOperation
 from tests.integration.bundled_host.running import TOKEN
 from tests.integration.engine.hosts import HostOfTests

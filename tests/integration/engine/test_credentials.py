@@ -7,12 +7,12 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from swaps.access.roles import NotAllowed
-from swaps.engine.credentials import rotate_credentials
-from swaps.engine.host_edits import update_host
-from swaps.engine.rounds import reconcile
+from swaps.commands.hosts.credentials import rotate_credentials
+from swaps.commands.hosts.edits import update_host
+from swaps.db.statements import Statement, run
+from swaps.engine.hosts.rounds import reconcile
 from swaps.models import AuditEntry, ModelHost
 from swaps.models.hosts import HostHealth
-from swaps.models.statements import Statement, run
 from tests.integration.bundled_host.running import TOKEN
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.swapping import ADMINISTRATOR, OPERATOR, register

@@ -9,8 +9,8 @@ from pytest_django.fixtures import Settings
 
 from swaps.access.certificates import Authority
 from swaps.access.roles import NotAllowed
-from swaps.engine.enrolment import enrol_node, unenrol_node
-from swaps.engine.errors import InvalidRequest
+from swaps.commands.errors import InvalidRequest
+from swaps.commands.nodes.enrolment import enrol_node, unenrol_node
 from swaps.models import AuditEntry, NodeCertificate
 from tests.integration.engine.swapping import ADMINISTRATOR, OPERATOR
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from swaps.engine.errors import HostUnreachable
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.protection import protect_model
+from swaps.commands.errors import HostUnreachable
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.models.protection import protect_model
 from swaps.models import SwapOperation
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.swapping import ADMINISTRATOR, a_serving_model

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.readings.service_health import Part, read_service_health
+from swaps.readings.overview.service_health import Part, read_service_health
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import (

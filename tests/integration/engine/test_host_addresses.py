@@ -6,12 +6,12 @@ import socket
 import pytest
 from pytest_django.fixtures import Settings
 
-from swaps.engine import host_addresses
-from swaps.engine.errors import InvalidRequest
-from swaps.engine.host_checks import check_again
-from swaps.engine.host_edits import delete_host, update_host
-from swaps.engine.hosts import adapter_of
-from swaps.engine.registration import register_host
+from swaps.commands.errors import InvalidRequest
+from swaps.commands.hosts.checks import check_again
+from swaps.commands.hosts.edits import delete_host, update_host
+from swaps.commands.registration import register_host
+from swaps.engine.hosts import addresses as host_addresses
+from swaps.engine.hosts.adapters import adapter_of
 from swaps.models import ModelHost
 from tests.integration.bundled_host.running import TOKEN
 from tests.integration.engine.hosts import HostOfTests

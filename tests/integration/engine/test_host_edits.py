@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from swaps.access.roles import NotAllowed
+from swaps.commands.errors import HostNotFound, InUse, InvalidRequest, Stale
+from swaps.commands.hosts.edits import contents_of, delete_host, update_host
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.registration import register_host
+from swaps.commands.revisions import revision_of
+from swaps.commands.swaps.operations import request_swap
 from swaps.domain.states import SwapState
-from swaps.engine.commands import request_swap
-from swaps.engine.errors import HostNotFound, InUse, InvalidRequest, Stale
-from swaps.engine.host_edits import contents_of, delete_host, update_host
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.registration import register_host
-from swaps.engine.revisions import revision_of
 from swaps.models import AuditEntry, Cluster, ModelHost, Placement
 from tests.integration.bundled_host.running import TOKEN
 from tests.integration.engine.hosts import HostOfTests
@@ -208,7 +208,7 @@ def test_a_swap_is_not_made_on_a_host_that_was_just_deleted(
     alpha: HostOfTests, beta: HostOfTests, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deleted between the question whether it has the version and the swap's commit."""
-    from swaps.engine import swap_creation
+    from swaps.commands.swaps import creation as swap_creation
 
     model = a_serving_model(alpha)
     register(beta)

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from swaps.access.roles import Actor, NotAllowed, Role
-from swaps.engine.errors import InvalidRequest
-from swaps.engine.host_checks import check_in_steps, try_host
-from swaps.engine.host_examination import CheckName, CheckResult, HostCheck
+from swaps.commands.errors import InvalidRequest
+from swaps.commands.hosts.checks import check_in_steps, try_host
+from swaps.commands.hosts.examination import CheckName, CheckResult, HostCheck
 from swaps.models import AuditEntry, ModelHost
 from tests.integration.adapters.test_lying_hosts import a_host_that, says
 from tests.integration.bundled_host.running import TOKEN

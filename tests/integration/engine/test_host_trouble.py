@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from swaps.adapters.bundled import EXTENSION
+from swaps.commands.errors import HostUnreachable, VersionNotFound
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import HostUnreachable, VersionNotFound
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.rounds import reconcile
+from swaps.engine.hosts.rounds import reconcile
 from swaps.models import ModelHost, SwapOperation
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests, a_new_name

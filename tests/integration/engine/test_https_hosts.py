@@ -9,7 +9,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
-from swaps.engine.registration import register_host, register_model
+from swaps.commands.registration import register_host, register_model
 from swaps.models import ModelHost
 from tests.integration.bundled_host.running import TOKEN
 from tests.integration.engine.hosts import HostOfTests, a_new_name

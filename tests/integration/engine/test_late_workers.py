@@ -13,17 +13,19 @@ from psycopg.errors import IdleInTransactionSessionTimeout
 from hotswap_site.settings import _database
 from swaps.adapters.contract import Ref
 from swaps.adapters.errors import Conflict
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn
-from swaps.engine import effects, leases, outcomes, transitions
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.commands import apply_command
-from swaps.engine.hosts import adapter_of
-from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.engine.hosts import calls as effects
+from swaps.engine.hosts import leases, outcomes
+from swaps.engine.hosts.adapters import adapter_of
+from swaps.engine.hosts.rounds import reconcile
 from swaps.engine.observe import Sighting
-from swaps.engine.rounds import reconcile
-from swaps.engine.store import StaleSwap
+from swaps.engine.write import steps as transitions
+from swaps.engine.write.store import StaleSwap
 from swaps.models import Placement, SwapEvent, SwapOperation
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node

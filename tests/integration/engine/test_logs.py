@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 import structlog
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import PassReturn
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.commands import apply_command
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.store import StaleSwap
+from swaps.engine.write.store import StaleSwap
 from swaps.models import Route, SwapOperation
-from swaps.readings.events import read_events
-from swaps.readings.swaps import read_swap
+from swaps.readings.swap.events import read_events
+from swaps.readings.swap.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import (

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from swaps.engine import reconcile as reconciliation
-from swaps.engine.rounds import begin_rounds, reconcile
+from swaps.engine.hosts import reconcile as reconciliation
+from swaps.engine.hosts.rounds import begin_rounds, reconcile
 from swaps.models import ModelHost, Placement
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests
@@ -120,7 +120,7 @@ def test_rounds_at_one_host_never_overlap(
             with lock:
                 at_once -= 1
 
-    monkeypatch.setattr("swaps.engine.rounds.reconcile_host", counted)
+    monkeypatch.setattr("swaps.engine.hosts.rounds.reconcile_host", counted)
     for _ in range(20):
         begin_rounds()
         time.sleep(0.01)

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from swaps.access.roles import Actor, NotAllowed, Role
+from swaps.commands.errors import InUse, InvalidRequest, ModelNotFound, Stale
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.models.edits import contents_of, delete_model, update_model
+from swaps.commands.registration import register_model
+from swaps.commands.revisions import revision_of
+from swaps.commands.swaps.operations import request_activation
+from swaps.commands.swaps.strategies import create_strategy, update_strategy
 from swaps.domain.states import SwapState
-from swaps.engine.commands import request_activation
-from swaps.engine.errors import InUse, InvalidRequest, ModelNotFound, Stale
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.model_edits import contents_of, delete_model, update_model
-from swaps.engine.registration import register_model
-from swaps.engine.revisions import revision_of
-from swaps.engine.strategies import create_strategy, update_strategy
 from swaps.models import AuditEntry, Cluster, Placement, Route, ServedModel, SwapOperation
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node

@@ -3,13 +3,13 @@
 import pytest
 from django.db import transaction
 
+from swaps.commands.errors import NotPossibleNow, QueueHeld, SwapInProgress, VersionNotActive
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command, release_queue
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import MoveTo
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.commands import apply_command, release_queue
-from swaps.engine.errors import NotPossibleNow, QueueHeld, SwapInProgress, VersionNotActive
-from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.engine.observe import Sighting
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.bundled_host.running import wait_until

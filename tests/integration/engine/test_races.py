@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from swaps.commands.errors import PastPointOfNoReturn, SwapInProgress, VersionNotActive
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import CallHosts, PassReturn, Wait
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import PastPointOfNoReturn, SwapInProgress, VersionNotActive
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.store import StaleSwap
+from swaps.engine.write.store import StaleSwap
 from swaps.models import AuditEntry, Route, SwapEvent, SwapOperation
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests

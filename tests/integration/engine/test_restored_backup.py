@@ -5,11 +5,11 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.rounds import reconcile
+from swaps.engine.hosts.rounds import reconcile
 from swaps.models import AuditEntry, Placement
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Nodes

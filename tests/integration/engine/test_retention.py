@@ -9,8 +9,8 @@ from django.conf import LazySettings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from swaps.engine import retention
-from swaps.engine.retention import forget_what_is_over
+from swaps.engine.sweeping import retention
+from swaps.engine.sweeping.retention import forget_what_is_over
 from swaps.models import (
     AuditEntry,
     Cluster,

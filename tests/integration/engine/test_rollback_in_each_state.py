@@ -5,15 +5,15 @@ and who serves at the end.
 import pytest
 
 from swaps.access.roles import Actor
+from swaps.commands.errors import NotPossibleNow, PastPointOfNoReturn, VersionNotActive
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import MoveTo, PassReturn
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import NotPossibleNow, PastPointOfNoReturn, VersionNotActive
-from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.models import SwapEvent
-from swaps.readings.swaps import read_swap
+from swaps.readings.swap.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node, Nodes
 from tests.integration.engine.swapping import (

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
-from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.models import ModelHost
 from tests.integration.bundled_host.running import TOKEN, wait_until
 from tests.integration.engine.gate import Gate, a_gate_before

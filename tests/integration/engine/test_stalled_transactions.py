@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from swaps.models import stalled
+from swaps.db import stalled
 from tests.integration.bundled_host.running import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -3,8 +3,8 @@
 import pytest
 from django.db import DatabaseError, connection
 
+from swaps.db.statements import Statement, run
 from swaps.models import ClusterOnNode
-from swaps.models.statements import Statement, run
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 
 from swaps.access.roles import NotAllowed
-from swaps.domain.strategies import READY_MADE, canary
-from swaps.engine.errors import InUse, InvalidRequest, StrategyNotFound
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.registration import register_model
-from swaps.engine.strategies import (
+from swaps.commands.errors import InUse, InvalidRequest, StrategyNotFound
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.registration import register_model
+from swaps.commands.swaps.strategies import (
     create_strategy,
     delete_strategy,
     resolve_strategy,
     update_strategy,
 )
+from swaps.domain.strategies import READY_MADE, canary
 from swaps.models import AuditEntry, NamedStrategy, ServedModel
-from swaps.readings.models import read_model
-from swaps.readings.strategies import offered_strategies, read_strategies, read_strategy
+from swaps.readings.model.models import read_model
+from swaps.readings.swap.strategies import offered_strategies, read_strategies, read_strategy
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import ADMINISTRATOR, OPERATOR, a_serving_model

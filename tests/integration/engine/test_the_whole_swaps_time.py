@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.readings.swaps import read_swap
+from swaps.readings.swap.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node
 from tests.integration.engine.swapping import (

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
+from swaps.commands.errors import DrainTimeout
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.registration import register_model
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import DrainTimeout
-from swaps.engine.hot_swapper import ModelHotSwapper
-from swaps.engine.registration import register_model
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.calling import infer
 from tests.integration.engine.hosts import HostOfTests, a_new_name

@@ -8,7 +8,7 @@ from django.utils import timezone
 from swaps.engine.traffic_record import record_traffic
 from swaps.live.gauges import publish_node_gauges
 from swaps.models import NodeIncarnation, SwapOperation, TrafficSample
-from swaps.readings.traffic_record import read_traffic_record
+from swaps.readings.swap.traffic_record import read_traffic_record
 from tests.integration.readings.rows import a_cluster, a_model, a_node, a_swap, shows
 
 pytestmark = pytest.mark.django_db

@@ -12,11 +12,7 @@ from typing import Any
 import pytest
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
-from swaps.domain.commands import Command
-from swaps.domain.states import Phase, SwapState
-from swaps.engine.advance import advance
-from swaps.engine.commands import apply_command
-from swaps.engine.errors import (
+from swaps.commands.errors import (
     DrainTimeout,
     ModelNotFound,
     SwapInProgress,
@@ -24,7 +20,11 @@ from swaps.engine.errors import (
     VersionNotActive,
     VersionNotFound,
 )
-from swaps.engine.hot_swapper import ModelHotSwapper
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
+from swaps.domain.commands import Command
+from swaps.domain.states import Phase, SwapState
+from swaps.engine.advance import advance
 from swaps.engine.nodes import retire_node
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.engine.hosts import HostOfTests

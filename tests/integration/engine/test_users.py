@@ -10,9 +10,9 @@ from django.db import connection
 
 from swaps.access.roles import Actor, NotAllowed, Role, role_of
 from swaps.access.tokens import actor_for_token, create_token
-from swaps.engine.errors import InvalidRequest, LastAdministrator, Stale, UserNotFound
-from swaps.engine.revisions import revision_of
-from swaps.engine.users import contents_of, create_user, update_user
+from swaps.commands.errors import InvalidRequest, LastAdministrator, Stale, UserNotFound
+from swaps.commands.people.users import contents_of, create_user, update_user
+from swaps.commands.revisions import revision_of
 from swaps.models import AuditEntry
 from tests.integration.engine.swapping import ADMINISTRATOR, OPERATOR
 

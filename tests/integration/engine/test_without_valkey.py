@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
+from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.commands import apply_command
-from swaps.engine.hot_swapper import ModelHotSwapper
 from swaps.engine.sweeping.sweeper import Sweeper
 from swaps.live import broker
 from swaps.live.broker import Message, Sender, broker_trouble, send_soon, when_not_sent

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from swaps.access.roles import Role
 from swaps.access.tokens import actor_for_token
-from swaps.engine.users import create_user
+from swaps.commands.people.users import create_user
 from swaps.management.operator import machine_operator
 from swaps.models import ApiToken, AuditEntry
 

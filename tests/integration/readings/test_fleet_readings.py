@@ -11,12 +11,12 @@ from swaps.access.roles import Actor, Role
 from swaps.audit.filters import AuditFilter
 from swaps.audit.record import record
 from swaps.models import Placement, RouterProcess, SwapEvent, SwapOperation
-from swaps.readings.audit import read_audit
-from swaps.readings.events import read_events, recent_events
-from swaps.readings.hosts import read_host, read_hosts
-from swaps.readings.models import read_model, read_models
-from swaps.readings.pages import CursorInvalid
-from swaps.readings.router import read_router
+from swaps.readings.audit.entries import read_audit
+from swaps.readings.host.hosts import read_host, read_hosts
+from swaps.readings.model.models import read_model, read_models
+from swaps.readings.router.router import read_router
+from swaps.readings.shared.pages import CursorInvalid
+from swaps.readings.swap.events import read_events, recent_events
 from tests.integration.readings.rows import (
     a_cluster,
     a_host,

@@ -5,8 +5,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from swaps.models import ServedModel
-from swaps.readings import search as readings
-from swaps.readings.search import Found, search
+from swaps.readings.overview import search as readings
+from swaps.readings.overview.search import Found, search
 from tests.integration.readings.rows import a_host, a_model, a_node, a_swap, placed
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from swaps.models import PeriodicDuty, ProcessHeartbeat
-from swaps.readings.concerns import Kind, read_concerns
-from swaps.readings.service_health import Part, ServiceHealth, read_service_health
-from swaps.readings.swaps import read_swap
+from swaps.readings.overview.concerns import Kind, read_concerns
+from swaps.readings.overview.service_health import Part, ServiceHealth, read_service_health
+from swaps.readings.swap.swaps import read_swap
 from tests.integration.readings.rows import a_model, a_swap, a_worker
 
 pytestmark = pytest.mark.django_db

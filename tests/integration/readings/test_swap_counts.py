@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from swaps.domain.states import SwapState
 from swaps.models import SwapOperation
-from swaps.readings import swap_counts
-from swaps.readings.swap_counts import count_swaps
+from swaps.readings.swap import counts as swap_counts
+from swaps.readings.swap.counts import count_swaps
 from tests.integration.readings.rows import a_model, a_swap
 
 pytestmark = pytest.mark.django_db

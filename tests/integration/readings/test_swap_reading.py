@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from swaps.models import DrainProof, DrainWatch, Route, SwapOperation
-from swaps.readings.swaps import open_swaps, read_swap, read_swaps
+from swaps.readings.swap.swaps import open_swaps, read_swap, read_swaps
 from tests.integration.readings.rows import (
     a_cluster,
     a_host,

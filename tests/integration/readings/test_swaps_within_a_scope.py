@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from swaps.models import SwapOperation
-from swaps.readings.swaps import read_swaps
+from swaps.readings.swap.swaps import read_swaps
 from tests.integration.readings.rows import a_model, a_swap
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from swaps.live.gauge_history import EVERY_SECONDS, KEPT_SECONDS, history_key
 from swaps.live.gauges import publish_node_gauges, read_gauge_history
 from swaps.live.valkey import forget_valkey, valkey
 from swaps.models import Cluster, NodeIncarnation, ServedModel
-from swaps.readings.traffic_history import TrafficHistory, read_traffic_history
+from swaps.readings.traffic.history import TrafficHistory, read_traffic_history
 from tests.integration.readings.rows import a_cluster, a_model, a_node, a_swap
 
 pytestmark = pytest.mark.django_db

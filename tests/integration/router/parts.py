@@ -28,8 +28,8 @@ from swaps.models import (
     RouteOnNode,
     ServedModel,
 )
-from swaps.router.bootstrap import bootstrap
-from swaps.router.xds_cluster import Sockets
+from swaps.router.xds.bootstrap import bootstrap
+from swaps.router.xds.control_cluster import Sockets
 
 REPOSITORY = Path(__file__).parents[3]
 # Generous: the machine may be busy with other things. Nothing waits that long when all is well.

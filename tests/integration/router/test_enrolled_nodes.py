@@ -21,7 +21,7 @@ from swaps.models import (
     ServedModel,
 )
 from swaps.models.nodes import NodeState
-from swaps.readings.certificates import read_certificates, warnings_of
+from swaps.readings.router.certificates import read_certificates, warnings_of
 from tests.integration.router.enrolled import EnrolledEnvoy
 from tests.integration.router.parts import (
     RouterCommand,

@@ -9,15 +9,15 @@ import grpc
 from envoy.config.core.v3 import base_pb2
 
 from swaps.models import AuditEntry, Cluster, DrainProof, DrainWatch
-from swaps.router.metrics_messages import (
+from swaps.router.metrics.messages import (
     GAUGE,
     METRICS_SERVICE,
     STREAM_METRICS,
     StreamMetricsMessage,
     StreamMetricsResponse,
 )
-from swaps.router.reads import read_models
-from swaps.router.snapshot import Snapshot
+from swaps.router.rows.reads import read_models
+from swaps.router.xds.snapshot import Snapshot
 from tests.integration.router.parts import (
     EnvoyNode,
     RouterCommand,

@@ -22,8 +22,8 @@ from swaps.models import (
     RouteOnNode,
 )
 from swaps.models.nodes import NodeState
-from swaps.router.network_door import NetworkDoor
 from swaps.router.process import CannotServe, run_until_signalled
+from swaps.router.xds.network_door import NetworkDoor
 from tests.integration.router.parts import (
     Answer,
     EnvoyNode,

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from swaps.models import RouteOnNode
-from swaps.router import snapshot
 from swaps.router.process import RouterProcess
 from swaps.router.resources import route_tables
+from swaps.router.xds import snapshot
 from tests.integration.router.parts import (
     EnvoyNode,
     a_cluster,

@@ -6,8 +6,8 @@ import time
 import psycopg
 import pytest
 
-from swaps.router import state_feed
-from swaps.router.state_feed import StateFeed
+from swaps.router.rows import feed as state_feed
+from swaps.router.rows.feed import StateFeed
 from tests.integration.router.parts import PATIENCE_SECONDS, a_model, database_url, in_thread
 
 ROUNDS = 400

@@ -11,9 +11,9 @@ from django.db import connection
 
 from swaps.models import NodeIncarnation, RouteOnNode
 from swaps.models.nodes import NodeState, RouterProcess
-from swaps.router.node_writes import NodeAway, NodeConnected, RenewLease
-from swaps.router.row_writer import NotWritten, RowWriter
-from swaps.router.writes import StreamOf, write_all
+from swaps.router.rows.node_writes import NodeAway, NodeConnected, RenewLease
+from swaps.router.rows.writer import NotWritten, RowWriter
+from swaps.router.rows.writes import StreamOf, write_all
 from tests.integration.router.parts import (
     EnvoyNode,
     RouterCommand,

@@ -1,6 +1,6 @@
 """What charts draw, and what they leave out because nobody knows it."""
 
-from swaps.console.charts import (
+from swaps.console.shared.charts import (
     LEAST_PERCENT,
     Sample,
     highest_of_each_part,
@@ -8,7 +8,7 @@ from swaps.console.charts import (
     record_chart,
     traffic_bar,
 )
-from swaps.console.staircase import staircase
+from swaps.console.swap.staircase import staircase
 
 
 def test_old_stands_left_and_new_right() -> None:

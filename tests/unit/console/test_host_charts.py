@@ -1,8 +1,8 @@
 """Small charts of what is in flight on each host: one scale, and unknown is not zero."""
 
-from swaps.console.charts import Sample
-from swaps.console.host_charts import MOST_CHARTS, host_charts
-from swaps.console.host_flight import HostFlight, OnHost
+from swaps.console.shared.charts import Sample
+from swaps.console.swap.host_charts import MOST_CHARTS, host_charts
+from swaps.console.swap.host_flight import HostFlight, OnHost
 
 
 def test_all_charts_have_the_scale_of_the_busiest() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from swaps.console.state_strip import Visit, state_strip
+from swaps.console.swap.state_strip import Visit, state_strip
 from swaps.domain.states import SwapState as S
 
 BEGAN = datetime(2026, 10, 1, tzinfo=UTC)

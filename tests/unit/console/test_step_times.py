@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from swaps.console.step_times import times_of_steps
-from swaps.readings.events import EventReading
+from swaps.console.swap.step_times import times_of_steps
+from swaps.readings.swap.events import EventReading
 
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 # 5 %, hold, 50 %, pause, 100 %

@@ -1,7 +1,7 @@
 """The charts of a model's traffic: gaps stay gaps, and a scale fits all versions."""
 
-from swaps.console.traffic_charts import HEIGHT, WIDTH, traffic_charts
-from swaps.readings.traffic_history import TrafficHistory, VersionHistory
+from swaps.console.model.traffic_charts import HEIGHT, WIDTH, traffic_charts
+from swaps.readings.traffic.history import TrafficHistory, VersionHistory
 
 
 def history(*versions: VersionHistory) -> TrafficHistory:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from swaps.console.confirmations import Subject, confirmation
-from swaps.console.refusal_words import sentence
-from swaps.console.template_tags import duration, known, p95
+from swaps.console.shared.refusal_words import sentence
+from swaps.console.shared.template_tags import duration, known, p95
+from swaps.console.swap.confirmations import Subject, confirmation
 from swaps.domain.commands import Command, Refused, verdict
 from swaps.domain.states import SwapState
-from swaps.readings.traffic import Traffic
+from swaps.readings.traffic.traffic import Traffic
 
 
 @pytest.mark.parametrize(

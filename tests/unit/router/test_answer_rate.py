@@ -1,6 +1,6 @@
 """Requests a second from counters that grow, begin late, and go."""
 
-from swaps.router.answer_rate import AnswerRate
+from swaps.router.metrics.answer_rate import AnswerRate
 
 
 def test_two_looks_make_a_rate_and_one_makes_none() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from swaps.router.bootstrap import bootstrap
 from swaps.router.resources.route_tables import RETRY_BACK_OFF
-from swaps.router.xds_cluster import Sockets
+from swaps.router.xds.bootstrap import bootstrap
+from swaps.router.xds.control_cluster import Sockets
 
 
 def made(*, memory_mib: int = 1024, **options: Any) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from swaps.router.metrics_messages import GAUGE, StreamMetricsMessage
-from swaps.router.node_gauges import FlushParser
+from swaps.router.metrics.gauges import FlushParser
+from swaps.router.metrics.messages import GAUGE, StreamMetricsMessage
 
 
 def flush(*, active: int, at: int) -> Any:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from swaps.router.node_gauges import LatencyWindow
+from swaps.router.metrics.gauges import LatencyWindow
 
 EDGES = (10.0, 100.0, 1000.0)
 

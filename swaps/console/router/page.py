@@ -1,0 +1,179 @@
+"""The router, live: every Envoy, what it has applied, what it refuses, and what it holds up."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from swaps.access.roles import Action, Actor, Role, role_of
+from swaps.console.shared.database_clock import database_now
+from swaps.console.shared.live_page import render_fragments, render_personal
+from swaps.console.shared.questions import Ask, Done, answer_ask
+from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.console.shared.watch import Look
+from swaps.domain.states import SwapState
+from swaps.engine.nodes import retire_node
+from swaps.live.broadcast import FLEET_GROUP
+from swaps.models import NodeIncarnation, SwapOperation
+from swaps.models.nodes import NodeState
+from swaps.readings.router.router import IncarnationReading, RouterReading, read_router
+
+FOLDER = "router"
+SHARED_FRAGMENTS = ("nodes", "routes", "parts")
+# With the buttons of whoever may.
+PERSONAL_FRAGMENT = "missed"
+PACE_SECONDS = 1.0
+DRAINING = (SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """One run of one Envoy, and how far it is with the routes."""
+
+    reading: IncarnationReading
+    behind: list[str]  # a phrase a model: what it has, and what is wanted
+    refusals: list[str]
+
+    @property
+    def applied(self) -> int:
+        return len(self.reading.routes) - len(self.behind)
+
+
+@dataclass(frozen=True, slots=True)
+class RouterNow:
+    """All that the page shows, read at one moment."""
+
+    reading: RouterReading
+    drains: list[SwapOperation]  # that wait for every node's proof
+
+    @property
+    def lines(self) -> list[NodeLine]:
+        """Those that count."""
+        wanted = {route.model: route.revision for route in self.reading.routes}
+        return [_line(node, wanted) for node in self.reading.nodes if node.required]
+
+    @property
+    def ended(self) -> list[IncarnationReading]:
+        return [node for node in self.reading.nodes if not node.required]
+
+    @property
+    def missed(self) -> list[IncarnationReading]:
+        """Away: they may still send traffic by their old routes, so drains wait for them."""
+        return [node for node in self.reading.nodes if node.state == NodeState.AWAY]
+
+    @property
+    def connected(self) -> int:
+        return sum(node.state == NodeState.CONNECTED for node in self.reading.nodes)
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """Of those that are connected; None as soon as one of them is not known."""
+        rates = [
+            node.requests_per_second
+            for node in self.reading.nodes
+            if node.state == NodeState.CONNECTED
+        ]
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if known and len(known) == len(rates) else None
+
+
+def look_at_router() -> RouterNow:
+    drains = SwapOperation.objects.filter(state__in=DRAINING, queued=False)
+    return RouterNow(read_router(), list(drains.select_related("model").order_by("start_time")))
+
+
+def _line(node: IncarnationReading, wanted: dict[str, int]) -> NodeLine:
+    behind = [
+        f"{on.model} at revision {on.revision}, wanted {wanted[on.model]}"
+        for on in node.routes
+        if not on.applied and on.model in wanted
+    ]
+    refusals = [node.refusal] if node.refusal else []
+    refusals += [
+        f"{on.model}, revision {on.refused_revision}: {on.refusal}"
+        for on in node.routes
+        if on.refusal
+    ]
+    return NodeLine(node, behind, refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSubject:
+    """All nodes, to be watched."""
+
+    def __str__(self) -> str:
+        return "the router"
+
+    @property
+    def group(self) -> str:
+        return FLEET_GROUP
+
+    def look(self, after: int | None) -> Look:
+        now = look_at_router()
+
+        return Look(
+            shared=render_fragments(FOLDER, SHARED_FRAGMENTS, {"router": now}, database_now()),
+            render_for=render_personal(
+                FOLDER, [PERSONAL_FRAGMENT], lambda role: _context(now, role)
+            ),
+            pace=PACE_SECONDS,
+        )
+
+
+def _context(now: RouterNow, role: Role | None) -> dict[str, object]:
+    return {"router": now, "may_retire": Actor("", role, "console").may(Action.RETIRE_NODE)}
+
+
+@require_safe
+@page
+def router(request: HttpRequest) -> HttpResponse:
+    """Without script or websocket this is the router when the page came."""
+    context = (
+        context_of(request, "router")
+        | _context(look_at_router(), role_of(request.user))
+        | {"live": {"now": database_now()}}
+    )
+    return render(request, "console/router.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def retire(request: HttpRequest, nonce: str) -> HttpResponse:
+    """Vouch that a node which is away has ended."""
+    return answer_ask(request, lambda: _retirement(request, nonce))
+
+
+def _retirement(request: HttpRequest, nonce: str) -> Ask:
+    node = NodeIncarnation.objects.filter(nonce=nonce).first() if nonce.isprintable() else None
+    if node is None:
+        raise Http404("no node was ever started with that nonce")
+    refusal = ""
+    if node.state == NodeState.CONNECTED:
+        refusal = f"{node.node_id} is connected, so it lives: end its process first."
+    elif node.state != NodeState.AWAY:
+        refusal = f"{node.node_id} had ended before: {node.state}."
+
+    def do(reason: str) -> Done:
+        retire_node(actor=actor_of(request), nonce=nonce, reason=reason)
+        return Done(reverse("router"), f"{node.node_id} is retired: no drain waits for it.")
+
+    return Ask(
+        here="router",
+        actions=(Action.RETIRE_NODE,),
+        title=f"Retire {node.node_id}?",
+        subject=f"{node.node_id} {nonce}",
+        effect=(
+            "You vouch that this process has ended. From now on nothing waits for it: drains go "
+            "on, and versions may be unloaded. If it still runs, requests that it sends to an "
+            "unloaded version fail. Your name stands on it in the audit log."
+        ),
+        button="Retire the node",
+        keep="Keep waiting",
+        dangerous=True,
+        typed=node.node_id,
+        do=do,
+        back=reverse("router"),
+        refusal=refusal,
+    )

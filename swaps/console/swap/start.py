@@ -1,0 +1,189 @@
+"""Starting a swap: the form, and beside it the plan of what would happen."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods, require_safe
+
+from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapInProgress, SwapRefused
+from swaps.commands.repeats import Answer, once
+from swaps.commands.swaps.operations import request_activation, request_swap
+from swaps.console.shared.refusal_words import sentence
+from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.console.swap.staircase import staircase
+from swaps.console.swap.start_form import CUSTOM, StartSwapForm, new_key
+from swaps.models import ModelHost, ServedModel, SwapOperation
+from swaps.readings.model.models import ModelReading, read_model
+from swaps.readings.swap.plan import SwapPlan, found_versions, plan_swap
+from swaps.readings.swap.strategies import offered_strategies
+
+# Beside which field a refusal is shown; those not named here stand above the form.
+FIELD_OF_REFUSAL = {
+    "version-not-found": "to_version",
+    "version-not-active": "from_version",
+    "already-active": "from_version",
+    "model-not-found": "model",
+}
+EXAMPLE_STEPS = '[{"setWeight": 10}, {"pause": {"duration": 60}}, {"setWeight": 50}, {"pause": {}}]'
+FIELD_NAMES = {"target_hosts": "hosts"}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def start_swap(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    if request.method == "POST":
+        form = StartSwapForm(request.POST)
+        if form.is_valid():
+            try:
+                begun = _ask(request, form)
+            except NotAllowed as refused:
+                form.add_error(None, sentence(refused, actor.name))
+                return _page(request, form, status=403)
+            except SwapRefused as refused:
+                _show(refused, form)
+            else:
+                if begun:
+                    return redirect(begun)
+                form.add_error("to_version", "This version serves all traffic already.")
+        return _page(request, form, status=422 if actor.may(Action.SWAP) else 403)
+    status = 200 if actor.may(Action.SWAP) else 403
+    # What was typed comes along in the address, when another model is chosen or a link shared.
+    return _page(request, StartSwapForm(initial=request.GET), status=status)
+
+
+@require_safe
+@page
+def plan(request: HttpRequest) -> HttpResponse:
+    """The plan alone, redrawn as somebody types."""
+    if not actor_of(request).may(Action.SWAP):
+        return HttpResponse("A plan is for those who may swap.", status=403)
+    context = {"plan": _plan(request, StartSwapForm(request.GET)), "oob": True}
+    return render(request, "console/start/plan.html", context)
+
+
+def _ask(request: HttpRequest, form: StartSwapForm) -> str:
+    """The swap's address; "": the version serves all traffic already.
+
+    The same form sent again gives the same one. Raises SwapRefused, NotAllowed.
+    """
+    actor = actor_of(request)
+    asked = asdict(form.as_request())
+    del asked["reverses"]
+
+    def do() -> Answer:
+        swap = _start(actor, **asked)
+        return Answer(302, reverse("swap", args=[swap.pk]) if swap else "", "")
+
+    key = form.cleaned_data["key"]
+    return (once(actor, key, {"form": "start a swap"} | asked, do) if key else do()).location
+
+
+def _start(
+    actor: Actor, *, model_name: str, from_version: str | None, to_version: str, **options: Any
+) -> SwapOperation | None:
+    if from_version is None:
+        return request_activation(actor=actor, model_name=model_name, version=to_version, **options)
+    return request_swap(
+        actor=actor,
+        model_name=model_name,
+        from_version=from_version,
+        to_version=to_version,
+        **options,
+    )
+
+
+def _show(refused: SwapRefused, form: StartSwapForm) -> None:
+    given = form.cleaned_data
+    words = sentence(refused, given["model"], given["from_version"], given["to_version"])
+    if isinstance(refused, SwapInProgress):
+        link = reverse("swap", args=[refused.swap_id])
+        form.add_error(None, format_html('{} <a href="{}">Show that swap</a>', words, link))
+        return
+    field = FIELD_OF_REFUSAL.get(refused.code)
+    if isinstance(refused, InvalidRequest):
+        field = FIELD_NAMES.get(refused.field, refused.field)
+        if field == "Idempotency-Key":
+            words = "This form has started a swap already. Press again to start another one."
+        if field == "strategy" and form.data.get("strategy") == CUSTOM:
+            field = "steps"
+    form.add_error(field if field in form.fields else None, words)
+
+
+def _plan(request: HttpRequest, form: StartSwapForm) -> SwapPlan | None:
+    """None while too little is chosen."""
+    form.is_valid()  # what is not valid is left at its default, and named on submitting
+    asked = form.as_request()
+    if not asked.model_name or not asked.to_version:
+        return None
+    if "steps" in form.errors:
+        # Said by the plan as well, so that nobody reads the staircase of another strategy.
+        asked = replace(asked, strategy={"steps": form["steps"].value()})
+    try:
+        return plan_swap(asked, actor_of(request))
+    except ModelNotFound:
+        return None
+
+
+def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResponse:
+    actor = actor_of(request)
+    models = ServedModel.objects.order_by("name")
+    names = [name for name in models.values_list("name", flat=True) if actor.sees(name)]
+    chosen = str(form["model"].value() or (names[0] if len(names) == 1 else ""))
+    model = read_model(chosen) if chosen in names else None
+    serving = _serving(model)
+    default = (model.default_strategy or {}).get("name") if model else None
+    strategy = str(form["strategy"].value() or default or "all-at-once")
+    offered = offered_strategies()
+    if strategy not in {one.name for one in offered}:
+        strategy = CUSTOM
+    values = request.POST if form.is_bound else request.GET
+    planned = None
+    if actor.may(Action.SWAP) and model is not None:
+        asked = values.copy()
+        asked.setdefault("model", model.name)
+        asked.setdefault("from_version", serving or "")
+        asked.setdefault("strategy", strategy)
+        if not asked.get("steps"):
+            asked["steps"] = EXAMPLE_STEPS  # as the field shows
+        planned = _plan(request, StartSwapForm(asked))
+    context = {
+        "form": form,
+        "key": new_key() if form.errors or not form.is_bound else form["key"].value(),
+        "names": names,
+        "chosen": chosen,
+        "model": model,
+        "serving": serving,
+        "found": found_versions(models.get(name=model.name)) if model else [],
+        "hosts": _hosts(model, form),
+        "from_version": form["from_version"].value() or serving or "",
+        "strategy": strategy,
+        "strategies": [
+            (one.name, one.description, staircase({"steps": one.steps})) for one in offered
+        ],
+        "example_steps": EXAMPLE_STEPS,
+        "may_force": actor.may(Action.FORCE_UNLOAD),
+        "plan": planned,
+        "allowed": actor.may(Action.SWAP),
+    }
+    context = context_of(request, "start") | context
+    return render(request, "console/start_swap.html", context, status=status)
+
+
+def _serving(model: ModelReading | None) -> str | None:
+    weights = model.route.weights if model else {}
+    return next((version for version, percent in weights.items() if percent == 100), None)
+
+
+def _hosts(model: ModelReading | None, form: StartSwapForm) -> list[tuple[ModelHost, bool]]:
+    """Each host, and whether it is chosen: at first those that have the model loaded."""
+    chosen = set(form.hosts_given)
+    if not chosen and model is not None:
+        chosen = {on.host for v in model.versions for on in v.hosts if on.desired == "loaded"}
+    hosts = list(ModelHost.objects.order_by("name"))
+    return [(host, host.name in chosen or not chosen) for host in hosts]

@@ -1,0 +1,88 @@
+"""The form that starts a swap: texts in, a request of the engine out."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from swaps.commands.swaps.requests import LONGEST_SECONDS, SwapRequest
+from swaps.domain.texts import NotJson, read_json
+from swaps.models.served_models import DrainTimeoutPolicy
+
+CUSTOM = "custom"
+WHOLE_SECONDS = {"invalid": "Enter a whole number of seconds."}
+
+
+def _seconds_field(least: int) -> forms.IntegerField:
+    return forms.IntegerField(
+        min_value=least, max_value=LONGEST_SECONDS, required=False, error_messages=WHOLE_SECONDS
+    )
+
+
+class StartSwapForm(forms.Form):
+    """Versions, hosts and strategies are texts here: which there are is the engine's to say."""
+
+    # Two clicks on one button are one request: the engine does each key once.
+    key = forms.CharField(max_length=64, required=False)
+    model = forms.CharField(max_length=63)
+    from_version = forms.CharField(max_length=63, required=False)
+    to_version = forms.CharField(
+        max_length=63, error_messages={"required": "Choose the version to swap to."}
+    )
+    hosts = forms.Field(required=False)
+    strategy = forms.CharField(max_length=63)
+    steps = forms.CharField(max_length=10_000, required=False)
+    drain_timeout_seconds = _seconds_field(0)
+    load_timeout_seconds = _seconds_field(1)
+    keep_warm_seconds = _seconds_field(0)
+    on_drain_timeout = forms.ChoiceField(
+        choices=[("", "the model's default"), *DrainTimeoutPolicy.choices], required=False
+    )
+    when_busy = forms.CharField(max_length=10, required=False)
+    reason = forms.CharField(max_length=500, required=False, strip=True)
+
+    def __init__(self, data: QueryDict | None = None, *, initial: QueryDict | None = None) -> None:
+        given = data if data is not None else initial
+        values = given.dict() if given is not None else {}
+        self.hosts_given = given.getlist("hosts") if given is not None else []
+        super().__init__(data, initial=values)
+
+    def clean_hosts(self) -> list[str] | None:
+        """None: those that the model is on."""
+        return self.hosts_given or None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("strategy") == CUSTOM:
+            cleaned["strategy"] = self._custom(str(cleaned.get("steps", "")))
+        return cleaned
+
+    def _custom(self, text: str) -> object:
+        try:
+            given = read_json(text)
+        except NotJson as error:
+            self.add_error("steps", str(error))
+            return None
+        return given if isinstance(given, dict) else {"name": CUSTOM, "steps": given}
+
+    def as_request(self) -> SwapRequest:
+        """Of what is valid; the rest stands at its default."""
+        given = self.cleaned_data
+        return SwapRequest(
+            model_name=given.get("model", ""),
+            from_version=given.get("from_version") or None,
+            to_version=given.get("to_version", ""),
+            strategy=given.get("strategy") or None,
+            target_hosts=given.get("hosts"),
+            drain_timeout_seconds=given.get("drain_timeout_seconds"),
+            load_timeout_seconds=given.get("load_timeout_seconds"),
+            keep_warm_seconds=given.get("keep_warm_seconds"),
+            on_drain_timeout=given.get("on_drain_timeout") or None,
+            when_busy=given.get("when_busy") or "reject",
+            reason=given.get("reason", ""),
+        )
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex

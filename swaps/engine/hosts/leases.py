@@ -1,0 +1,166 @@
+"""What is to be done at hosts, and the lease under which it is done.
+
+An intent is committed before (swaps.engine.write.placements). A call begins with a lease on the
+placement, which only whoever decided on its present intent can take, so a worker that was
+stopped and wakes late finds that its intent or its lease is gone. For the instant between
+that and the call, hosts that can do it compare the placement's fence.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from swaps.adapters.contract import Adapter, Ref
+from swaps.db.statements import Outcome, Statement, run
+from swaps.domain.steps import Call
+from swaps.engine.hosts.adapters import adapter_of
+from swaps.engine.hosts.warm_up import WarmUp
+from swaps.engine.observe import SLOTS_TAKEN, Placed
+from swaps.models import ModelHost
+from swaps.models.hosts import Desired
+
+# Longer than such a call takes, so that a lease outlives its call; short, so that a worker
+# killed in one holds up nobody for long.
+CALL_LEASE = timedelta(seconds=5)
+WARM_UP_LEASE = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One call to one host, about the intent that `placed` names."""
+
+    call: Call
+    placed: Placed
+    ref: Ref
+    # For the first inference and the warm-up.
+    warm: WarmUp | None = None
+    # Of the file that a load must find; "": that of the last load.
+    digest: str = ""
+    lease: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An effect whose lease is ours, or that needs none, and the placement as it was then."""
+
+    effect: Effect
+    host: ModelHost
+    observed: str
+    observed_at: datetime | None
+    digest: str
+    # After that the lease is not ours any more: what was not called yet is not called.
+    until: float
+
+    @property
+    def adapter(self) -> Adapter:
+        return adapter_of(self.host)
+
+
+def begin(*effects: Effect) -> list[Begun]:
+    """Take the leases, in one transaction."""
+    statements = beginning(*effects)
+    with transaction.atomic():
+        return begun(effects, run(*statements)[-len(effects) :] if effects else [])
+
+
+def beginning(*effects: Effect) -> list[Statement]:
+    """The last ones, one an effect, return what `begun` reads."""
+    loads = [one.placed.pk for one in effects if one.call is Call.LOAD]
+    return [*([_lock_slots(loads)] if loads else []), *(_beginning(one) for one in effects)]
+
+
+def begun(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Begun]:
+    """Those that may be called."""
+    now = time.monotonic()
+    return [
+        Begun(
+            effect,
+            ModelHost(
+                pk=host,
+                name=name,
+                kind=kind,
+                url=url,
+                pinned_address=pinned,
+                control_token=_plain(token),
+            ),
+            observed,
+            observed_at,
+            digest,
+            until=now + WARM_UP_LEASE.total_seconds() / 2
+            if effect.call is Call.ANSWER
+            else now + CALL_LEASE.total_seconds() / 2,
+        )
+        for effect, outcome in zip(effects, outcomes, strict=True)
+        for observed, observed_at, digest, host, name, kind, url, pinned, token in outcome.rows
+    ]
+
+
+_ROW = (
+    "p.observed, p.observed_at, p.digest,"
+    " host.id, host.name, host.kind, host.url, host.pinned_address, host.control_token"
+)
+_LOOK = f"""
+SELECT {_ROW} FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
+ WHERE p.id = %(id)s AND p.fence = %(fence)s
+"""  # noqa: S608 - our own words
+_LEASE = f"""
+UPDATE swaps_placement p
+   SET lease_token = %(lease)s, lease_until = statement_timestamp() + %(length)s MORE
+  FROM swaps_modelhost host
+ WHERE host.id = p.host_id AND p.id = %(id)s AND p.fence = %(fence)s AND p.desired = %(desired)s
+   AND (p.lease_until IS NULL OR p.lease_until < statement_timestamp()) IF
+RETURNING {_ROW}
+"""  # noqa: S608 - our own words
+
+
+def _leasing(more: str = "", only_if: str = "") -> str:
+    return _LEASE.replace("MORE", more).replace("IF", only_if)
+
+
+_BEGIN = {
+    Call.LOOK: _LOOK,
+    Call.LOAD: _leasing(
+        ", observed = 'loading', observed_at = statement_timestamp(),"
+        " load_called_at = statement_timestamp()",
+        f"AND {SLOTS_TAKEN} < host.max_concurrent_loads",
+    ),
+    Call.ANSWER: _leasing(),
+    Call.UNLOAD: _leasing(
+        ", observed = 'unloading', observed_at = statement_timestamp()", "AND p.unload_owed"
+    ),
+}
+
+
+def _beginning(effect: Effect) -> Statement:
+    about = {"id": effect.placed.pk, "fence": effect.placed.fence}
+    if effect.call is Call.LOOK:
+        return Statement(_BEGIN[effect.call], about)
+    return Statement(
+        _BEGIN[effect.call],
+        about
+        | {
+            "lease": effect.lease,
+            "length": WARM_UP_LEASE if effect.call is Call.ANSWER else CALL_LEASE,
+            "desired": (Desired.ABSENT if effect.call is Call.UNLOAD else Desired.LOADED).value,
+        },
+    )
+
+
+def _lock_slots(placements: list[int]) -> Statement:
+    """A host's row is the lock for its load slots, across all swaps."""
+    return Statement(
+        "SELECT 1 FROM swaps_modelhost WHERE id IN"
+        " (SELECT host_id FROM swaps_placement WHERE id = ANY(%(ids)s))"
+        " ORDER BY id FOR NO KEY UPDATE",
+        {"ids": placements},
+    )
+
+
+def _plain(token: str) -> str:
+    field = ModelHost._meta.get_field("control_token")
+    plain: str = field.from_db_value(token)
+    return plain

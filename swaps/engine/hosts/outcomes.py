@@ -1,0 +1,214 @@
+"""What came of a call to a host, as rows: an answer that is no news writes nothing."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from swaps.adapters.contract import Observation, VersionStatus
+from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
+from swaps.db.statements import Statement, run
+from swaps.domain.snapshot import UNLOADED_STATUSES
+from swaps.domain.states import SwapState
+from swaps.domain.steps import Call
+from swaps.engine.hosts.leases import Begun, Effect
+from swaps.engine.hosts.warm_up import Warmth
+from swaps.live.wake import wake_swap
+from swaps.models import Placement
+from swaps.models.hosts import Desired, Observed
+
+log = structlog.get_logger("swaps.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a call, to be committed; `slot_of`: the host whose load slot that frees."""
+
+    statements: tuple[Statement, ...]
+    slot_of: int | None = None
+
+
+def said_by(begun: Begun, answer: Future[Any]) -> Said:
+    """Raises what is no error of the host's."""
+    error = answer.exception()
+    if error is not None and not isinstance(error, AdapterError):
+        raise error
+    match begun.effect.call:
+        case Call.LOOK:
+            seen = _unknown(error) if error else answer.result()
+            return _looked(begun, _if_it_is_that_file(seen, begun.effect.digest))
+        case Call.LOAD:
+            return _of_lease(begun, _seen(_failure(error) if error else answer.result()))
+        case Call.ANSWER:
+            return (
+                _of_lease(begun, _seen(_failure(error)))
+                if error
+                else _of_warmth(begun, answer.result())
+            )
+        case Call.UNLOAD:
+            if error is not None:
+                # Not known to be unloaded: the cleanup looks again, and again.
+                log.warning("unload", version=str(begun.effect.ref), error=str(error))
+            seen = _unknown(error) if error else answer.result()
+            return _of_lease(begun, _seen(seen) | {"answered_boot_id": ""}, slot=True)
+
+
+def _looked(begun: Begun, seen: Observation) -> Said:
+    return _found(begun.effect, begun.host.pk, begun.observed, begun.observed_at, seen)
+
+
+def listed_as(effect: Effect, row: Placement, seen: Observation) -> Said:
+    """As if it had been asked for by itself. `row` is older than the host's list."""
+    return _found(effect, row.host_id, row.observed, row.observed_at, seen)
+
+
+def _found(
+    effect: Effect, host: int, before: str, before_at: datetime | None, seen: Observation
+) -> Said:
+    """A late answer never overwrites a newer one."""
+    freed = before == Observed.LOADING and seen.status is not VersionStatus.LOADING
+    changes = _seen(seen)
+    if before == Observed.UNKNOWN and seen.status is VersionStatus.AVAILABLE and not seen.reason:
+        # It may have answered a load with an error: those words say why it is not loaded.
+        changes["observed_reason"] = _LAST_WORDS
+    written = _write(
+        changes,
+        "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
+        {"id": effect.placed.pk, "fence": effect.placed.fence, "before": before_at},
+    )
+    return Said((written,), host if freed else None)
+
+
+def _if_it_is_that_file(seen: Observation, digest: str) -> Observation:
+    """A load is told which file it must find; what others loaded is compared here."""
+    if seen.status is not VersionStatus.READY or not digest or seen.digest in (None, digest):
+        return seen
+    reason = f"it is loaded from another file than was asked for ({seen.digest}, not {digest})"
+    return replace(seen, status=VersionStatus.FAILED, reason=reason)
+
+
+def _of_warmth(begun: Begun, tried: Warmth) -> Said:
+    changes = _seen(tried.seen)
+    if tried.latency_ms is None:  # it was not ready, so nothing was asked of it
+        return _of_lease(begun, changes)
+    if tried.answered:
+        changes |= {
+            "answered_boot_id": tried.seen.boot_id or "",
+            "answered_at": _NOW,
+            "warmup_ms": tried.latency_ms,
+        }
+    # An answer counts whoever holds the lease by now: on a busy machine a slow model may
+    # take longer than any lease, and would never be found ready.
+    return _of_lease(begun, changes, only_held=False)
+
+
+def _of_lease(
+    begun: Begun, changes: dict[str, Any], *, only_held: bool = True, slot: bool = False
+) -> Said:
+    """What was seen, and the lease given back. What an outdated intent saw is no news about the
+    present one, so the fence is compared; the lease is given back all the same.
+    """
+    about = {
+        "id": begun.effect.placed.pk,
+        "fence": begun.effect.placed.fence,
+        "held": begun.effect.lease,
+    }
+    mine = " AND lease_token = %(held)s" if only_held else ""
+    return Said(
+        (
+            _write(changes, "id = %(id)s AND fence = %(fence)s" + mine, about),
+            Statement(
+                "UPDATE swaps_placement SET lease_token = NULL, lease_until = NULL"
+                " WHERE id = %(id)s AND lease_token = %(held)s",
+                about,
+            ),
+        ),
+        begun.host.pk if slot else None,
+    )
+
+
+def commit(said: Said) -> bool:
+    """Whether it was news."""
+    with transaction.atomic():
+        first, *_ = run(*said.statements)
+    wake_next_loads([said])
+    return first.touched == 1
+
+
+_NEXT_LOADS = f"""
+SELECT DISTINCT ON (p.host_id) swap.id
+  FROM swaps_placement p
+  JOIN swaps_swapoperation swap ON swap.model_id = p.model_id AND swap.to_version = p.version
+ WHERE p.host_id = ANY(%(hosts)s) AND p.desired = '{Desired.LOADED}' AND p.load_called_at IS NULL
+   AND swap.state = '{SwapState.LOADING_NEW_VERSION}'
+ ORDER BY p.host_id, swap.state_entered_at
+"""  # noqa: S608 - our own words
+
+
+def wake_next_loads(said: Sequence[Said]) -> None:
+    """Load slots of hosts are free: wake the swaps that have waited longest for one."""
+    hosts = {one.slot_of for one in said if one.slot_of is not None}
+    if not hosts:
+        return
+    (waiting,) = run(Statement(_NEXT_LOADS, {"hosts": sorted(hosts)}))
+    for swap_id in {swap_id for (swap_id,) in waiting.rows}:
+        wake_swap(swap_id)
+
+
+_NOW = object()  # the database's clock
+# The first of unanswered looks in a row. One of long ago, as after an outage of ours, begins no
+# row: nobody knows what came between.
+_SILENT_SINCE = object()
+_LAST_WORDS = object()
+_SQL = {
+    _LAST_WORDS: "CASE WHEN desired = 'loaded' THEN observed_reason ELSE '' END",
+    _NOW: "statement_timestamp()",
+    _SILENT_SINCE: "CASE WHEN observed_at > statement_timestamp() - interval '5 seconds'"
+    " THEN coalesce(silent_since, statement_timestamp()) ELSE statement_timestamp() END",
+}
+
+
+def _write(changes: dict[str, Any], where: str, about: dict[str, Any]) -> Statement:
+    sets = ", ".join(
+        f"{name} = " + (_SQL[value] if type(value) is object else f"%({name})s")
+        for name, value in changes.items()
+    )
+    values = {name: value for name, value in changes.items() if type(value) is not object}
+    return Statement(f"UPDATE swaps_placement SET {sets} WHERE {where}", values | about)  # noqa: S608 - our own words
+
+
+def _unknown(error: BaseException) -> Observation:
+    return Observation(VersionStatus.UNKNOWN, reason=str(error))
+
+
+def _failure(error: AdapterError) -> Observation:
+    """What an error of a load or of the first inference says about the version."""
+    if isinstance(error, Conflict | OutcomeUnknown | HostUnreachable) or not error.permanent:
+        return _unknown(error)
+    return Observation(VersionStatus.FAILED, reason=str(error))
+
+
+def _seen(seen: Observation) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "observed": seen.status.value,
+        "observed_reason": seen.reason,
+        "observed_at": _NOW,
+        "silent_since": _SILENT_SINCE if seen.status is VersionStatus.UNKNOWN else None,
+    }
+    if seen.status in UNLOADED_STATUSES:
+        changes["unload_owed"] = False
+    if seen.status in {VersionStatus.ABSENT, VersionStatus.AVAILABLE}:
+        changes["found_loaded"] = False  # whatever is there later, others did not load it
+    if seen.boot_id is not None:
+        changes["boot_id"] = seen.boot_id
+    if seen.digest is not None and seen.status is VersionStatus.READY:
+        # Of what is loaded, not of what lies on disk: a file replaced since then must not be
+        # loaded under this version after a restart.
+        changes["digest"] = seen.digest
+    if seen.size_bytes is not None:
+        changes["size_bytes"] = seen.size_bytes
+    return changes

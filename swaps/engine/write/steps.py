@@ -1,0 +1,261 @@
+"""A decided step, written down: state, event, intents and route revision in one transaction,
+so no crash can leave one without the others. Only through `store.write`, which names what was
+read: when another worker was first, nothing is changed and StaleSwap is raised.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from swaps.db.statements import Statement, run
+from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.steps import Advance, MoveTo, PassReturn, Want
+from swaps.engine import observed_traffic, queue
+from swaps.engine.hosts.leases import Begun, Effect, beginning, begun
+from swaps.engine.observe import NODE_IS_CONNECTED, Sighting
+from swaps.engine.write import placements as intents
+from swaps.engine.write.routes import applied_ms, close_watch, new_revision, watch_drain
+from swaps.engine.write.store import StaleSwap, write
+from swaps.live.notify import notify_routes
+from swaps.live.wake import wake_swap
+from swaps.models import SwapOperation
+from swaps.models.swap_operations import EventKind
+
+# How long whoever wrote last is left alone with the swap: it acts, calls hosts, and waits for an
+# ack or a proof itself, see swaps.engine.advance. Should it die, the sweep comes so much later.
+ATTENTION = timedelta(milliseconds=500)
+
+
+def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
+    """`effects` begin with what the step wants; returns those that may be called now.
+
+    Raises StaleSwap.
+    """
+    swap = sighting.swap
+    changes = _onward()
+    data: dict[str, Any] = {}
+    match step.state:
+        case SwapState.ROLLING_BACK:
+            # The request is being honoured: it must not be found again after a roll forward.
+            changes |= {"abort_requested": "", "roll_forward_requested": False}
+            changes |= {"failure": step.failure, "forced_by": "", "drained_at": None}
+            changes |= {"bake_ended": False}
+        case SwapState.OLD_VERSION_DRAINING:
+            changes |= {"drain_deadline": Now() + timedelta(seconds=swap.drain_timeout_seconds)}
+            if swap.state == SwapState.ROLLING_BACK:
+                changes |= {"abort_requested": "", "roll_forward_requested": False}
+                changes |= {"failure": "", "forced_by": "", "swap_deadline": None}
+            else:
+                data |= _applied(sighting)
+                changes["routing_update_ms"] = data["routing_update_ms"]
+        case SwapState.LOADING_NEW_VERSION:
+            # A swap that stood in line was asked for before its source was loaded.
+            changes["source_hosts"] = sighting.source_now
+            # What it waited before, for its turn and for people, is not its own time.
+            if swap.swap_timeout_seconds is not None:
+                changes["swap_deadline"] = Now() + timedelta(seconds=swap.swap_timeout_seconds)
+        case SwapState.TRANSITIONING:
+            calls = [view.called_at for view in sighting.snapshot.target if view.called_at]
+            began = max(min(calls), swap.start_time) if calls else None
+            changes["load_began_at"] = began
+            # Not when we noticed: that is time of ours.
+            ready = sighting.ready_at
+            changes["ready_at"] = ready if ready and (not began or ready > began) else Now()
+        case state if state in END_STATES:
+            changes |= {"end_time": Now(), "next_check_at": None, "attended_until": None}
+            changes["error_message"] = step.failure if state is SwapState.FAILED else None
+    if step.step_index is not None:
+        changes["step_index"] = data["step_index"] = step.step_index
+    over = step.state in END_STATES
+    with transaction.atomic(savepoint=False):
+        begun = _write_step(
+            sighting,
+            step,
+            effects,
+            kind=EventKind.TRANSITION,
+            reason=step.failure or step.reason,
+            to_state=step.state,
+            data=data,
+            changes=changes,
+            locks=[queue.lock_line_of(swap.pk)] if over else [],
+        )
+        if over:
+            owed, line = run(intents.owed(swap), queue.first_in_line(swap.model_id))
+            if owed.touched:
+                SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=True)
+            following = queue.after(swap) if line.touched else None
+            if following is not None:
+                transaction.on_commit(lambda: wake_swap(following))
+    return begun
+
+
+def advance(sighting: Sighting, step: Advance) -> None:
+    """Raises StaleSwap."""
+    changes = _onward()
+    if step.drained:
+        changes["drained_at"] = Now()
+    moved_on = sighting.swap.state == SwapState.TRANSITIONING
+    data = _applied(sighting) if moved_on else {}
+    if step.step_index is not None:
+        # In the event too: how long each step lasted is read from there.
+        changes["step_index"] = data["step_index"] = step.step_index
+    with transaction.atomic(savepoint=False):
+        _write_step(
+            sighting,
+            step,
+            (),
+            kind=EventKind.STEP,
+            reason=step.reason,
+            to_state=None,
+            data=data,
+            changes=changes,
+        )
+
+
+def _onward() -> dict[str, Any]:
+    return {
+        "step_entered_at": Now(),
+        "waiting_for": "",
+        "next_check_at": Now(),
+        "attended_until": Now() + ATTENTION,
+    }
+
+
+def _write_step(
+    sighting: Sighting,
+    step: MoveTo | Advance,
+    effects: Sequence[Effect],
+    *,
+    kind: EventKind,
+    reason: str,
+    to_state: SwapState | None,
+    data: dict[str, Any],
+    changes: dict[str, Any],
+    locks: Sequence[Statement] = (),
+) -> list[Begun]:
+    """The swap's row first, but for `locks`: whoever is late stops there, before anything else
+    is touched.
+    """
+    swap, route = sighting.swap, step.route
+    statements: list[Statement] = []
+    if route is not None:
+        statements.append(new_revision(sighting, route))
+        data = data | {"weights": dict(route.weights), "revision": sighting.snapshot.revision + 1}
+        changes |= {"revision": sighting.snapshot.revision + 1, "revision_at": Now()}
+        changes["drain_watch_id"] = None
+        if _gradual(swap):  # the strategy leaves time to observe something
+            changes["counted"] = observed_traffic.counts(swap)
+        if swap.drain_watch_id is not None:
+            statements.append(close_watch(swap.drain_watch_id))
+        if route.watch is not None:
+            changes["drain_watch_id"] = watch = uuid.uuid4()
+            changes["drain_deadline"] = Now() + timedelta(seconds=swap.drain_timeout_seconds)
+            statements.append(watch_drain(sighting, route.watch, watch))
+    if step.want is not None:
+        statements += intents.intend(sighting, step.want)
+    if statements:
+        notify_routes(swap.model_id)
+    write(
+        swap,
+        kind=kind,
+        reason=reason,
+        to_state=to_state,
+        data=data,
+        read_at=sighting.snapshot.now,
+        locks=locks,
+        **changes,
+    )
+    outcomes = run(*statements, *beginning(*effects)) if statements or effects else []
+    if route is not None and outcomes[0].touched != 1:
+        raise StaleSwap(
+            f"route of {swap.model.name} is no longer revision {sighting.snapshot.revision}"
+        )
+    return begun(effects, outcomes[-len(effects) :]) if effects else []
+
+
+def _gradual(swap: SwapOperation) -> bool:
+    return len(swap.strategy["steps"]) > 1
+
+
+def _applied(sighting: Sighting) -> dict[str, Any]:
+    """For the record, as the swap leaves a revision that every node has applied."""
+    swap = sighting.swap
+    data: dict[str, Any] = {"applied": swap.revision, "routing_update_ms": applied_ms(sighting)}
+    if _gradual(swap):
+        data["observed"] = observed_traffic.shares(swap.counted, observed_traffic.counts(swap))
+    return data
+
+
+def pass_return(sighting: Sighting, step: PassReturn, *effects: Effect) -> list[Begun]:
+    """The point of no return. Raises StaleSwap when route or nodes are not as decided on.
+
+    The route row is locked, so no revision can come between the proof and this commit;
+    a node that registers later reads its routes in its own transaction and finds this
+    revision or a newer one, which does not name the version any more.
+    `effects` begin with this commit; returns those that may be called now.
+    """
+    swap, snapshot = sighting.swap, sighting.snapshot
+    changes = _onward() | {
+        "past_return_at": Now(),
+        "drained_at": swap.drained_at or Now(),
+        "unload_called_at": Now(),  # the call follows this commit
+    }
+    with transaction.atomic(savepoint=False):
+        write(
+            swap,
+            kind=EventKind.STEP,
+            reason=step.reason,
+            data={"point_of_no_return": True, "forced": step.forced},
+            read_at=snapshot.now,
+            **changes,
+        )
+        route, nodes, *others = run(
+            _lock_route(sighting, step.version),
+            _nodes(swap, snapshot.revision, forced=step.forced),
+            *([close_watch(swap.drain_watch_id)] if swap.drain_watch_id else []),
+            *intents.intend(sighting, Want(step.version, step.hosts, loaded=False)),
+            *beginning(*effects),
+        )
+        notify_routes(swap.model_id)
+        if route.touched != 1:
+            raise StaleSwap(f"route of {swap.model.name} is no longer revision {snapshot.revision}")
+        facts = [fact for (fact,) in nodes.rows]
+        if snapshot.routed and not (facts and all(facts)):
+            lacking = "that has not applied the route" if step.forced else "without a proof"
+            raise StaleSwap(f"a node {lacking} appeared")
+        return begun(effects, others[len(others) - len(effects) :])
+
+
+def _lock_route(sighting: Sighting, version: str) -> Statement:
+    """No row when it is another revision by now, or names the version."""
+    return Statement(
+        "SELECT id FROM swaps_route WHERE model_id = %(model)s AND revision = %(seen)s"
+        " AND NOT jsonb_exists(weights, %(version)s) FOR UPDATE",
+        {
+            "model": sighting.swap.model_id,
+            "seen": sighting.snapshot.revision,
+            "version": version,
+        },
+    )
+
+
+def _nodes(swap: SwapOperation, revision: int, *, forced: bool) -> Statement:
+    """Of each that counts: has it proven the version idle; or, when forced, can it not send to
+    it any more.
+    """
+    proven = "EXISTS (SELECT 1 FROM swaps_drainproof WHERE watch_id = %(watch)s"
+    proven += " AND incarnation_id = node.id)"
+    reached = NODE_IS_CONNECTED
+    reached += " AND EXISTS (SELECT 1 FROM swaps_routeonnode seen"
+    reached += " JOIN swaps_route route ON route.id = seen.route_id"
+    reached += " WHERE route.model_id = %(model)s AND seen.incarnation_id = node.id"
+    reached += " AND seen.revision >= %(revision)s)"
+    return Statement(
+        f"SELECT {reached if forced else proven} FROM swaps_nodeincarnation node"  # noqa: S608 - our own words
+        " WHERE node.state IN ('connected', 'away')",
+        {"watch": swap.drain_watch_id, "model": swap.model_id, "revision": revision},
+    )
