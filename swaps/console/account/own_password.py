@@ -46,4 +46,4 @@ def _page(
 ) -> HttpResponse:
     context = context_of(request, "password") | {"field": field, "words": words}
     status = status or (422 if words else 200)
-    return render(request, "console/own_password.html", context, status=status)
+    return render(request, "console/account/own_password.html", context, status=status)

@@ -84,6 +84,6 @@ class SignOut(LogoutView):
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """The admin's own form would be a second door, without a throttle."""
     if request.user.is_authenticated:
-        return render(request, "console/no_admin.html", status=403)
+        return render(request, "console/shared/no_admin.html", status=403)
     following = request.GET.urlencode() or f"next={reverse('admin:index')}"
     return redirect(f"{reverse('login')}?{following}")

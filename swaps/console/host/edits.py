@@ -85,7 +85,7 @@ def check_host(request: HttpRequest, name: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "console/host/checks.html", context, status=status)
     context = host_page_context(request, name) | context
-    return render(request, "console/host.html", context, status=status)
+    return render(request, "console/host/page.html", context, status=status)
 
 
 def _tested(request: HttpRequest, form: HostForm, host: ModelHost | None) -> HttpResponse:

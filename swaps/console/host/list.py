@@ -84,4 +84,4 @@ def hosts(request: HttpRequest) -> HttpResponse:
     """What they are, whether they answer, what is on them, and what is not as it should be."""
     kinds = {*KINDS, *ModelHost.objects.values_list("kind", flat=True).distinct()}
     choices = {"kinds": sorted(kinds), "healths": list(HostHealth.values)}
-    return show_list(request, "console/hosts.html", HostFilter.of(request.GET), choices)
+    return show_list(request, "console/host/list.html", HostFilter.of(request.GET), choices)

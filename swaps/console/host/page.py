@@ -143,4 +143,4 @@ def host_page_context(request: HttpRequest, name: str) -> dict[str, object]:
 @page
 def host(request: HttpRequest, name: str) -> HttpResponse:
     """Without script or websocket this is the host as it was last seen when the page came."""
-    return render(request, "console/host.html", host_page_context(request, name))
+    return render(request, "console/host/page.html", host_page_context(request, name))

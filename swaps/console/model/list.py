@@ -109,4 +109,4 @@ def models(request: HttpRequest) -> HttpResponse:
         "states": [(name, words) for name, (words, _) in SERVING_STATES.items()],
         "orders": ORDERS.items(),
     }
-    return show_list(request, "console/models/list.html", ModelFilter.of(request.GET), choices)
+    return show_list(request, "console/model/list.html", ModelFilter.of(request.GET), choices)

@@ -162,4 +162,4 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     if found is None:
         raise Http404(f"no model {name!r} is registered")
     context = context_of(request, "model") | _context(found, role_of(request.user))
-    return render(request, "console/model.html", context)
+    return render(request, "console/model/page.html", context)

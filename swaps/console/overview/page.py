@@ -126,4 +126,4 @@ def _context(fleet: FleetNow, role: Role | None) -> dict[str, object]:
 def overview(request: HttpRequest) -> HttpResponse:
     """Without script or websocket this is the fleet at the time of loading."""
     context = context_of(request, "overview") | _context(look_at_fleet(), role_of(request.user))
-    return render(request, "console/overview.html", context)
+    return render(request, "console/overview/page.html", context)

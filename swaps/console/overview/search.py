@@ -15,14 +15,16 @@ SHOWN_WHILE_TYPING = 5
 @page
 def search_page(request: HttpRequest) -> HttpResponse:
     context = context_of(request, "search") | _found(request, SHOWN)
-    return render(request, "console/search/page.html", context)
+    return render(request, "console/overview/search/page.html", context)
 
 
 @require_safe
 @page
 def found(request: HttpRequest) -> HttpResponse:
     """For the box that is on every page."""
-    return render(request, "console/search/found.html", _found(request, SHOWN_WHILE_TYPING))
+    return render(
+        request, "console/overview/search/found.html", _found(request, SHOWN_WHILE_TYPING)
+    )
 
 
 def _found(request: HttpRequest, limit: int) -> dict[str, object]:

@@ -135,7 +135,7 @@ def router(request: HttpRequest) -> HttpResponse:
         | _context(look_at_router(), role_of(request.user))
         | {"live": {"now": database_now()}}
     )
-    return render(request, "console/router.html", context)
+    return render(request, "console/router/page.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

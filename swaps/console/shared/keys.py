@@ -1,4 +1,4 @@
-"""The keys of the console (static/console/keyboard.js), told: as a page and as a dialog."""
+"""The keys of the console (static/console/shared/keyboard.js), told: as a page and as a dialog."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,7 +12,7 @@ from swaps.console.shared.visitors import context_of, page
 @page
 def keys(request: HttpRequest) -> HttpResponse:
     inside = bool(request.headers.get("HX-Request"))
-    template = "console/keys/dialog.html" if inside else "console/keys/page.html"
+    template = "console/shared/keys/dialog.html" if inside else "console/shared/keys/page.html"
     response = render(request, template, context_of(request, "keys"))
     patch_vary_headers(response, ["HX-Request"])
     return response

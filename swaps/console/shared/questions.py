@@ -110,5 +110,9 @@ def _dialog(request: HttpRequest, asked: Ask, refusal: Refused | None) -> HttpRe
         "allowed": not asked.refusal and (refusal is None or refusal.status != 403),
     }
     return show_dialog(
-        request, context, refusal, inside="console/ask/dialog.html", alone="console/ask/page.html"
+        request,
+        context,
+        refusal,
+        inside="console/shared/ask/dialog.html",
+        alone="console/shared/ask/page.html",
     )

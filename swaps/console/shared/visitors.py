@@ -47,7 +47,7 @@ def page[**P](
         assert isinstance(request, HttpRequest)
         actor = actor_of(request)
         if not actor.may(Action.VIEW):
-            return render(request, "console/no_role.html", status=403)
+            return render(request, "console/shared/no_role.html", status=403)
         return view(*args, **kwargs)
 
     return login_required(guarded)

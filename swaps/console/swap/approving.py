@@ -81,6 +81,6 @@ def _dialog(
         request,
         context,
         refusal,
-        inside="console/approval/dialog.html",
-        alone="console/approval/page.html",
+        inside="console/swap/approval/dialog.html",
+        alone="console/swap/approval/page.html",
     )

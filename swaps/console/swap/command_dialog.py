@@ -134,6 +134,6 @@ def _dialog(
         request,
         context,
         refusal,
-        inside="console/command_dialog.html",
-        alone="console/command.html",
+        inside="console/swap/command_dialog.html",
+        alone="console/swap/command.html",
     )

@@ -86,4 +86,4 @@ def swaps(request: HttpRequest) -> HttpResponse:
         "models": list(models[:SUGGESTED_MODELS]),
         "searched": TEXT_SEARCHED,
     }
-    return show_list(request, "console/swaps/list.html", wanted, choices)
+    return show_list(request, "console/swap/list.html", wanted, choices)

@@ -19,4 +19,4 @@ def swap(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     if live is None:
         raise Http404(f"no swap has the id {swap_id}")
     context = context_of(request, "swap") | swap_context(live, role_of(request.user))
-    return render(request, "console/swap.html", context)
+    return render(request, "console/swap/page.html", context)

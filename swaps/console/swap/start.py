@@ -64,7 +64,7 @@ def plan(request: HttpRequest) -> HttpResponse:
     if not actor_of(request).may(Action.SWAP):
         return HttpResponse("A plan is for those who may swap.", status=403)
     context = {"plan": _plan(request, StartSwapForm(request.GET)), "oob": True}
-    return render(request, "console/start/plan.html", context)
+    return render(request, "console/swap/start/plan.html", context)
 
 
 def _ask(request: HttpRequest, form: StartSwapForm) -> str:
@@ -172,7 +172,7 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResp
         "allowed": actor.may(Action.SWAP),
     }
     context = context_of(request, "start") | context
-    return render(request, "console/start_swap.html", context, status=status)
+    return render(request, "console/swap/start/page.html", context, status=status)
 
 
 def _serving(model: ModelReading | None) -> str | None:
