@@ -8,7 +8,7 @@ from swaps.api.answers import answer, problems
 from swaps.api.bearer import Bearer, actor_of
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import CommandBody
-from swaps.engine.nodes import retire_node, retire_runs
+from swaps.commands.nodes.ending import retire_node, retire_runs
 from swaps.readings.router.router import RouterReading, read_router
 
 router = Router(tags=["fleet"])

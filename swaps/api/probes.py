@@ -10,9 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from swaps.db import writability
-from swaps.engine.nodes import required_nodes
 from swaps.live.valkey import valkey_trouble
-from swaps.models.nodes import NodeState
+from swaps.models.nodes import NodeState, required_nodes
 from swaps.readings.overview.service_health import ServiceHealth, read_service_health
 from swaps.readings.router.certificates import read_certificates, warnings_of
 

@@ -9,7 +9,6 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -21,8 +20,8 @@ from swaps.access.roles import Actor, NotAllowed
 from swaps.commands.errors import InvalidRequest, StillRunning, SwapRefused
 from swaps.engine.hosts.questions import Answers, NotAskedYet
 from swaps.models import KeptAnswer
+from swaps.models.kept_answers import KEPT_FOR
 
-KEPT_FOR = timedelta(hours=24)
 # Of two at the same moment the second waits for the first one's answer, but not for ever.
 PATIENCE_SECONDS = 3.0
 
@@ -39,8 +38,8 @@ def once(actor: Actor, key: str, request: Mapping[str, Any], do: Callable[[], An
     """`do`'s answer, or the one it gave when this actor asked this with this key before.
 
     All of `do` is one transaction, with its answer, but for what it asks of hosts: that comes
-    before, see swaps.engine.hosts.questions, and `do` is begun more than once for it. What it refuses did
-    nothing: its refusal is raised, recorded as ever, and the key is free again. Raises
+    before, see swaps.engine.hosts.questions, and `do` is begun more than once for it. What it
+    refuses did nothing: its refusal is raised, recorded as ever, and the key is free again. Raises
     InvalidRequest when the key was used for another request, StillRunning, and what `do` raises.
     """
     digest = _digest(actor, request)

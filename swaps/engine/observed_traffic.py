@@ -3,9 +3,9 @@
 From the live gauges, which nobody decides by: what is not known is recorded as null.
 """
 
-from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import read_node_gauges
 from swaps.models import Cluster, SwapOperation
+from swaps.models.nodes import required_nodes
 
 
 def counts(swap: SwapOperation) -> dict[str, int] | None:

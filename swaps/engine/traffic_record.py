@@ -8,9 +8,9 @@ from django.db.models import DateTimeField, ExpressionWrapper, Max, Min, Q
 from django.db.models.functions import Now
 
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import ClusterGauges, answered, in_flight, read_node_gauges, slowest
 from swaps.models import Cluster, SwapOperation, TrafficSample
+from swaps.models.nodes import required_nodes
 
 # A long swap is sampled ever more seldom: a day of it leaves under a thousand rows.
 PARTS_OF_AGE = 100

@@ -49,7 +49,8 @@ class ModelHost(models.Model):
     health_reason = models.TextField(default="", blank=True)
     boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
-    # A worker looks after it until then (swaps.engine.hosts.rounds); one that died is forgotten after.
+    # A worker looks after it until then, see swaps.engine.hosts.rounds; one that died is
+    # forgotten after.
     round_until = models.DateTimeField(null=True, blank=True, editable=False)
     # Versions it listed of names that nobody registered, to be adopted: each {"model", "version",
     # "status", "digest", "size_bytes"} (swaps.engine.hosts.reconcile).

@@ -1,9 +1,12 @@
 """Answers that are given again to whoever repeats a request."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+
+KEPT_FOR = timedelta(hours=24)
 
 
 class KeptAnswer(models.Model):

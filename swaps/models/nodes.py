@@ -170,3 +170,8 @@ class DrainProof(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["watch", "incarnation"], name="proof_once_per_node")
         ]
+
+
+def required_nodes() -> models.QuerySet[NodeIncarnation]:
+    """Every one of these must agree before anything is applied, drained or unloaded."""
+    return NodeIncarnation.objects.filter(state__in=REQUIRED_NODE_STATES).order_by("node_id", "pk")

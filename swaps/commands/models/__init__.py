@@ -1,0 +1,4 @@
+"""Changing, protecting and deleting models.
+
+Begin in `edits.py`.
+"""

@@ -1,0 +1,4 @@
+"""Letting router nodes in, and ending them.
+
+Begin in `ending.py`; `enrolment.py` issues certificates.
+"""

@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 from swaps.commands.errors import VersionNotFound
 from swaps.commands.swaps.requests import find_model
 from swaps.domain.snapshot import UNLOADED_STATUSES
-from swaps.engine.nodes import required_nodes
 from swaps.live.notify import notify_routes
 from swaps.models import Cluster, DrainProof, DrainWatch, Placement
+from swaps.models.nodes import required_nodes
 
 NO_NODE = "no router node is connected"
 # Longer than anybody waits: whoever asked this long ago died before closing it.

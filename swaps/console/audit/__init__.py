@@ -1,0 +1,4 @@
+"""The audit log's pages: the list, an entry, the export.
+
+Begin in `page.py`.
+"""

@@ -28,6 +28,7 @@ _OPTIONS = {"object_name": "object"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditList(ListFilter):
     NAME: ClassVar[str] = "audit"
+    FOLDER: ClassVar[str] = "audit"
 
     given: tuple[tuple[str, str], ...] = ()  # by name, as typed
 

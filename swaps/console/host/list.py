@@ -21,6 +21,7 @@ FIELDS = ("text", "kind", "health")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFilter(ListFilter):
     NAME: ClassVar[str] = "hosts"
+    FOLDER: ClassVar[str] = "host"
 
     text: str = ""
     kind: str = ""

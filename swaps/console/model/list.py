@@ -30,6 +30,7 @@ ORDERS = {"": "by name", "-name": "by name, from Z"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFilter(ListFilter):
     NAME: ClassVar[str] = "models"
+    FOLDER: ClassVar[str] = "model"
     PACE_SECONDS: ClassVar[float] = 0.7
 
     text: str = ""

@@ -1,0 +1,4 @@
+"""The first page, and search.
+
+Begin in `page.py`.
+"""

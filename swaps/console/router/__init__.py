@@ -1,0 +1,4 @@
+"""The router's page.
+
+Begin in `page.py`.
+"""

@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from swaps.access.roles import Action, Actor, Role, role_of
+from swaps.commands.nodes.ending import retire_node
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.live_page import render_fragments, render_personal
 from swaps.console.shared.questions import Ask, Done, answer_ask
 from swaps.console.shared.visitors import actor_of, context_of, page
 from swaps.console.shared.watch import Look
 from swaps.domain.states import SwapState
-from swaps.engine.nodes import retire_node
 from swaps.live.broadcast import FLEET_GROUP
 from swaps.models import NodeIncarnation, SwapOperation
 from swaps.models.nodes import NodeState

@@ -25,8 +25,9 @@ LONGEST = 200
 class ListFilter(ABC):
     """Which rows somebody wants to see. What cannot be meant is in `errors`, by field."""
 
-    # The folder of its templates, and its entry in the rail.
+    # Its entry in the rail, and the folder of its templates.
     NAME: ClassVar[str]
+    FOLDER: ClassVar[str]
     # A long list costs more to look at than a swap, and changes less.
     PACE_SECONDS: ClassVar[float] = 1.0
 
@@ -99,7 +100,7 @@ class ListSubject:
         except CursorInvalid:
             return None
         return Look(
-            shared=render_fragments(self.wanted.NAME, ["rows"], shown, database_now()),
+            shared=render_fragments(self.wanted.FOLDER, ["rows"], shown, database_now()),
             render_for=nothing_personal,
             pace=self.wanted.PACE_SECONDS,
         )

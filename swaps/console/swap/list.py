@@ -22,6 +22,7 @@ FIELDS = ("model", "requested_by", "text")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapFilter(ListFilter):
     NAME: ClassVar[str] = "swaps"
+    FOLDER: ClassVar[str] = "swap"
 
     states: tuple[str, ...] = ()
     model: str = ""

@@ -2,8 +2,8 @@
 and what nobody asked for is left alone (it shows as drift).
 
 What serves comes first: of what a host lost with a restart, first the versions that hold weight,
-the most called first, each as soon as the host may load one more. See `swaps.engine.hosts.rounds` for
-when this is done.
+the most called first, each as soon as the host may load one more. See
+`swaps.engine.hosts.rounds` for when this is done.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import counts_of, read_node_gauges
 from swaps.models import Cluster
+from swaps.models.nodes import required_nodes
 
 
 def calls_of(versions: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:

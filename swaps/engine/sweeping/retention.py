@@ -12,8 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from swaps.commands.repeats import KEPT_FOR
 from swaps.domain.states import END_STATES
+from swaps.models.kept_answers import KEPT_FOR
 
 BATCH = 1000
 # In one round, of one kind: what is left comes with the next.

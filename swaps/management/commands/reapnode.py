@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from swaps.commands.errors import NodeNotFound
-from swaps.engine.nodes import reap_node
+from swaps.commands.nodes.ending import reap_node
 from swaps.management.operator import machine_operator
 
 

@@ -1,0 +1,4 @@
+"""People and their tokens, without what would let anybody in.
+
+Begin in `users.py`.
+"""

@@ -1,0 +1,4 @@
+"""The audit log, read.
+
+Begin in `entries.py`.
+"""

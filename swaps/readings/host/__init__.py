@@ -1,0 +1,4 @@
+"""How model hosts look, and what is found on them.
+
+Begin in `hosts.py`.
+"""

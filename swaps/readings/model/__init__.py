@@ -1,0 +1,4 @@
+"""How a model and its versions look.
+
+Begin in `models.py`.
+"""

@@ -11,7 +11,6 @@ from django.db.models import F, Q
 from swaps.db import writability
 from swaps.domain.drift import Drift, drift_of
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.nodes import required_nodes
 from swaps.models import (
     ModelHost,
     NodeIncarnation,
@@ -23,7 +22,7 @@ from swaps.models import (
     UnprotectRequest,
 )
 from swaps.models.hosts import Desired, HostHealth, Observed
-from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
+from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState, required_nodes
 from swaps.readings.overview.service_health import read_service_health
 from swaps.readings.swap.swaps import SwapReading
 

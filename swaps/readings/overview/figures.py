@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swaps.domain.states import SwapState
-from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import read_node_gauges
 from swaps.models import ModelHost, Route, ServedModel
 from swaps.models.hosts import HostHealth
-from swaps.models.nodes import NodeState
+from swaps.models.nodes import NodeState, required_nodes
 from swaps.readings.swap.counts import count_swaps
 from swaps.readings.traffic.traffic import remember, requests_per_second
 

@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from swaps.access.roles import Scope
 from swaps.domain.activity import active_versions
 from swaps.domain.states import END_STATES
-from swaps.engine.nodes import required_nodes
 from swaps.live.gauges import ClusterGauges, read_node_gauges
 from swaps.models import (
     Cluster,
@@ -24,6 +23,7 @@ from swaps.models import (
     ServedModel,
     SwapOperation,
 )
+from swaps.models.nodes import required_nodes
 from swaps.models.swap_operations import undecided
 from swaps.readings.swap.approvals import look_up_approvals
 from swaps.readings.traffic.traffic import remember

@@ -1,0 +1,4 @@
+"""How the router looks: processes, nodes, certificates.
+
+Begin in `router.py`.
+"""

@@ -1,0 +1,4 @@
+"""How a swap looks to whoever reads it.
+
+Begin in `swaps.py`.
+"""

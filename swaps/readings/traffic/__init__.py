@@ -1,0 +1,4 @@
+"""What is in flight, who gets which share, how fast; now and during the last minutes.
+
+Begin in `traffic.py`.
+"""

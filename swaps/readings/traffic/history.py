@@ -15,10 +15,10 @@ from django.db.models.functions import Now
 
 from swaps.domain.names import version_order
 from swaps.domain.states import END_STATES
-from swaps.engine.nodes import required_nodes
 from swaps.live.gauge_history import EVERY_SECONDS, KEPT_SECONDS, Kept
 from swaps.live.gauges import read_gauge_history
 from swaps.models import Cluster, ServedModel, SwapOperation
+from swaps.models.nodes import required_nodes
 
 # Two looks this far apart say nothing about the time between them.
 _GAP_SECONDS = 3 * EVERY_SECONDS

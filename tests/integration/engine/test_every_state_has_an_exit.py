@@ -11,10 +11,10 @@ from datetime import timedelta
 import pytest
 
 from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.nodes.ending import retire_node
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.nodes import retire_node
 from swaps.models import NodeIncarnation, SwapOperation
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node, Nodes

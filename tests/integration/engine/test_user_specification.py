@@ -21,11 +21,11 @@ from swaps.commands.errors import (
     VersionNotFound,
 )
 from swaps.commands.hot_swapper import ModelHotSwapper
+from swaps.commands.nodes.ending import retire_node
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import Phase, SwapState
 from swaps.engine.advance import advance
-from swaps.engine.nodes import retire_node
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node, Nodes

@@ -1,10 +1,9 @@
-"""The router nodes that count: connected ones, and those that may still send traffic.
+"""A router node's end, told: by its supervisor, or by somebody who vouches for it.
 
-One of the latter blocks every drain, by name, until it is back or is known to have ended.
+Until then one that is away blocks every drain, by name, for it may still send traffic.
 """
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
@@ -16,11 +15,6 @@ from swaps.live.notify import notify_nodes
 from swaps.live.wake import wake_swaps_of
 from swaps.models import NodeIncarnation, SwapOperation
 from swaps.models.nodes import REQUIRED_NODE_STATES, NodeState
-
-
-def required_nodes() -> QuerySet[NodeIncarnation]:
-    """Every one of these must agree before anything is applied, drained or unloaded."""
-    return NodeIncarnation.objects.filter(state__in=REQUIRED_NODE_STATES).order_by("node_id", "pk")
 
 
 def reap_node(actor: Actor, nonce: str, reason: str) -> NodeIncarnation:
