@@ -5,6 +5,7 @@ from django.urls import path
 from swaps.console.account import own_password, signing_in
 from swaps.console.audit import export as audit_export
 from swaps.console.audit import page as audit
+from swaps.console.help import page as help_pages
 from swaps.console.host import edits as host_edits
 from swaps.console.host import list as host_list
 from swaps.console.host import page as host_page
@@ -37,6 +38,8 @@ urlpatterns = [
     path("search", search.search_page, name="search"),
     path("search/found", search.found, name="search-found"),
     path("keys", keys.keys, name="keys"),
+    path("help", help_pages.contents, name="help"),
+    path("help/<str:reader>/<str:name>", help_pages.help_page, name="help-page"),
     path("audit", audit.audit, name="audit"),
     path("audit/export", audit_export.export, name="audit-export"),
     path("audit/<int:entry_id>", audit.entry, name="audit-entry"),
