@@ -110,6 +110,9 @@ real: setup ## The README's "Running it for real" in network namespaces (root, L
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
 	@HOTSWAP_FALSIFIER_FLIPS=$${HOTSWAP_FALSIFIER_FLIPS:-1000} $(PYTEST) tests/system/test_falsifier.py -s --timeout 3600 $(ARGS)
 
+faults: setup ## Each process killed and stopped in each state of a swap (ARGS="--only worker")
+	@HOTSWAP_FAULTS="$(ARGS)" $(PYTEST) tests/system/faults/matrix.py -s --timeout 14400
+
 screenshots: setup ## Pictures of every page of the console, into screenshots/
 	@$(PYTEST) tests/browser/screenshots.py -q $(ARGS)
 	@echo "The pictures are in screenshots/"

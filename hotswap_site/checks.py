@@ -111,7 +111,7 @@ def check_certificates(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
             found.append(
                 Warning(
                     f"{path} ends on {ends:%Y-%m-%d}: Envoys of other machines are cut off then.",
-                    hint='See "Envoys on other machines" in the README.',
+                    hint='See "Envoys on other machines" in the handbook.',
                     id="hotswap.W006",
                 )
             )
@@ -139,7 +139,7 @@ def check_rows(
             )
         )
     for warning in certificates:
-        hint = 'See "Envoys on other machines" in the README.'
+        hint = 'See "Envoys on other machines" in the handbook.'
         found.append(Warning(f"{warning}.", hint=hint, id="hotswap.W008"))
     return found
 

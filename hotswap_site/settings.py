@@ -1,4 +1,4 @@
-"""Every setting, from the environment. The README lists each with its default."""
+"""Every setting, from the environment. The handbook lists each with its default."""
 
 import ipaddress
 import os

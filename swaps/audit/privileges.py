@@ -69,5 +69,8 @@ def check_privileges(
         found = weaknesses()
     except DatabaseError:
         return []  # a database that is away is another check's matter
-    hint = "Run migrations as another role (HOTSWAP_OWNER_DATABASE_URL); see the README."
+    hint = (
+        "Run migrations as another role (HOTSWAP_OWNER_DATABASE_URL); "
+        'see "The audit log" in the handbook.'
+    )
     return [Warning(f"{one}.", hint=hint, id="hotswap.W001") for one in found]

@@ -1,4 +1,4 @@
-"""The handbook's contents: a page is an entry here and a file of that name in its reader's folder."""
+"""The handbook's contents: a page is an entry here, and a file in the folder of its reader."""
 
 from dataclasses import dataclass
 

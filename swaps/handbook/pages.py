@@ -91,7 +91,9 @@ def search(asked: str) -> list[Hit]:
         Hit(one, section)
         for one in pages()
         for section in one.sections
-        if all(word in f"{one.title} {section.heading} {section.words}".casefold() for word in words)
+        if all(
+            word in f"{one.title} {section.heading} {section.words}".casefold() for word in words
+        )
     ]
 
     def by_heading(hit: Hit) -> int:

@@ -19,7 +19,7 @@ from hotswap_site.embedded.child import Child
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS, make_demo_models
 from hotswap_site.embedded.envoy import envoy_binary
 from hotswap_site.embedded.supervisor import Supervisor
-from tests.real import readme, servers
+from tests.real import servers, told
 from tests.real.network import CONTROL, Machine, machines
 from tests.system.fleet import TrafficClient, eventually
 
@@ -201,7 +201,7 @@ def installed() -> Iterator[tuple[Installation, Path]]:
         ):
             servers.start_postgres(supervisor, folder / "postgres")
             servers.start_redis(supervisor, folder / "redis")
-            env = readme.settings(
+            env = told.settings(
                 DATABASE_URL=servers.database_url("hotswap"),
                 VALKEY_URL=servers.valkey_url(),
                 HOTSWAP_HOME=str(folder / "home"),

@@ -11,7 +11,7 @@ from hotswap_site.embedded.child import Child, StopStep
 from hotswap_site.embedded.launch import command
 from hotswap_site.embedded.supervisor import Supervisor
 from tests.real.network import CONTROL
-from tests.real.readme import block, with_words
+from tests.real.told import block, with_words
 
 ACCOUNT = "postgres"  # of Debian's package
 PASSWORD = "a-password-of-the-test"

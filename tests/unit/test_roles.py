@@ -1,11 +1,11 @@
 """Who may do what: the one table, and the scope of tokens beside it."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from swaps.access.roles import FLEET_WIDE, LEAST_ROLE, Action, Actor, NotAllowed, Role
+from tests.documents import TOLD
 
 
 def an_actor(role: Role | None, *, models: frozenset[str] | None = None) -> Actor:
@@ -41,10 +41,9 @@ def test_what_an_actor_sees() -> None:
     assert not an_actor(Role.VIEWER, models=frozenset()).sees("iris")
 
 
-def test_the_readme_has_this_table() -> None:
+def test_the_handbook_has_this_table() -> None:
     """Whoever changes who may do what tells it there."""
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-    shown = re.findall(r"^\| `([a-z-]+)` \| (yes|–) \| (yes|–) \| (yes|–) \|$", readme, re.M)
+    shown = re.findall(r"^\| `([a-z-]+)` \| (yes|–) \| (yes|–) \| (yes|–) \|$", TOLD, re.M)
     roles = list(Role)
     table = [
         (str(action), *("yes" if an_actor(role).may(action) else "–" for role in roles))

@@ -85,7 +85,7 @@ def _of_a_router_process(
 ) -> CertificateReading:
     warning = (
         f"{words} of router process {process.pk} ends on {ends_at:%Y-%m-%d}: Envoys of other "
-        'machines are cut off then; see "Envoys on other machines" in the README'
+        'machines are cut off then; see "Envoys on other machines" in the handbook'
     )
     return CertificateReading(
         holder, str(process.pk), ends_at, warning if ends_soon(ends_at) else None

@@ -1,4 +1,4 @@
-"""A Postgres of one's own, set up as the README says: the same rights as in ours."""
+"""A Postgres of one's own, set up as the handbook says: the same rights as in ours."""
 
 import os
 import re
@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from hotswap_site.embedded.postgres import SUPERUSER
+from tests.documents import blocks
 
 PROJECT = Path(__file__).resolve().parents[3]
 NAME = f"elsewhere_{os.getpid()}"
@@ -20,9 +21,9 @@ NAME = f"elsewhere_{os.getpid()}"
 
 @pytest.fixture
 def elsewhere(db: None) -> Iterator[str]:
-    """The socket folder of a server on which the README's SQL was run, with names of its own."""
+    """The socket folder of a server on which the handbook's SQL was run, with names of its own."""
     host = str(connection.settings_dict["HOST"])
-    [block] = re.findall(r"```sql\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    [block] = blocks("sql")
     before, after = re.sub(r"\bhotswap", NAME, block).split(f"\\connect {NAME}\n")
     with psycopg.connect(host=host, dbname="postgres", user=SUPERUSER, autocommit=True) as server:
         try:

@@ -1,4 +1,4 @@
-"""The README's production settings are safe by Django's checks and by ours."""
+"""The handbook's production settings are safe by Django's checks and by ours."""
 
 import os
 import re
@@ -15,15 +15,14 @@ from django.db.models.functions import Now
 
 from hotswap_site.checks import check_rows, check_servers
 from swaps.models import ModelHost, NodeCertificate
+from tests.documents import blocks
 
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-def settings_of_the_readme() -> dict[str, str]:
-    section = (PROJECT / "README.md").read_text().split("## Running it for real")[1]
-    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
-    assert block is not None
-    found = dict(line.split("=", 1) for line in block[1].splitlines())
+def settings_of_the_handbook() -> dict[str, str]:
+    (block,) = (one for one in blocks("sh") if one.startswith("DATABASE_URL="))
+    found = dict(line.split("=", 1) for line in block.splitlines())
     # What is different everywhere: a value of its own for each "...".
     return {k: v.replace("...", secrets.token_urlsafe(48)) for k, v in found.items()}
 
@@ -40,8 +39,8 @@ def check(settings: dict[str, str], home: Path, *more: str) -> subprocess.Comple
     )
 
 
-def test_with_the_readmes_settings_nothing_is_warned_of(tmp_path: Path) -> None:
-    settings = settings_of_the_readme()
+def test_with_the_handbooks_settings_nothing_is_warned_of(tmp_path: Path) -> None:
+    settings = settings_of_the_handbook()
     done = check(settings, tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     # And it looks at these settings: without one of them it is not content.
@@ -68,7 +67,7 @@ def test_a_host_without_an_adapter_and_a_node_that_is_cut_off_soon_are_warned_of
 
 
 def test_servers_that_are_away_are_warned_of_and_their_passwords_not_shown(tmp_path: Path) -> None:
-    given = settings_of_the_readme() | {
+    given = settings_of_the_handbook() | {
         "DATABASE_URL": "postgresql://hotswap:hidden-word@127.0.0.1:9/hotswap",
         "VALKEY_URL": "redis://:hidden-word@127.0.0.1:9/0",
     }

@@ -1,20 +1,16 @@
-"""What the README tells a team to write down, so that what it tells is what is tested."""
+"""What the handbook tells a team to write down, so that what it tells is what is tested."""
 
-import re
-from pathlib import Path
-
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+from tests.documents import blocks
 
 
 def block(language: str, having: str) -> str:
     """The one code block of that language with these words in it."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    (text,) = (one for one in found if having in one)
+    (text,) = (one for one in blocks(language) if having in one)
     return str(text)
 
 
 def settings(**values: str) -> dict[str, str]:
-    """The settings of the README, each by its name, with this installation's values."""
+    """The settings of the handbook, each by its name, with this installation's values."""
     lines = block("sh", "HOTSWAP_TRUSTED_ORIGINS").splitlines()
     named = dict(line.split("=", 1) for line in lines)
     assert values.keys() <= named.keys(), values.keys() - named.keys()

@@ -1,4 +1,4 @@
-"""The README's lifecycle by command line: the very commands, on the real thing."""
+"""The handbook's lifecycle by command line: the very commands, on the real thing."""
 
 import json
 import os
@@ -15,14 +15,9 @@ from pathlib import Path
 import pytest
 
 from hotswap_site.embedded.ports import free_port
+from tests.documents import blocks
 from tests.system.cli.conftest import PATIENCE_SECONDS, PROJECT, CommandLine
 from tests.system.fleet import Fleet, eventually
-
-README = (PROJECT / "README.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
