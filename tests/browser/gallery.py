@@ -256,6 +256,14 @@ def finding(stage: Stage) -> Iterator[Picture]:
     yield Picture("search-version", "/search?q=iris+1.1")
     yield Picture("search-nothing", "/search?q=resnet")
     yield Picture("keys", "/keys", Role.VIEWER)
+
+
+@scene("help", "help-page")
+def reading(stage: Stage) -> Iterator[Picture]:
+    yield Picture("handbook", "/help", Role.VIEWER)
+    yield Picture("handbook-search", "/help?q=roll+back", Role.VIEWER)
+    yield Picture("handbook-nothing-found", "/help?q=zyxw", Role.VIEWER)
+    yield Picture("handbook-page", "/help/running/processes", Role.VIEWER)
     yield Picture("dialog-keys", "/", press="Keys")
 
 
