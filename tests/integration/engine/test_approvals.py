@@ -194,7 +194,7 @@ def test_a_way_back_needs_no_approval_and_goes_ahead(alpha: HostOfTests, node: N
     assert fresh(unapproved).state == SwapState.NOT_STARTED
 
     apply_command(unapproved.pk, Command.CANCEL, actor=olga)
-    forward_again = apply_command(back.pk, Command.ROLLBACK, actor=olga)
+    forward_again = apply_command(back.pk, Command.ROLLBACK, actor=olga, of_rollback=True)
     assert fresh(forward_again).needs_approval
     carry_on(approved(forward_again), until=SwapState.COMPLETED)
     assert weights(model) == {"1.1": 100}

@@ -215,8 +215,8 @@ def test_a_swap_is_not_made_on_a_host_that_was_just_deleted(
     beta.put(model, "1.1", like="iris/1.1")
     ask = swap_creation.require_version
 
-    def ask_then_delete(*args: Any) -> Any:
-        answer = ask(*args)
+    def ask_then_delete(*args: Any, **options: Any) -> Any:
+        answer = ask(*args, **options)
         delete_host(actor=ADMINISTRATOR, name="beta")
         return answer
 

@@ -13,6 +13,7 @@ from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.registration import register_model
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
+from swaps.domain.seen import Seen
 from swaps.domain.states import SwapState
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.calling import infer
@@ -26,6 +27,7 @@ from tests.integration.engine.swapping import (
     a_serving_model,
     activate,
     carry_on,
+    fresh,
     register,
     waits_for,
     weights,
@@ -87,7 +89,8 @@ def test_with_a_sticky_header_a_caller_goes_over_once_and_never_back(
         now = {caller for caller in callers if on_the_new_one(caller)}
         assert gone_over < now < set(callers)
         gone_over = now
-        apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
+        stands_at = Seen(step_index=fresh(swap).step_index)
+        apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR, seen=stands_at)
     carry_on(swap, until=S.COMPLETED)
     assert all(on_the_new_one(caller) for caller in callers)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from swaps.domain.states import END_STATES
 from swaps.live.gauges import ClusterGauges, publish_node_gauges
 from swaps.live.node_pulse import publish_node_pulse
 from swaps.models import (
@@ -106,6 +107,7 @@ def a_swap(model: ServedModel, **changes: Any) -> SwapOperation:
             "strategy": {"name": "all-at-once", "steps": [{"setWeight": 100}]},
             "requested_by": "operator",
             "state_entered_at": now,
+            "end_time": now if changes.get("state") in END_STATES else None,
             "drain_deadline": now + timedelta(seconds=30)
             if changes.get("state") == "OldVersionDraining"
             else None,
