@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 from swaps.access.certificate_folder import CertificateFolder
 from swaps.models import (
     AuditEntry,
+    ClusterOnNode,
     DrainProof,
     NodeCertificate,
     NodeIncarnation,
@@ -195,14 +196,16 @@ def test_a_node_cannot_prove_anything_for_another_ones_run(
     eventually(lambda: node.row.state == NodeState.AWAY, "edge-1 is away, and proves no more")
     NodeIncarnation.objects.filter(nonce=nonce).update(state=NodeState.CONNECTED)  # as if not
     watch = open_watch(cluster)
+    ClusterOnNode.objects.all().delete()
     new_node("edge-2").start_with(only_metrics(nonce))
     why = f"node edge-2 claims a run of node edge-1 (nonce {nonce})"
     eventually(lambda: AuditEntry.objects.filter(reason=why).exists(), "it is refused")
     assert not DrainProof.objects.filter(watch=watch).exists()
+    assert not ClusterOnNode.objects.exists()
 
-    # What it sends would have been a proof, had it come from the node that it is about.
+    # What it sends would have been believed, had it come from the node that it is about.
     NodeIncarnation.objects.filter(nonce=nonce).update(node_id="edge-2")
-    eventually(lambda: DrainProof.objects.filter(watch=watch).exists(), "its own is believed")
+    eventually(lambda: ClusterOnNode.objects.exists(), "its own is believed")
 
 
 def test_an_unenrolled_node_is_cut_off_and_comes_back_once_it_is_enrolled_again(
