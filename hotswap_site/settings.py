@@ -57,6 +57,13 @@ def _seconds(name: str, default: str) -> float:
     return seconds
 
 
+def _count(name: str, default: str) -> int:
+    value = os.environ.get(name, default)
+    if not value.isdecimal() or not 1 <= int(value) <= 1000:
+        raise EmbeddedError(f"{name}: give a whole number from 1 to 1000")
+    return int(value)
+
+
 def _networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     try:
         return tuple(ipaddress.ip_network(word) for word in _words(name))
@@ -337,6 +344,7 @@ CELERY = {
 SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
 RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
 LOST_AFTER_SECONDS = _seconds("HOTSWAP_LOST_AFTER_SECONDS", "10")
+LOAD_ATTEMPTS = _count("HOTSWAP_LOAD_ATTEMPTS", "3")
 # How long what is over is kept, see swaps.engine.sweeping.retention; 0: for good.
 KEEP_SWAPS = _days("HOTSWAP_KEEP_SWAPS_DAYS", 365)
 KEEP_TRAFFIC = _days("HOTSWAP_KEEP_TRAFFIC_DAYS", 90)

@@ -3,19 +3,27 @@
 import os
 import ssl
 import threading
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import httpx
 from django.conf import settings
 
 from swaps.adapters.bounded import BoundedTransport
 from swaps.adapters.bundled import BundledHost
-from swaps.adapters.contract import Adapter, HostAddress
+from swaps.adapters.contract import Adapter, Capabilities, HostAddress
 from swaps.adapters.errors import Unsupported
 from swaps.domain.host_addresses import AddressRefused, HostUrl, parse_host_url
 
-_ADAPTERS: dict[str, Callable[[HostAddress, httpx.Client], Adapter]] = {
+
+class _Kind(Protocol):
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def __call__(self, address: HostAddress, client: httpx.Client, /) -> Adapter: ...
+
+
+_ADAPTERS: dict[str, _Kind] = {
     BundledHost.kind: BundledHost,
 }
 KINDS: tuple[str, ...] = tuple(_ADAPTERS)
@@ -27,6 +35,11 @@ _CONNECTIONS_PER_HOST = 32
 
 _lock = threading.Lock()
 _clients: dict[tuple[HostUrl, str], httpx.Client] = {}
+
+
+def load_may_stall(kind: str) -> bool:
+    """Whether a load on a host of this kind may stall what else the host serves."""
+    return kind in _ADAPTERS and _ADAPTERS[kind].capabilities.disturbs_siblings
 
 
 def adapter_for(kind: str, address: HostAddress) -> Adapter:

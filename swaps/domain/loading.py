@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from swaps.domain.router_view import may_be_judged, no_node, not_warm
-from swaps.domain.snapshot import HostView, Snapshot
+from swaps.domain.snapshot import UNLOADED_STATUSES, HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait, Want
 
@@ -109,24 +109,56 @@ def _make_ready(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step:
     stale = [v.host for v in views if _worth_a_look(s, v)]
     if stale:
         return CallHosts(Call.LOOK, version, tuple(stale), f"asking {', '.join(stale)}")
-    answerable = [v.host for v in views if v.status == "ready" and not v.answered]
+    answerable = [v.host for v in views if v.status == "ready" and v.told and not v.answered]
     if answerable:
         return CallHosts(
             Call.ANSWER, version, tuple(answerable), f"warming up on {', '.join(answerable)}"
         )
-    loadable = [v.host for v in views if _needs_load(s, v) and v.load_slot_free]
+    to_load = [v for v in views if _needs_load(s, v)]
+    may_load = load_together(s, views, to_load)
+    loadable = [v.host for v in may_load if v.load_slot_free and not v.lacks_what_serves]
     if loadable:
         return CallHosts(Call.LOAD, version, tuple(loadable), f"loading on {', '.join(loadable)}")
-    crowded = [v.host for v in views if _needs_load(s, v)]
+    robbed = [v.host for v in may_load if v.lacks_what_serves]
+    if robbed:
+        return Wait(
+            f"{', '.join(robbed)} first gets back what serves; {version} is next",
+            s.now + POLL_SLOW,
+        )
+    crowded = [v.host for v in may_load]
     if crowded:
         return Wait(
             f"{', '.join(crowded)} loads as many versions as it may; {version} is next",
             s.now + POLL_SLOW,
         )
     pending = [v for v in views if not v.ready]
+    in_turn = "; they load one after the other, since a load stalls what else they serve"
     return Wait(
-        f"{version} is not ready on {_each(pending)}", min(_look_at(v, s.now) for v in pending)
+        f"{version} is not ready on {_each(pending)}{in_turn if to_load else ''}",
+        min(
+            (_look_at(v, s.now) for v in pending if v not in to_load and not v.tried_in_vain),
+            default=s.now + POLL_SLOW,
+        ),
     )
+
+
+def load_together(
+    s: Snapshot, views: Sequence[HostView], to_load: Sequence[HostView]
+) -> list[HostView]:
+    """Those of `to_load` that may load now. Where a load disturbs what else a host serves, one of
+    `views` at a time: all at once would leave their other versions with no host that answers.
+    """
+    under_way = [v for v in views if v.load_disturbs and _may_load_still(s, v)]
+    failed_last = sorted(to_load, key=lambda v: v.status == "failed")
+    first = next(iter(under_way or [v for v in failed_last if v.load_disturbs]), None)
+    return [v for v in to_load if not v.load_disturbs or v == first]
+
+
+def _may_load_still(s: Snapshot, view: HostView) -> bool:
+    """A host that has been silent for long is down, and serves nothing that could stall."""
+    if not view.load_called or view.ready or view.status in UNLOADED_STATUSES:
+        return False
+    return view.silent_since is None or s.now < view.silent_since + s.lost_after
 
 
 def _each(views: Sequence[HostView]) -> str:
@@ -134,7 +166,14 @@ def _each(views: Sequence[HostView]) -> str:
 
 
 def _needs_load(s: Snapshot, view: HostView) -> bool:
-    """A load in unknown outcome is looked at, never repeated blindly."""
+    """A load in unknown outcome is looked at, never repeated blindly; one with which the host went
+    down too often is not tried again; one that was given up and ended well is asked for once more,
+    for the host to hear of the present intent.
+    """
+    if view.tried_in_vain:
+        return False
+    if view.status == "ready":
+        return not view.told
     if view.status == "failed":
         return not view.load_called or s.now >= _look_at(view, s.now)
     return view.status in {"available", "absent"}

@@ -32,6 +32,14 @@ class HostView:
     silent_since: datetime | None = None
     # The host loads as many versions as it may: ours has to wait.
     load_slot_free: bool = True
+    # It came back without a version that holds weight, which it gets first.
+    lacks_what_serves: bool = False
+    # It has heard of this intent: until then it would obey a late unload of an earlier one.
+    told: bool = True
+    # It went down with this load as often as it may: the load is not tried again by itself.
+    tried_in_vain: bool = False
+    # While it loads, what else it serves may stall.
+    load_disturbs: bool = False
     # Not wanted, and not ours to unload: others had loaded it before the swap.
     left_alone: bool = False
 

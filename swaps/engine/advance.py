@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
 from swaps.db.statements import Statement, run
+from swaps.domain.loading import load_together
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
@@ -230,9 +231,11 @@ def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
     """
     match step:
         case MoveTo(want=Want(version, hosts, loaded=True)):
+            target = [v for v in sighting.snapshot.target if v.host in hosts]
+            together = [v.host for v in load_together(sighting.snapshot, target, target)]
             calls = [
                 one
-                for one in _effects(sighting, Call.LOAD, version, hosts, fences=1)
+                for one in _effects(sighting, Call.LOAD, version, tuple(together), fences=1)
                 # Looked at first, and loaded only if it is not ready then.
                 if not (one.placed.undecided or one.placed.adoptable)
             ]

@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from swaps.adapters.registry import load_may_stall
 from swaps.db.statements import Statement, run
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
@@ -23,14 +24,35 @@ from swaps.engine.frozen_inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
 
-# Which load slots of a host are taken, but for the one of placement `p`: by a load that runs,
-# whoever wants it by now. Given up, it counts until it is known what became of it. One that
-# began long ago and was never heard of again takes no slot any more.
-SLOTS_TAKEN = """(SELECT count(*) FROM swaps_placement other
+# Whether a host may load placement `p` now, or as many loads as it may run already, whoever wants
+# them by now. Given up, a load counts until it is known what became of it. One that began long ago
+# and was never heard of again takes no slot any more.
+#
+# A version with which the host went down loads alone: then it is known which one it is, and no
+# other load goes down with it.
+SLOT_FREE = """(SELECT count(*) < host.max_concurrent_loads
+    AND (p.lost_loads = 0 OR count(*) = 0) AND NOT coalesce(bool_or(other.lost_loads > 0), false)
+  FROM swaps_placement other
   WHERE other.host_id = p.host_id AND other.id <> p.id
     AND (other.desired = 'loaded' AND other.observed = 'loading'
          OR other.unload_owed AND other.observed IN ('loading', 'unloading', 'unknown'))
     AND other.load_called_at > now() - interval '10 minutes')"""
+
+# Whether the host of `p`, which holds no weight, is without a version that does and that it is
+# about to be given back. It restarted when another boot than that of `p` is all that is known.
+# What an open swap brings is not given back by others, and so holds up none.
+LACKS_WHAT_SERVES = """(EXISTS (SELECT FROM swaps_placement lost
+    JOIN swaps_route served ON served.model_id = lost.model_id
+    WHERE lost.host_id = p.host_id AND lost.id <> p.id AND lost.desired = 'loaded'
+      AND coalesce((served.weights ->> lost.version)::int, 0) > 0
+      AND (lost.observed = 'available'
+           OR lost.observed IN ('ready', 'loading', 'unknown')
+              AND p.boot_id <> '' AND lost.boot_id <> p.boot_id)
+      AND NOT EXISTS (SELECT FROM swaps_swapoperation own
+        WHERE own.model_id = lost.model_id AND own.to_version = lost.version AND NOT own.queued
+          AND own.state IN ('LoadingNewVersion', 'Transitioning', 'RollingBack')))
+  AND NOT EXISTS (SELECT FROM swaps_route mine WHERE mine.model_id = p.model_id
+    AND coalesce((mine.weights ->> p.version)::int, 0) > 0))"""
 
 # Whatever its row says: with its router process stopped or cut off, it neither hears nor is heard.
 NODE_IS_CONNECTED = """(node.state = 'connected' AND EXISTS (SELECT FROM swaps_routerprocess process
@@ -53,8 +75,9 @@ SELECT COLUMNS,
       'silent_since', p.silent_since, 'called_at', p.load_called_at,
       'answered_at', p.answered_at,
       'answered', p.answered_boot_id <> '' AND p.answered_boot_id = p.boot_id,
-      'slots_taken', CASE WHEN swap.state = 'LoadingNewVersion' THEN SLOTS_TAKEN ELSE 0 END,
-      'slots', host.max_concurrent_loads))
+      'told', p.load_fence = p.fence, 'lost_loads', p.lost_loads, 'kind', host.kind,
+      'slot_free', CASE WHEN swap.state = 'LoadingNewVersion' THEN SLOT_FREE ELSE true END,
+      'lacks', CASE WHEN swap.state = 'LoadingNewVersion' THEN LACKS_WHAT_SERVES ELSE false END))
     FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
     WHERE p.model_id = swap.model_id AND p.version IN (swap.from_version, swap.to_version)
   ),
@@ -88,7 +111,8 @@ LEFT JOIN swaps_cluster watched ON watched.id = watch.cluster_id
 WHERE swap.id = %(swap)s
 """
     )
-    .replace("SLOTS_TAKEN", SLOTS_TAKEN)
+    .replace("SLOT_FREE", SLOT_FREE)
+    .replace("LACKS_WHAT_SERVES", LACKS_WHAT_SERVES)
     .replace("NODE_IS_CONNECTED", NODE_IS_CONNECTED)
 )
 
@@ -282,7 +306,11 @@ def _host(host: str, row: dict[str, Any] | None) -> HostView:
         answered=row["answered"],
         seen_at=_time(row["seen_at"]),
         silent_since=_time(row["silent_since"]),
-        load_slot_free=row["slots_taken"] < row["slots"],
+        load_slot_free=row["slot_free"] or row["observed"] == Observed.READY,
+        lacks_what_serves=row["lacks"] and row["observed"] != Observed.READY,
+        told=row["told"],
+        tried_in_vain=row["lost_loads"] >= settings.LOAD_ATTEMPTS,
+        load_disturbs=load_may_stall(row["kind"]),
         left_alone=row["desired"] == Desired.ABSENT and not row["owed"],
     )
 

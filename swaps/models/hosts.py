@@ -114,6 +114,13 @@ class Placement(models.Model):
     # whatever we saw before.
     boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     load_called_at = models.DateTimeField(null=True, blank=True)
+    # The intent whose load the host has accepted: until it has heard of the present one, it would
+    # obey an unload of an earlier one that comes late.
+    load_fence = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # A load was called, and neither an answer of the version nor a failure was seen since.
+    load_pending = models.BooleanField(default=False, db_default=False, editable=False)
+    # How often in a row its host went down with such a load (swaps.engine.hosts.outcomes).
+    lost_loads = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # A real inference came back from this very version in this boot.
     answered_boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)

@@ -9,17 +9,20 @@ from swaps.commands.hosts.examination import CheckResult, HostCheck, examine
 from swaps.commands.refusals import audited
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
 from swaps.engine.hosts.questions import answered, whom
-from swaps.engine.hosts.reports import check_host, learn_versions
+from swaps.engine.hosts.reports import check_host, forget_lost_loads, learn_versions
 from swaps.models import ModelHost
 
 
 def check_again(*, actor: Actor, name: str) -> ModelHost:
-    """The host's row, with what it just answered. Raises HostNotFound, NotAllowed."""
+    """The host's row, with what it just answered. Loads with which it went down too often may be
+    tried again. Raises HostNotFound, NotAllowed.
+    """
     with audited(actor, Action.MANAGE_HOSTS, "host", name):
         actor.require(Action.MANAGE_HOSTS)
         host = find_host(name)
     if check_host(host):
         learn_versions(host)
+        forget_lost_loads(host)
     host.refresh_from_db()
     record(
         actor=actor,

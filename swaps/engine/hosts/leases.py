@@ -19,7 +19,7 @@ from swaps.db.statements import Outcome, Statement, run
 from swaps.domain.steps import Call
 from swaps.engine.hosts.adapters import adapter_of
 from swaps.engine.hosts.warm_up import WarmUp
-from swaps.engine.observe import SLOTS_TAKEN, Placed
+from swaps.engine.observe import LACKS_WHAT_SERVES, SLOT_FREE, Placed
 from swaps.models import ModelHost
 from swaps.models.hosts import Desired
 
@@ -125,8 +125,9 @@ _BEGIN = {
     Call.LOOK: _LOOK,
     Call.LOAD: _leasing(
         ", observed = 'loading', observed_at = statement_timestamp(),"
-        " load_called_at = statement_timestamp()",
-        f"AND {SLOTS_TAKEN} < host.max_concurrent_loads",
+        " load_called_at = statement_timestamp(), load_pending = true",
+        # What is ready is only told of the present intent.
+        f"AND (p.observed = 'ready' OR {SLOT_FREE} AND NOT {LACKS_WHAT_SERVES})",
     ),
     Call.ANSWER: _leasing(),
     Call.UNLOAD: _leasing(

@@ -1,12 +1,19 @@
-"""What came of a call to a host, as rows: an answer that is no news writes nothing."""
+"""What came of a call to a host, as rows: an answer that is no news writes nothing.
 
-from collections.abc import Sequence
+A load is *lost* when the host is found without the version in another boot than it was called in:
+it went down with it, most often for want of memory. After HOTSWAP_LOAD_ATTEMPTS of them in a row
+the version counts as failed there until somebody swaps to it anew or has the host checked. Asked
+for again and again it would take down, each time, all that the host serves.
+"""
+
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 
 from swaps.adapters.contract import Observation, VersionStatus
@@ -42,7 +49,7 @@ def said_by(begun: Begun, answer: Future[Any]) -> Said:
             seen = _unknown(error) if error else answer.result()
             return _looked(begun, _if_it_is_that_file(seen, begun.effect.digest))
         case Call.LOAD:
-            return _of_lease(begun, _seen(_failure(error) if error else answer.result()))
+            return _of_lease(begun, _of_load(begun.effect, error or answer.result()))
         case Call.ANSWER:
             return (
                 _of_lease(begun, _seen(_failure(error)))
@@ -74,7 +81,9 @@ def _found(
     changes = _seen(seen)
     if before == Observed.UNKNOWN and seen.status is VersionStatus.AVAILABLE and not seen.reason:
         # It may have answered a load with an error: those words say why it is not loaded.
-        changes["observed_reason"] = _LAST_WORDS
+        changes |= _unloaded(
+            seen, otherwise="CASE WHEN desired = 'loaded' THEN observed_reason END"
+        )
     written = _write(
         changes,
         "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
@@ -100,6 +109,8 @@ def _of_warmth(begun: Begun, tried: Warmth) -> Said:
             "answered_boot_id": tried.seen.boot_id or "",
             "answered_at": _NOW,
             "warmup_ms": tried.latency_ms,
+            "load_pending": False,
+            "lost_loads": 0,
         }
     # An answer counts whoever holds the lease by now: on a busy machine a slow model may
     # take longer than any lease, and would never be found ready.
@@ -159,26 +170,77 @@ def wake_next_loads(said: Sequence[Said]) -> None:
         wake_swap(swap_id)
 
 
-_NOW = object()  # the database's clock
+@dataclass(frozen=True, slots=True)
+class _Sql:
+    """A column's new value, by the row as it is then."""
+
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NOW = _Sql("statement_timestamp()")  # the database's clock
 # The first of unanswered looks in a row. One of long ago, as after an outage of ours, begins no
 # row: nobody knows what came between.
-_SILENT_SINCE = object()
-_LAST_WORDS = object()
-_SQL = {
-    _LAST_WORDS: "CASE WHEN desired = 'loaded' THEN observed_reason ELSE '' END",
-    _NOW: "statement_timestamp()",
-    _SILENT_SINCE: "CASE WHEN observed_at > statement_timestamp() - interval '5 seconds'"
-    " THEN coalesce(silent_since, statement_timestamp()) ELSE statement_timestamp() END",
-}
+_SILENT_SINCE = _Sql(
+    "CASE WHEN observed_at > statement_timestamp() - interval '5 seconds'"
+    " THEN coalesce(silent_since, statement_timestamp()) ELSE statement_timestamp() END"
+)
 
 
-def _write(changes: dict[str, Any], where: str, about: dict[str, Any]) -> Statement:
-    sets = ", ".join(
-        f"{name} = " + (_SQL[value] if type(value) is object else f"%({name})s")
-        for name, value in changes.items()
-    )
-    values = {name: value for name, value in changes.items() if type(value) is not object}
-    return Statement(f"UPDATE swaps_placement SET {sets} WHERE {where}", values | about)  # noqa: S608 - our own words
+def _write(changes: Mapping[str, Any], where: str, about: Mapping[str, Any]) -> Statement:
+    sets, values = [], dict(about)
+    for name, value in changes.items():
+        if isinstance(value, _Sql):
+            sets.append(f"{name} = {value.text}")
+            values |= value.values
+        else:
+            sets.append(f"{name} = %({name})s")
+            values[name] = value
+    return Statement(f"UPDATE swaps_placement SET {', '.join(sets)} WHERE {where}", values)  # noqa: S608 - our own words
+
+
+# By a boot that it does not tell nobody knows whether the host went down.
+_LOST = (
+    "(load_pending AND desired = 'loaded' AND boot_id <> '' AND %(boot)s::text <> ''"
+    " AND boot_id <> %(boot)s::text)"
+)
+_LOSSES = f"(lost_loads + {_LOST}::int)"
+_IN_VAIN = f"{_LOSSES} >= %(attempts)s"
+_TIMES = f"CASE WHEN {_LOSSES} = 1 THEN 'once' ELSE {_LOSSES} || ' times in a row' END"
+
+
+def _unloaded(seen: Observation, *, otherwise: str = "%(reason)s::text") -> dict[str, Any]:
+    """Of a version that the host does not have loaded. `otherwise`: the reason that is left when
+    no load was lost; NULL for none.
+    """
+    values = {
+        "boot": seen.boot_id or "",
+        "attempts": settings.LOAD_ATTEMPTS,
+        "status": seen.status.value,
+        "reason": seen.reason,
+    }
+    return {
+        "lost_loads": _Sql(_LOSSES, values),
+        "load_pending": False,
+        "observed": _Sql(f"CASE WHEN {_IN_VAIN} THEN 'failed' ELSE %(status)s::text END", values),
+        "observed_reason": _Sql(
+            f"CASE WHEN {_LOST} THEN 'the host went down ' || {_TIMES} || ' while it loaded this;"
+            f" it may need more memory than there is' || CASE WHEN {_IN_VAIN}"
+            " THEN '. It is not tried again by itself: swap to it anew, or check the host'"
+            " ELSE '' END"
+            f" WHEN {_IN_VAIN} THEN observed_reason ELSE coalesce({otherwise}, '') END",
+            values,
+        ),
+    }
+
+
+def _of_load(effect: Effect, answer: Observation | BaseException) -> dict[str, Any]:
+    if isinstance(answer, AdapterError):
+        # By these two nothing was begun: whatever becomes of the host, it is not that load.
+        untouched = isinstance(answer, Conflict | HostUnreachable)
+        return _seen(_failure(answer)) | ({"load_pending": False} if untouched else {})
+    assert isinstance(answer, Observation), "other errors were raised"
+    return _seen(answer) | {"load_fence": effect.placed.fence}
 
 
 def _unknown(error: BaseException) -> Observation:
@@ -203,6 +265,9 @@ def _seen(seen: Observation) -> dict[str, Any]:
         changes["unload_owed"] = False
     if seen.status in {VersionStatus.ABSENT, VersionStatus.AVAILABLE}:
         changes["found_loaded"] = False  # whatever is there later, others did not load it
+        changes |= _unloaded(seen)
+    if seen.status is VersionStatus.FAILED:
+        changes["load_pending"] = False
     if seen.boot_id is not None:
         changes["boot_id"] = seen.boot_id
     if seen.digest is not None and seen.status is VersionStatus.READY:

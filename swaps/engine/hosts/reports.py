@@ -85,6 +85,11 @@ def learn_versions(host: ModelHost) -> None:
         write_listed(host, listed)
 
 
+def forget_lost_loads(host: ModelHost) -> None:
+    """Somebody saw to the host: what it went down with may be tried again."""
+    Placement.objects.filter(host=host, lost_loads__gt=0).update(lost_loads=0)
+
+
 def _listed(host: ModelHost) -> Listed | None:
     try:
         return adapter_of(host).list()

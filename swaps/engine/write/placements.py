@@ -47,7 +47,10 @@ _MAY_RUN = (
 
 
 def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
-    """What was seen belongs to an earlier intent; of a load that may still run only that."""
+    """What was seen belongs to an earlier intent; of a load that may still run only that.
+
+    Of what others had loaded, and no call of ours was ever about, the host need not be told.
+    """
     return Statement(
         """
         UPDATE swaps_placement
@@ -58,7 +61,9 @@ def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
                observed = CASE WHEN MAY_RUN THEN 'loading' ELSE 'unknown' END, observed_at = NULL,
                silent_since = NULL,
                load_called_at = CASE WHEN MAY_RUN THEN load_called_at END,
-               answered_boot_id = ''
+               load_fence = CASE WHEN fence = 0 AND observed = 'ready' THEN %(first)s
+                                 ELSE load_fence END,
+               load_pending = coalesce(MAY_RUN, false), lost_loads = 0, answered_boot_id = ''
          WHERE model_id = %(model)s AND version = %(version)s
            AND host_id IN (SELECT id FROM swaps_modelhost WHERE name = ANY(%(hosts)s))
         """.replace("MAY_RUN", _MAY_RUN),
@@ -82,7 +87,8 @@ def _give_up(placed: Sequence[Placed], *, undone: bool) -> Statement:
            SET desired = 'absent', fence = fence + 1,
                unload_owed = NOT (found_loaded AND %(undone)s),
                load_called_at = CASE WHEN observed IN ('loading', 'unknown')
-                                     THEN load_called_at END
+                                     THEN load_called_at END,
+               load_pending = false, lost_loads = 0
          WHERE id = ANY(%(ids)s)
         """,
         {"ids": [one.pk for one in placed], "undone": undone},

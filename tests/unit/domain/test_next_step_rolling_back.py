@@ -67,6 +67,17 @@ def test_one_ready_host_is_enough_to_return_to() -> None:
     assert step.route == BACK
 
 
+def test_a_load_with_which_the_host_went_down_too_often_is_not_tried_again() -> None:
+    down = a_host(status="failed", reason="went down", answered=False, seen_at=ENTERED)
+    assert isinstance(next_step(half_way(source=(down,))), CallHosts)
+    step = next_step(half_way(source=(replace(down, tried_in_vain=True),)))
+    assert isinstance(step, Wait)
+    assert step.asks_operator
+    assert step.until is not None
+    assert step.until > NOW
+    assert "went down" in step.reason
+
+
 def test_a_load_that_fails_is_tried_again_and_the_operator_sees_why() -> None:
     failed = a_host(status="failed", answered=False, reason="disk is full")
     snapshot = half_way(source=(failed,))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from swaps.domain.next_step import next_step
+from swaps.domain.snapshot import HostView
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Call, CallHosts, MoveTo, RouteChange, Wait, Want
 from swaps.domain.strategies import Hold, SetWeight
@@ -150,6 +151,59 @@ def test_a_host_that_loads_as_many_as_it_may_is_waited_for() -> None:
     step = loading(status="available", load_called=False, answered=False, load_slot_free=False)
     assert isinstance(step, Wait)
     assert "as many versions as it may" in step.reason
+
+
+def test_a_host_that_lacks_what_serves_gets_that_first() -> None:
+    step = loading(status="available", load_called=False, answered=False, lacks_what_serves=True)
+    assert isinstance(step, Wait)
+    assert "first gets back what serves" in step.reason
+
+
+def test_what_is_ready_by_a_load_of_an_earlier_intent_is_asked_for_again() -> None:
+    """Else its host would obey an unload of that intent, should one come late."""
+    step = loading(status="ready", answered=False, told=False)
+    assert isinstance(step, CallHosts)
+    assert step.call is Call.LOAD
+
+
+A, B, C = (
+    a_host(host=name, status="available", load_called=False, answered=False, load_disturbs=True)
+    for name in ("host-a", "host-b", "host-c")
+)
+READY = {"status": "ready", "load_called": True}
+
+
+@pytest.mark.parametrize(
+    ("target", "next_load"),
+    [
+        ((A, B, C), "host-a"),
+        ((replace(A, **READY, answered=True), B, C), "host-b"),
+        # Down for long, it has nothing that could stall.
+        (
+            (
+                replace(A, status="unknown", load_called=True, silent_since=ago(60)),
+                replace(B, **READY, answered=True),
+                C,
+            ),
+            "host-c",
+        ),
+    ],
+)
+def test_where_a_load_disturbs_one_host_at_a_time_loads(
+    target: tuple[HostView, ...], next_load: str
+) -> None:
+    step = next_step(a_snapshot(state=LOADING, target=target))
+    assert isinstance(step, CallHosts)
+    assert (step.call, step.hosts) == (Call.LOAD, (next_load,))
+
+
+def test_where_a_load_disturbs_the_others_wait_for_the_one_under_way() -> None:
+    begun = replace(B, status="loading", load_called=True, called_at=ago(60))
+    step = next_step(a_snapshot(state=LOADING, target=(A, begun, C)))
+    assert isinstance(step, Wait)
+    assert "one after the other" in step.reason
+    assert step.until is not None
+    assert step.until > NOW
 
 
 def test_ready_on_every_host_and_warm_in_every_node_the_first_weight_goes_out() -> None:
