@@ -170,19 +170,19 @@ A, B, C = (
     a_host(host=name, status="available", load_called=False, answered=False, load_disturbs=True)
     for name in ("host-a", "host-b", "host-c")
 )
-READY = {"status": "ready", "load_called": True}
+A_READY, B_READY = (replace(one, status="ready", load_called=True, answered=True) for one in (A, B))
 
 
 @pytest.mark.parametrize(
     ("target", "next_load"),
     [
         ((A, B, C), "host-a"),
-        ((replace(A, **READY, answered=True), B, C), "host-b"),
+        ((A_READY, B, C), "host-b"),
         # Down for long, it has nothing that could stall.
         (
             (
                 replace(A, status="unknown", load_called=True, silent_since=ago(60)),
-                replace(B, **READY, answered=True),
+                B_READY,
                 C,
             ),
             "host-c",
