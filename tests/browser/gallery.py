@@ -256,6 +256,7 @@ def finding(stage: Stage) -> Iterator[Picture]:
     yield Picture("search-version", "/search?q=iris+1.1")
     yield Picture("search-nothing", "/search?q=resnet")
     yield Picture("keys", "/keys", Role.VIEWER)
+    yield Picture("dialog-keys", "/", press="Keys")
 
 
 @scene("help", "help-page")
@@ -264,7 +265,6 @@ def reading(stage: Stage) -> Iterator[Picture]:
     yield Picture("handbook-search", "/help?q=roll+back", Role.VIEWER)
     yield Picture("handbook-nothing-found", "/help?q=zyxw", Role.VIEWER)
     yield Picture("handbook-page", "/help/running/processes", Role.VIEWER)
-    yield Picture("dialog-keys", "/", press="Keys")
 
 
 @scene("hosts", "host", "router", "remove-host", "adopt", "retire-node")
