@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
+.PHONY: help faults kills setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
         fuzz-api screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
@@ -105,7 +105,10 @@ real: setup ## The README's "Running it for real" in network namespaces (root, L
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	    postgresql redis-server nginx-light iproute2 openssl >/dev/null || exit 1; \
 	fi
-	@$(PYTEST) tests/real -s --timeout 1800 $(ARGS)
+	@$(PYTEST) tests/real/test_running_it_for_real.py -s --timeout 1800 $(ARGS)
+
+kills: setup ## Ten times kill -9 of everything in mid-swap, and make demo again
+	@HOTSWAP_TEST_WHOLE_KILLS=$${HOTSWAP_TEST_WHOLE_KILLS:-10} $(PYTEST) tests/real/test_everything_killed.py -s $(ARGS)
 
 falsifier: setup ## Try hard to catch a request at the old version after its drain proof
 	@HOTSWAP_FALSIFIER_FLIPS=$${HOTSWAP_FALSIFIER_FLIPS:-1000} $(PYTEST) tests/system/test_falsifier.py -s --timeout 3600 $(ARGS)
