@@ -41,10 +41,15 @@ def test_a_slow_warm_up_holds_no_worker_and_wakes_the_swap_when_it_is_done(
     gate.hold("/infer")
     swap = swapper.swap_version(iris, "1.0", "1.1")
     carry_on(swap, until=waits_for("warming up on alpha"))
-    wait_until(lambda: gate.held, "the inference is asked for, and no worker waits for it")
+
+    def asked() -> list[str]:
+        """The old version's own warm-up may have been asked for twice, and come late."""
+        return [path for path in gate.held if "/versions/1.1/" in path]
+
+    wait_until(asked, "the inference is asked for, and no worker waits for it")
     for _ in range(3):
         advance(swap.pk)
-    assert len(gate.held) == 1, "a slow model is asked once"
+    assert len(asked()) == 1, "a slow model is asked once"
     woken.clear()  # on a busy machine earlier answers came late, too
     gate.let_through()
     carry_on(swap, until=lambda _: swap.pk in woken)
