@@ -10,6 +10,7 @@ from typing import assert_never
 
 from swaps.domain.last_look import last_look
 from swaps.domain.loading import SWAP_TOO_LONG, load_step, return_step
+from swaps.domain.reloading import reload_step
 from swaps.domain.rolling_forward import roll_forward_step
 from swaps.domain.router_view import (
     may_be_judged,
@@ -23,8 +24,8 @@ from swaps.domain.shifting import (
     out_of_reach,
     pass_strategy_step,
     told_out_of_reach,
+    unreached_now,
     vanished,
-    weights_for,
 )
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
@@ -38,6 +39,7 @@ from swaps.domain.steps import (
     Want,
 )
 from swaps.domain.unloading import left_to_unload, unload_step
+from swaps.domain.weights import weights_for
 
 _S = SwapState
 
@@ -122,7 +124,9 @@ def _shift(s: Snapshot) -> Step:
         return MoveTo(_S.ROLLING_BACK, refusal, failure=refusal)
     if s.swap_deadline and s.now > s.swap_deadline:
         return MoveTo(_S.ROLLING_BACK, SWAP_TOO_LONG, failure=SWAP_TOO_LONG)
-    gone = vanished(s) or out_of_reach(s)
+    if s.reloading:
+        return reload_step(s)
+    gone = vanished(s) or unreached_now(s)
     if gone:
         return gone
     waiting = no_node(s) or not_applied(s)

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 from swaps.domain.loading import POLL_SLOW, seen_since_step
+from swaps.domain.reloading import MOST_RELOADS, begin_reload
 from swaps.domain.router_view import most_members, not_warm, unreached, unreached_since
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, RouteChange, Step, Wait
+from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait
 from swaps.domain.strategies import Hold, Pause, SetWeight
+from swaps.domain.weights import weights_for
 
 
 def pass_strategy_step(s: Snapshot) -> Step:
@@ -98,9 +100,24 @@ def _silent(s: Snapshot, lost: tuple[HostView, ...]) -> Wait:
     )
 
 
-def vanished(s: Snapshot) -> MoveTo | None:
+def vanished(s: Snapshot) -> MoveTo | Advance | None:
     """The new version is gone from its hosts while a weight is held: no need to ask again."""
-    return _too_few(s, tuple(v for v in s.target if v.unloaded and seen_since_step(s, v)))
+    gone = tuple(v for v in s.target if v.unloaded and seen_since_step(s, v))
+    return _too_few(s, gone) and (begin_reload(s, gone) or _too_few(s, gone))
+
+
+def unreached_now(s: Snapshot) -> MoveTo | CallHosts | None:
+    """Out of reach. Its hosts are asked once more before that turns the swap back: those that
+    only started anew are there again, empty, before any Envoy can tell.
+    """
+    gone, since = out_of_reach(s), unreached_since(s, s.to_version)
+    if gone is None or since is None:
+        return None
+    limit = since + s.lost_after
+    stale = [v.host for v in s.target if v.seen_at is None or v.seen_at < limit]
+    if stale:
+        return CallHosts(Call.LOOK, s.to_version, tuple(stale), "asking before turning back")
+    return gone
 
 
 def out_of_reach(s: Snapshot) -> MoveTo | None:
@@ -137,27 +154,6 @@ def _too_few(s: Snapshot, lost: tuple[HostView, ...]) -> MoveTo | None:
         return None
     hosts = "; ".join(f"{view.host}: {view.reason or view.status}" for view in lost)
     why = f"{s.to_version} stopped being ready on {hosts}"
+    if s.reloads >= MOST_RELOADS and any(view.restarted for view in lost):
+        why = f"{why}: it was loaded again {s.reloads} times already"
     return MoveTo(SwapState.ROLLING_BACK, why, failure=why)
-
-
-def weights_for(s: Snapshot, index: int) -> tuple[RouteChange, int, str]:
-    """The route for the first SetWeight at or after `index`, the step after it, and a sentence.
-
-    At 100 % the old version's pinned path goes with its weight, and its drain is watched
-    from that very revision: a pinned path that outlived the weight would defeat the proof.
-    """
-    while not isinstance(s.steps[index], SetWeight):
-        index += 1
-    step = s.steps[index]
-    assert isinstance(step, SetWeight), "a strategy ends with a weight of 100"
-    if step.percent == 100 or s.from_version is None:
-        route = RouteChange(
-            {s.to_version: 100},
-            frozenset({s.to_version}),
-            gone=s.from_version,
-            watch=s.from_version,
-        )
-        return route, len(s.steps), f"100 % → {s.to_version}"
-    both = frozenset({s.from_version, s.to_version})
-    weights = {s.from_version: 100 - step.percent, s.to_version: step.percent}
-    return RouteChange(weights, both), index + 1, f"{step.percent} % → {s.to_version}"

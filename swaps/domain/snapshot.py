@@ -27,6 +27,8 @@ class HostView:
     called_at: datetime | None = None
     # A real inference came back from this very version, in this boot of the host.
     answered: bool = False
+    # An inference came back from it, but in an earlier boot of the host.
+    restarted: bool = False
     seen_at: datetime | None = None
     # Of a host that does not answer: its first unanswered look in a row.
     silent_since: datetime | None = None
@@ -126,6 +128,9 @@ class Snapshot:
     step_index: int = 0
     step_entered_at: datetime | None = None
     routed: bool = False  # it wrote a route revision: the new version may have had requests
+    # Its hosts restarted empty, and it is loaded on them again; and how often that was begun.
+    reloading: bool = False
+    reloads: int = 0
     watching: str | None = None  # the version whose drain is watched, for the present revision
     drained_at: datetime | None = None
     past_return: bool = False

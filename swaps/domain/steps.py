@@ -65,6 +65,7 @@ class Advance:
     route: RouteChange | None = None
     want: Want | None = None
     drained: bool = False
+    reload: bool | None = None  # the new version's loading anew begins, or is over
 
 
 class Call(StrEnum):

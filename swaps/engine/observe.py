@@ -74,9 +74,11 @@ SELECT COLUMNS,
       'observed', p.observed, 'reason', p.observed_reason, 'seen_at', p.observed_at,
       'silent_since', p.silent_since, 'called_at', p.load_called_at,
       'answered_at', p.answered_at,
+      'restarted', p.answered_boot_id <> '' AND p.answered_boot_id <> p.boot_id,
       'answered', p.answered_boot_id <> '' AND p.answered_boot_id = p.boot_id,
       'told', p.load_fence = p.fence, 'lost_loads', p.lost_loads, 'kind', host.kind,
-      'slot_free', CASE WHEN swap.state = 'LoadingNewVersion' THEN SLOT_FREE ELSE true END,
+      'slot_free', CASE WHEN swap.state = 'LoadingNewVersion' OR swap.reloading_since IS NOT NULL
+        THEN SLOT_FREE ELSE true END,
       'lacks', CASE WHEN swap.state = 'LoadingNewVersion' THEN LACKS_WHAT_SERVES ELSE false END))
     FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
     WHERE p.model_id = swap.model_id AND p.version IN (swap.from_version, swap.to_version)
@@ -210,9 +212,7 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         steps=steps_of(swap.strategy),
         min_ready_hosts=swap.min_ready_hosts,
         on_drain_timeout=swap.on_drain_timeout,
-        load_deadline=swap.state_entered_at + timedelta(seconds=swap.load_timeout_seconds)
-        if state is SwapState.LOADING_NEW_VERSION
-        else None,
+        load_deadline=_load_deadline(swap),
         apply_deadline=swap.revision_at + timedelta(seconds=swap.apply_timeout_seconds)
         if swap.revision_at
         else None,
@@ -234,6 +234,8 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         step_entered_at=swap.step_entered_at,
         routed=swap.revision is not None,
         watching=watched,
+        reloading=swap.reloading_since is not None,
+        reloads=swap.reloads,
         drained_at=swap.drained_at,
         past_return=swap.past_return_at is not None,
         restored=swap.restored_at is not None,
@@ -263,6 +265,12 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         acked_at=max(filter(None, acks), default=None),
         ready_at=max(filter(None, ready), default=None),
     )
+
+
+def _load_deadline(swap: SwapOperation) -> datetime | None:
+    loads = swap.state == SwapState.LOADING_NEW_VERSION
+    since = swap.state_entered_at if loads else swap.reloading_since
+    return since and since + timedelta(seconds=swap.load_timeout_seconds)
 
 
 @cache
@@ -304,6 +312,7 @@ def _host(host: str, row: dict[str, Any] | None) -> HostView:
         load_called=row["called_at"] is not None,
         called_at=_time(row["called_at"]),
         answered=row["answered"],
+        restarted=row["restarted"],
         seen_at=_time(row["seen_at"]),
         silent_since=_time(row["silent_since"]),
         load_slot_free=row["slot_free"] or row["observed"] == Observed.READY,

@@ -84,6 +84,9 @@ class SwapOperation(models.Model):
     unload_called_at = models.DateTimeField(null=True, blank=True)
     # It had begun in a backup that was restored then: nobody knows what came after that.
     restored_at = models.DateTimeField(null=True, blank=True)
+    # Its hosts restarted empty while traffic moved, and it is loaded there again; how often so far.
+    reloading_since = models.DateTimeField(null=True, blank=True)
+    reloads = models.PositiveSmallIntegerField(default=0, db_default=0)
     load_began_at = models.DateTimeField(null=True, blank=True)
     # From the commit of the last revision to the last required node's ack.
     routing_update_ms = models.FloatField(null=True, blank=True)

@@ -43,7 +43,7 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
             # The request is being honoured: it must not be found again after a roll forward.
             changes |= {"abort_requested": "", "roll_forward_requested": False}
             changes |= {"failure": step.failure, "forced_by": "", "drained_at": None}
-            changes |= {"bake_ended": False}
+            changes |= {"bake_ended": False, "reloading_since": None}
         case SwapState.OLD_VERSION_DRAINING:
             changes |= {"drain_deadline": Now() + timedelta(seconds=swap.drain_timeout_seconds)}
             if swap.state == SwapState.ROLLING_BACK:
@@ -95,10 +95,13 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
 
 def advance(sighting: Sighting, step: Advance) -> None:
     """Raises StaleSwap."""
-    changes = _onward()
+    swap, changes = sighting.swap, _onward()
     if step.drained:
         changes["drained_at"] = Now()
-    moved_on = sighting.swap.state == SwapState.TRANSITIONING
+    if step.reload is not None:
+        changes["reloading_since"] = Now() if step.reload else None
+        changes["reloads"] = swap.reloads + step.reload
+    moved_on = swap.state == SwapState.TRANSITIONING
     data = _applied(sighting) if moved_on else {}
     if step.step_index is not None:
         # In the event too: how long each step lasted is read from there.

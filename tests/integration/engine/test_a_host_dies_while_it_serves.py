@@ -23,6 +23,7 @@ from tests.integration.engine.swapping import (
     fresh,
     is_loaded_again,
     reconciled_until,
+    register,
     waits_for,
     weights,
 )
@@ -135,3 +136,33 @@ def test_where_all_must_be_ready_the_swap_turns_back_and_names_the_host(
         assert len(clients.failed()) == lost
     assert "1.1 stopped being ready on mortal: no connection" in (failed.error_message or "")
     assert weights(iris) == {"1.0": 100}
+
+
+def test_a_restart_in_mid_canary_goes_on_where_it_was_and_loses_no_call(
+    envoy: EnvoyNode, alpha: HostOfTests, mortal: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    """The old version is on another host; what runs on the host that restarts ends with it."""
+    iris = a_serving_model(alpha)
+    mortal.put(iris, "1.1", like="iris/1.1")
+    register(mortal)
+    swap = swapper.swap_version(
+        iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY, target_hosts=["mortal"]
+    )
+    carry_on(swap, until=waits_for("paused until promoted"))
+    with callers(envoy, iris) as clients:
+        dies = time.monotonic()
+        mortal.restart_empty()
+        reconcile()
+        carry_on(swap, until=lambda seen: seen.reloads == 1 and seen.reloading_since is None)
+        back = time.monotonic()
+        assert weights(iris) == {"1.0": 50, "1.1": 50}
+        clients.more()
+        carry_on(swap, until=waits_for("paused until promoted"))
+        apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
+        carry_on(swap, until=S.COMPLETED)
+        clients.more()
+        # In between, those for the version that was nowhere until its weight was taken off.
+        lost = clients.failed()
+        assert [call for call in lost if call.ended < dies or call.began > back] == []
+    assert weights(iris) == {"1.1": 100}
+    assert fresh(swap).reloads == 1

@@ -238,13 +238,35 @@ def test_a_host_that_restarts_empty_in_mid_load_is_asked_to_load_again(
     assert weights(iris) == {"2.0": 100}
 
 
-def test_a_host_that_restarts_empty_while_it_serves_both_goes_back_to_the_old_version(
+def test_a_host_that_restarts_empty_while_it_serves_both_gets_both_again_the_old_one_first(
     mortal: HostOfTests, swapper: ModelHotSwapper
 ) -> None:
     iris = a_serving_model(mortal)
     swap = swapper.swap_version(iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
     carry_on(swap, until=waits_for("paused until promoted"))
     mortal.restart_empty()
+    reconcile()
+    carry_on(swap, until=lambda seen: seen.reloads == 1 and seen.reloading_since is None)
+    split = {"1.0": 50, "1.1": 50}
+    routes = swap.events.filter(data__has_key="weights").values_list("data__weights", flat=True)
+    assert list(routes.order_by("pk")) == [split, {"1.0": 100}, split]
+    assert weights(iris) == split
+    for version in split:
+        assert mortal.answers(iris, version)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
+    carry_on(swap, until=S.COMPLETED)
+    assert weights(iris) == {"1.1": 100}
+
+
+def test_what_somebody_unloads_in_mid_transition_turns_the_swap_back(
+    mortal: HostOfTests, swapper: ModelHotSwapper
+) -> None:
+    iris = a_serving_model(mortal)
+    swap = swapper.swap_version(iris, "1.0", "1.1", strategy=PAUSED_HALF_WAY)
+    carry_on(swap, until=waits_for("paused until promoted"))
+    assert mortal.running.ask("unload", iris, "1.1").is_success
+    mortal.wait_for("available", iris, "1.1")
     reconcile()
     failed = carry_on(swap, until=S.FAILED)
     assert "1.1 stopped being ready on mortal" in (failed.error_message or "")

@@ -223,6 +223,13 @@ def _at(hosts: tuple[str, ...], world: World, *happens: str) -> None:
             AT_HOSTS[what](world.hosts[name])
 
 
+def _all_restart_empty(world: World, *, times: int) -> None:
+    """The whole stack, in order; again once all is as it was."""
+    if world.rows.swap.reloads < times and not world.rows.swap.reloading:
+        _at(tuple(world.hosts), world, "restarts empty")
+        world.reconcile()
+
+
 # What may come between once traffic moves: chance alone finds these too seldom.
 HITCHES: dict[str, Callable[[World], None]] = {
     "none": lambda world: None,
@@ -231,6 +238,8 @@ HITCHES: dict[str, Callable[[World], None]] = {
         world.rows.source_hosts, world, "restarts empty", "cannot load"
     ),
     "the new version vanishes": lambda world: _at(world.rows.target_hosts, world, "restarts empty"),
+    "all hosts restart empty, once": lambda world: _all_restart_empty(world, times=1),
+    "all hosts restart empty, often": lambda world: _all_restart_empty(world, times=100),
     "a host of the new version goes silent": lambda world: _at(
         world.rows.target_hosts[:1], world, "goes silent"
     ),
@@ -290,3 +299,17 @@ def test_every_swap_ends_or_asks_the_operator_in_words(
     time_goes_by(world)
     if world.over:
         check_end(world.rows)
+
+
+@given(worlds())
+def test_hosts_that_restart_empty_once_in_a_transition_change_nothing_about_its_end(
+    world: World,
+) -> None:
+    world.rows.write(world.rows.generation, swap_deadline=None, on_drain_timeout="wait")
+    world.rows.write(world.rows.generation, promoted_steps=100)
+    reach(world, SwapState.TRANSITIONING, "none")
+    assert world.rows.swap.state is SwapState.TRANSITIONING
+    _all_restart_empty(world, times=1)
+    faults_stop(world, lasting=set())
+    time_goes_by(world)
+    assert (world.rows.swap.state, world.rows.swap.reloads) == (SwapState.COMPLETED, 1)

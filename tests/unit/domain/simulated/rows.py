@@ -39,6 +39,7 @@ class Placement:
             status=self.status,
             load_called=self.load_called,
             answered=self.answered_boot == self.boot > 0,
+            restarted=0 < self.answered_boot != self.boot,
             seen_at=self.seen_at,
             silent_since=self.silent_since,
         )
@@ -101,7 +102,11 @@ class Rows:
                 if before is SwapState.ROLLING_BACK:
                     changes |= {"swap_deadline": None, "failure": ""} | _OTHER_DIRECTION
             case SwapState.ROLLING_BACK:
-                changes |= {"load_deadline": None, "failure": step.failure} | _OTHER_DIRECTION
+                changes |= {
+                    "load_deadline": None,
+                    "reloading": False,
+                    "failure": step.failure,
+                } | _OTHER_DIRECTION
         if step.step_index is not None:
             changes["step_index"] = step.step_index
         self.write(read, **(changes | self._route_changes(step.route, now)))
@@ -114,6 +119,10 @@ class Rows:
             changes["step_index"] = step.step_index
         if step.drained:
             changes["drained_at"] = now
+        if step.reload is not None:
+            changes["reloading"] = step.reload
+            changes["reloads"] = self.swap.reloads + step.reload
+            changes["load_deadline"] = now + LOAD_TIMEOUT if step.reload else None
         self.write(read, **(changes | self._route_changes(step.route, now)))
         self._carry_out(step.route, step.want)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from swaps.domain.reloading import MOST_RELOADS
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Step, Wait, Want
@@ -37,6 +38,9 @@ def _check_route(s: Snapshot, route: RouteChange) -> None:
     assert all(0 < percent <= 100 for percent in route.weights.values())
     assert route.weights.keys() <= route.pinned <= {s.from_version, s.to_version}
     assert route.watch is None or route.watch not in route.pinned
+    if s.state is _S.TRANSITIONING and s.from_version in route.weights:
+        assert route.watch is None, "a version on its way is not drained"
+        assert s.to_version in route.pinned, "a version on its way keeps its path"
     for version, percent in route.weights.items():
         if percent > s.weights.get(version, 0):
             _check_fit(s, version)
@@ -50,7 +54,9 @@ def _check_fit(s: Snapshot, version: str) -> None:
     live = [node for node in s.nodes if node.connected]
     assert live, "a weight with no live node"
     assert all(node.members.get(version) for node in live), f"a weight for {version}, cold"
-    if s.state is not _S.ROLLING_BACK:
+    # The way back of those whose new version went with its hosts, for as long as that takes.
+    lost = s.state is _S.TRANSITIONING and s.reloading and version == s.from_version
+    if s.state is not _S.ROLLING_BACK and not lost:
         assert _applied(s) or s.state is _S.LOADING_NEW_VERSION, "one weight overtook another"
         assert len(fresh) >= s.hosts_needed
         members = [node.members[version] for node in live]
@@ -111,6 +117,8 @@ def check_the_other_answers(step: PassReturn, decided: Snapshot, hosts: Mapping[
 
 
 def check_rows(rows: Rows) -> None:
+    assert rows.swap.reloads <= MOST_RELOADS, "hosts that restart again and again end a swap"
+    assert not rows.swap.reloading or rows.swap.state is _S.TRANSITIONING
     unwanted = {version for (version, _), row in rows.placements.items() if not row.wanted}
     serving = {version for version in rows.route.weights if version in unwanted}
     assert not serving, f"{serving} holds weight and is given up"
