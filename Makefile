@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help faults kills setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
+.PHONY: help faults faults-short kills setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
         fuzz-api screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
@@ -115,6 +115,9 @@ falsifier: setup ## Try hard to catch a request at the old version after its dra
 
 faults: setup ## Each process killed and stopped in each state of a swap (ARGS="--only worker")
 	@HOTSWAP_FAULTS="$(ARGS)" $(PYTEST) tests/system/faults/matrix.py -s --timeout 14400
+
+faults-short: setup ## Each process once, killed or stopped, each in another state of a swap
+	@$(PYTEST) tests/system/faults/short.py $(ARGS)
 
 screenshots: setup ## Pictures of every page of the console, into screenshots/
 	@$(PYTEST) tests/browser/screenshots.py -q $(ARGS)
