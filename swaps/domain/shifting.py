@@ -103,7 +103,8 @@ def _silent(s: Snapshot, lost: tuple[HostView, ...]) -> Wait:
 def vanished(s: Snapshot) -> MoveTo | Advance | None:
     """The new version is gone from its hosts while a weight is held: no need to ask again."""
     gone = tuple(v for v in s.target if v.unloaded and seen_since_step(s, v))
-    return _too_few(s, gone) and (begin_reload(s, gone) or _too_few(s, gone))
+    turned = _too_few(s, gone)
+    return turned and (begin_reload(s, gone) or turned)
 
 
 def unreached_now(s: Snapshot) -> MoveTo | CallHosts | None:

@@ -1,14 +1,11 @@
 """Processes that die or stand still in mid-swap, data stores too: the swap goes on."""
 
-import contextlib
-import os
-import signal
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.system.faults.hits import standing_still
 from tests.system.fleet import Fleet, TrafficClient, eventually
 
 HOLD = {"steps": [{"setWeight": 50}, {"pause": {"duration": 3}}]}
@@ -55,27 +52,10 @@ def test_a_process_that_stands_still_for_a_while(fleet: Fleet, process: str) -> 
         swap_id = _split_traffic(fleet)
         pid = fleet.stack.supervisor.pid(process)
         assert pid is not None
-        family = [pid, *_descendants(pid)]  # Postgres has a process for each connection
-        for one in family:
-            _signal(one, signal.SIGSTOP)
-        try:
+        with standing_still(pid):
             # Longer than the hold: what is due comes due while it stands still.
             time.sleep(5)
-        finally:
-            for one in family:
-                _signal(one, signal.SIGCONT)
         _completes(fleet, swap_id, traffic)
-
-
-def _descendants(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    children = [int(child) for child in found]
-    return [one for child in children for one in (child, *_descendants(child))]
-
-
-def _signal(pid: int, signum: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signum)
 
 
 def test_a_host_that_restarts_empty_is_loaded_again(fleet: Fleet) -> None:

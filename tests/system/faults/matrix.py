@@ -35,9 +35,6 @@ ON_THE_WAY = {"edge-1": "router", "alpha": "host"}
 ALSO_RIGHT = {"alpha": frozenset({"Failed", "RolledBack"})}
 PROCESSES = ("worker", "router", "edge-1", "console", "valkey", "postgres", "alpha")
 TROUBLE_MOMENTS = ("Transitioning", "Draining")
-# One fleet for so many cells: a fault must not be found only because an earlier one left traces,
-# nor be hidden because each began afresh.
-Run = Callable[[Fleet], Iterator[Cell]]
 
 
 def process_cells(process: str) -> list[Cell]:

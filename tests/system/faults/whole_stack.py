@@ -24,10 +24,10 @@ from hotswap_site.embedded.paths import (
 from hotswap_site.embedded.ports import free_port
 from hotswap_site.embedded.stack import PROJECT, Stack
 from hotswap_site.embedded.supervisor import Supervisor
+from tests.system.faults.hits import STILL_SECONDS
 from tests.system.fleet import Fleet, eventually
 
 START_SECONDS = 240.0
-STILL_SECONDS = 10.0
 
 
 class WholeStack:
