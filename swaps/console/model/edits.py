@@ -10,8 +10,9 @@ from swaps.access.roles import Action, NotAllowed
 from swaps.commands.errors import InvalidRequest, SwapRefused
 from swaps.commands.models.edits import update_model
 from swaps.commands.registration import register_model
-from swaps.console.model.form import CUSTOM, ModelForm, defaults, shown
+from swaps.console.model.form import ModelForm, defaults, shown
 from swaps.console.shared.refusal_words import sentence
+from swaps.console.shared.swap_fields import CUSTOM
 from swaps.console.shared.visitors import actor_of, context_of, page
 from swaps.console.swap.staircase import staircase
 from swaps.console.swap.start import EXAMPLE_STEPS

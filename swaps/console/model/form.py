@@ -5,23 +5,15 @@ from typing import Any
 
 from django import forms
 
-from swaps.commands.swaps.requests import LONGEST_SECONDS
+from swaps.console.shared.swap_fields import CUSTOM, custom_strategy, seconds_field
 from swaps.domain.texts import NotJson, read_json
 from swaps.models import ServedModel
 from swaps.models.served_models import DrainTimeoutPolicy
 from swaps.readings.model.models import ModelReading
 
-CUSTOM = "custom"
-WHOLE_SECONDS = {"invalid": "Enter a whole number of seconds."}
 LIMITS = ("drain_timeout_seconds", "load_timeout_seconds", "keep_warm_seconds")
 # Of one inference: far more than any that is sent to warm a version up.
 LONGEST_SAMPLE = 200_000
-
-
-def _seconds(least: int) -> forms.IntegerField:
-    return forms.IntegerField(
-        min_value=least, max_value=LONGEST_SECONDS, required=False, error_messages=WHOLE_SECONDS
-    )
 
 
 class ModelForm(forms.Form):
@@ -33,9 +25,9 @@ class ModelForm(forms.Form):
     sample_request = forms.CharField(max_length=LONGEST_SAMPLE, required=False)
     default_strategy = forms.CharField(max_length=63, required=False)
     steps = forms.CharField(max_length=10_000, required=False)
-    drain_timeout_seconds = _seconds(0)
-    load_timeout_seconds = _seconds(1)
-    keep_warm_seconds = _seconds(0)
+    drain_timeout_seconds = seconds_field(0)
+    load_timeout_seconds = seconds_field(1)
+    keep_warm_seconds = seconds_field(0)
     on_drain_timeout = forms.ChoiceField(choices=DrainTimeoutPolicy.choices, required=False)
     protected = forms.BooleanField(required=False)
     # The revision that a change was decided upon.
@@ -57,16 +49,8 @@ class ModelForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("default_strategy") == CUSTOM:
-            cleaned["default_strategy"] = self._custom(str(cleaned.get("steps", "")))
+            cleaned["default_strategy"] = custom_strategy(self)
         return cleaned
-
-    def _custom(self, text: str) -> object:
-        try:
-            given = read_json(text)
-        except NotJson as error:
-            self.add_error("steps", str(error))
-            return None
-        return given if isinstance(given, dict) else {"name": CUSTOM, "steps": given}
 
     @property
     def values(self) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapInProgress,
 from swaps.commands.repeats import Answer, once
 from swaps.commands.swaps.operations import request_activation, request_swap
 from swaps.console.shared.refusal_words import sentence
+from swaps.console.shared.swap_fields import CUSTOM
 from swaps.console.shared.visitors import actor_of, context_of, page
 from swaps.console.swap.staircase import staircase
-from swaps.console.swap.start_form import CUSTOM, StartSwapForm, new_key
+from swaps.console.swap.start_form import StartSwapForm, new_key
 from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.readings.model.models import ModelReading, read_model
 from swaps.readings.swap.plan import SwapPlan, found_versions, plan_swap

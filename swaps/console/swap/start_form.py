@@ -6,18 +6,9 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from swaps.commands.swaps.requests import LONGEST_SECONDS, SwapRequest
-from swaps.domain.texts import NotJson, read_json
+from swaps.commands.swaps.requests import SwapRequest
+from swaps.console.shared.swap_fields import CUSTOM, custom_strategy, seconds_field
 from swaps.models.served_models import DrainTimeoutPolicy
-
-CUSTOM = "custom"
-WHOLE_SECONDS = {"invalid": "Enter a whole number of seconds."}
-
-
-def _seconds_field(least: int) -> forms.IntegerField:
-    return forms.IntegerField(
-        min_value=least, max_value=LONGEST_SECONDS, required=False, error_messages=WHOLE_SECONDS
-    )
 
 
 class StartSwapForm(forms.Form):
@@ -33,9 +24,9 @@ class StartSwapForm(forms.Form):
     hosts = forms.Field(required=False)
     strategy = forms.CharField(max_length=63)
     steps = forms.CharField(max_length=10_000, required=False)
-    drain_timeout_seconds = _seconds_field(0)
-    load_timeout_seconds = _seconds_field(1)
-    keep_warm_seconds = _seconds_field(0)
+    drain_timeout_seconds = seconds_field(0)
+    load_timeout_seconds = seconds_field(1)
+    keep_warm_seconds = seconds_field(0)
     on_drain_timeout = forms.ChoiceField(
         choices=[("", "the model's default"), *DrainTimeoutPolicy.choices], required=False
     )
@@ -55,16 +46,8 @@ class StartSwapForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("strategy") == CUSTOM:
-            cleaned["strategy"] = self._custom(str(cleaned.get("steps", "")))
+            cleaned["strategy"] = custom_strategy(self)
         return cleaned
-
-    def _custom(self, text: str) -> object:
-        try:
-            given = read_json(text)
-        except NotJson as error:
-            self.add_error("steps", str(error))
-            return None
-        return given if isinstance(given, dict) else {"name": CUSTOM, "steps": given}
 
     def as_request(self) -> SwapRequest:
         """Of what is valid; the rest stands at its default."""
