@@ -10,8 +10,7 @@ from asgiref.sync import sync_to_async
 
 from swaps.access.roles import Action, Actor
 from swaps.commands.errors import DrainTimeout
-from swaps.commands.swaps import drainage
-from swaps.commands.swaps import operations as commands
+from swaps.commands.swaps import drainage, operations
 from swaps.commands.swaps.requests import find_model, find_swap
 from swaps.domain.activity import active_versions
 from swaps.domain.commands import Command
@@ -37,7 +36,7 @@ class ModelHotSwapper:
         Raises ModelNotFound, VersionNotFound, VersionNotActive, SwapInProgress, QueueHeld,
         HostUnreachable, InvalidRequest, NotAllowed.
         """
-        return commands.request_swap(
+        return operations.request_swap(
             actor=self._actor,
             model_name=model_name,
             from_version=from_version,
@@ -103,7 +102,7 @@ class ModelHotSwapper:
         swap also what `swap_version` raises.
         """
         # Whoever has the id of a roll back means that one.
-        return commands.apply_command(
+        return operations.apply_command(
             operation_id, Command.ROLLBACK, actor=self._actor, of_rollback=True
         )
 

@@ -19,8 +19,7 @@ from swaps.domain.loading import load_together
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
-from swaps.engine.hosts import calls as effects
-from swaps.engine.hosts import leases, outcomes
+from swaps.engine.hosts import calls, leases, outcomes
 from swaps.engine.hosts.leases import Begun, Effect
 from swaps.engine.hosts.outcomes import Said
 from swaps.engine.hosts.warm_up import WarmUp
@@ -28,8 +27,7 @@ from swaps.engine.listener import hearing
 from swaps.engine.observe import Placed, Sighting, observe, seen, sight
 from swaps.engine.queue import lock_line_of
 from swaps.engine.turn_lock import Turn, turn_at
-from swaps.engine.write import steps as transitions
-from swaps.engine.write import store
+from swaps.engine.write import steps, store
 from swaps.live.wake import wake_swap
 
 log = structlog.get_logger("swaps.engine")
@@ -142,7 +140,7 @@ def _call(turn: Turn, begun: list[Begun]) -> list[Said]:
         turn.heard.set()
         wake_swap(turn.swap_id)
 
-    return [said for _, said in effects.call(begun, late=come_back)]
+    return [said for _, said in calls.call(begun, late=come_back)]
 
 
 def _until_answered(sighting: Sighting, step: Step) -> Wait:
@@ -219,7 +217,7 @@ def _do(sighting: Sighting, step: Step) -> bool:
     begun = _begin(sighting, step)
     if begun is None:
         return False
-    _commit([said for _, said in effects.call(begun)])
+    _commit([said for _, said in calls.call(begun)])
     return True
 
 
@@ -233,24 +231,24 @@ def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
         case MoveTo(want=Want(version, hosts, loaded=True)):
             target = [v for v in sighting.snapshot.target if v.host in hosts]
             together = [v.host for v in load_together(sighting.snapshot, target, target)]
-            calls = [
+            loads = [
                 one
                 for one in _effects(sighting, Call.LOAD, version, tuple(together), fences=1)
                 # Looked at first, and loaded only if it is not ready then.
                 if not (one.placed.undecided or one.placed.adoptable)
             ]
-            return transitions.move(sighting, step, *calls)
+            return steps.move(sighting, step, *loads)
         case MoveTo():
-            return transitions.move(sighting, step)
+            return steps.move(sighting, step)
         case Advance():
-            transitions.advance(sighting, step)
+            steps.advance(sighting, step)
             return []
         case PassReturn(version, hosts):
-            calls = _effects(sighting, Call.UNLOAD, version, hosts, fences=1)
-            return transitions.pass_return(sighting, step, *calls)
+            unloads = _effects(sighting, Call.UNLOAD, version, hosts, fences=1)
+            return steps.pass_return(sighting, step, *unloads)
         case CallHosts(call, version, hosts):
-            calls = effects.not_under_way(_effects(sighting, call, version, hosts))
-            return leases.begin(*calls) or None
+            wanted = _effects(sighting, call, version, hosts)
+            return leases.begin(*calls.not_under_way(wanted)) or None
         case Wait():
             raise AssertionError("a wait is nothing to do")
 

@@ -40,15 +40,12 @@ def valkey() -> Iterator[redis.Redis]:
             _rests_until = now + REST_SECONDS
     try:
         yield _client()
-    except redis.ConnectionError as error:
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        words = str(error).strip() or type(error).__name__
+        if isinstance(error, redis.TimeoutError):
+            words = f"no answer within {TIMEOUT_SECONDS:g} s ({error})"
         with _lock:
-            _trouble = str(error).strip() or type(error).__name__
-            _rests_until = time.monotonic() + REST_SECONDS
-        raise
-    except redis.TimeoutError as error:
-        with _lock:
-            _trouble = f"no answer within {TIMEOUT_SECONDS:g} s ({error})"
-            _rests_until = time.monotonic() + REST_SECONDS
+            _trouble, _rests_until = words, time.monotonic() + REST_SECONDS
         raise
     _trouble = ""
 

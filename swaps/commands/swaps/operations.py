@@ -13,7 +13,7 @@ from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.commands.errors import InvalidRequest, NotPossibleNow, PastPointOfNoReturn, SwapNotFound
 from swaps.commands.refusals import audited
-from swaps.commands.swaps import seen as meant
+from swaps.commands.swaps import preconditions
 from swaps.commands.swaps.creation import make_swap
 from swaps.commands.swaps.requests import LONGEST_SECONDS, SwapRequest, find_model, find_swap
 from swaps.domain.commands import Accepted, Command, NewSwap, Refused, Verdict, verdict
@@ -106,9 +106,9 @@ def apply_command(
                 if still_meant is not None:
                     still_meant(swap)
                 elif not _is_done(swap, command, answer, full=full):
-                    meant.require_seen(swap, seen or Seen())
+                    preconditions.require_seen(swap, seen or Seen())
                     if command is Command.PROMOTE and not isinstance(answer, Refused):
-                        meant.require_looked_at(swap, seen or Seen(), full=full)
+                        preconditions.require_looked_at(swap, seen or Seen(), full=full)
                 if command is Command.ROLLBACK and not of_rollback:
                     _require_no_rollback(swap, answer)
                 match answer:
@@ -140,14 +140,14 @@ def _is_done(swap: SwapOperation, command: Command, answer: Verdict, *, full: bo
         case Accepted(already=True):
             return True
         case Accepted() if command is Command.PROMOTE and not full:
-            return meant.is_promoted(swap)
+            return preconditions.is_promoted(swap)
         case _:
             return False
 
 
 def _require_no_rollback(swap: SwapOperation, answer: Verdict) -> None:
     if swap.reverses_id is not None and not isinstance(answer, Refused):
-        meant.refuse_to_take_back_a_rollback(swap)
+        preconditions.refuse_to_take_back_a_rollback(swap)
 
 
 def _instead(swap: SwapOperation, command: Command) -> str:

@@ -15,12 +15,12 @@ from django.db.models import Q
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.db.statements import run
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.hosts import calls as effects
+from swaps.engine.hosts import calls
 from swaps.engine.hosts.outcomes import commit, listed_as
 from swaps.engine.hosts.reports import Report, write_health, write_listed
 from swaps.engine.hosts.serving import calls_of
 from swaps.engine.hosts.warm_up import WarmUp
-from swaps.engine.write import placements as intents
+from swaps.engine.write import placements
 from swaps.models import ModelHost, Placement, SwapOperation
 from swaps.models.hosts import Desired, Observed
 
@@ -63,10 +63,10 @@ def _make_match(host: ModelHost, listed: Mapping[Ref, Observation], asked_at: da
         for row in ours
         if row.observed == Observed.READY and row.answered_boot_id != row.boot_id
     ]
-    effects.perform(*(effects.answer(row, WarmUp(row.model.sample_request, 1)) for row in unproven))
+    calls.perform(*(calls.answer(row, WarmUp(row.model.sample_request, 1)) for row in unproven))
     lost = [row for row in ours if row.observed == Observed.AVAILABLE]
     for row in _what_serves_first(lost):
-        if not any(effects.perform(effects.load(row, digest=row.digest))):
+        if not any(calls.perform(calls.load(row, digest=row.digest))):
             break  # the host loads as many as it may
         log.warning("vanished", placement=str(row), host=host.name)
     return bool(lost) or any(row.observed == Observed.LOADING for row in ours)
@@ -76,11 +76,11 @@ def _clean_up(given_up: Sequence[Placement]) -> None:
     there = [row for row in given_up if row.observed != Observed.UNKNOWN]
     for row in there:
         log.info("cleanup", placement=str(row), observed=row.observed)
-    effects.perform(*map(effects.unload, there))
+    calls.perform(*map(calls.unload, there))
 
 
 def _look(
-    placements: Sequence[Placement], listed: Mapping[Ref, Observation], asked_at: datetime
+    looked_after: Sequence[Placement], listed: Mapping[Ref, Observation], asked_at: datetime
 ) -> list[Placement]:
     """Those of which it is known by now how they are, as their rows say it.
 
@@ -88,15 +88,15 @@ def _look(
     host was asked, is asked for by itself.
     """
     left = []
-    for placement in placements:
+    for placement in looked_after:
         seen = listed.get(Ref(placement.model.name, placement.version))
         if seen is None or placement.observed_at is None or placement.observed_at >= asked_at:
             left.append(placement)
         else:
-            commit(listed_as(effects.look(placement), placement, seen))
-    effects.perform(*map(effects.look, left))
+            commit(listed_as(calls.look(placement), placement, seen))
+    calls.perform(*map(calls.look, left))
     fresh = Placement.objects.select_related("host", "model", "model__route").filter(
-        pk__in=[placement.pk for placement in placements], observed_at__gte=asked_at
+        pk__in=[placement.pk for placement in looked_after], observed_at__gte=asked_at
     )
     return list(fresh)
 
@@ -116,12 +116,12 @@ def _what_serves_first(lost: Sequence[Placement]) -> list[Placement]:
     """Those that hold weight before those that are kept warm, the most called first."""
     if len(lost) < 2:
         return list(lost)
-    calls = calls_of({(placement.model_id, placement.version) for placement in lost})
+    called = calls_of({(placement.model_id, placement.version) for placement in lost})
 
     def urgency(placement: Placement) -> tuple[int, int]:
         version = placement.version
         weight = placement.model.route.weights.get(version, 0)
-        return (weight > 0, calls.get((placement.model_id, version), 0) * weight)
+        return (weight > 0, called.get((placement.model_id, version), 0) * weight)
 
     return sorted(lost, key=urgency, reverse=True)
 
@@ -142,7 +142,7 @@ def _as_wanted(placement: Placement, seen: Observation | None) -> bool:
 
 def finish_cleanups() -> None:
     for swap in SwapOperation.objects.filter(cleanup_pending=True, state__in=END_STATES):
-        (still,) = run(intents.owed(swap))
+        (still,) = run(placements.owed(swap))
         if not still.touched:
             SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=False)
             log.info("cleaned up", swap=str(swap.pk))

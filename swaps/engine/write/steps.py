@@ -17,7 +17,7 @@ from swaps.domain.steps import Advance, MoveTo, PassReturn, Want
 from swaps.engine import observed_traffic, queue
 from swaps.engine.hosts.leases import Begun, Effect, beginning, begun
 from swaps.engine.observe import NODE_IS_CONNECTED, Sighting
-from swaps.engine.write import placements as intents
+from swaps.engine.write import placements
 from swaps.engine.write.routes import applied_ms, close_watch, new_revision, watch_drain
 from swaps.engine.write.store import StaleSwap, write
 from swaps.live.notify import notify_routes
@@ -84,7 +84,7 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
             locks=[queue.lock_line_of(swap.pk)] if over else [],
         )
         if over:
-            owed, line = run(intents.owed(swap), queue.first_in_line(swap.model_id))
+            owed, line = run(placements.owed(swap), queue.first_in_line(swap.model_id))
             if owed.touched:
                 SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=True)
             following = queue.after(swap) if line.touched else None
@@ -159,7 +159,7 @@ def _write_step(
             changes["drain_deadline"] = Now() + timedelta(seconds=swap.drain_timeout_seconds)
             statements.append(watch_drain(sighting, route.watch, watch))
     if step.want is not None:
-        statements += intents.intend(sighting, step.want)
+        statements += placements.intend(sighting, step.want)
     if statements:
         notify_routes(swap.model_id)
     write(
@@ -220,7 +220,7 @@ def pass_return(sighting: Sighting, step: PassReturn, *effects: Effect) -> list[
             _lock_route(sighting, step.version),
             _nodes(swap, snapshot.revision, forced=step.forced),
             *([close_watch(swap.drain_watch_id)] if swap.drain_watch_id else []),
-            *intents.intend(sighting, Want(step.version, step.hosts, loaded=False)),
+            *placements.intend(sighting, Want(step.version, step.hosts, loaded=False)),
             *beginning(*effects),
         )
         notify_routes(swap.model_id)
