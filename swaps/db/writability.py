@@ -12,6 +12,9 @@ FULL = "Postgres' disk is full: nothing can be changed"
 # Of a table of its own, which is dropped at once: Postgres must find room for a page of it.
 _PROBE = "CREATE TEMPORARY TABLE hotswap_probe ON COMMIT DROP AS SELECT repeat('x', 4096) AS filler"
 
+# What a database that is away, or comes back, raises: it is tried again, and no bug.
+OUTAGE = (OperationalError, InterfaceError)
+
 _known: str | None = None
 
 
@@ -29,7 +32,7 @@ def refused_write(error: BaseException) -> str | None:
 
 def is_outage(error: BaseException) -> bool:
     """Of an error that reached a door: is it the database's, and over when that is well again?"""
-    if isinstance(error, OperationalError | InterfaceError) or refused_write(error):
+    if isinstance(error, OUTAGE) or refused_write(error):
         return True
     # Postgres ended the session; which of its classes of errors that is in is of no interest.
     ended = errors.TransactionTimeout | errors.IdleInTransactionSessionTimeout

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
+
+from swaps.db.writability import OUTAGE
 
 log = structlog.get_logger("swaps.engine")
-
-OUTAGE = (OperationalError, InterfaceError)
 
 
 class Lanes:

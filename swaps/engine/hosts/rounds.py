@@ -19,8 +19,9 @@ import structlog
 from django.db import connection
 
 from swaps.db.statements import Statement, run
+from swaps.db.writability import OUTAGE
 from swaps.engine.hosts.addresses import NotResolved, Refused, pin
-from swaps.engine.hosts.lanes import OUTAGE, Lanes, Writers
+from swaps.engine.hosts.lanes import Lanes, Writers
 from swaps.engine.hosts.reconcile import finish_cleanups, reconcile_host
 from swaps.engine.hosts.reports import Report, ask_host
 from swaps.models import ModelHost

@@ -16,8 +16,8 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 
 from swaps.domain.host_addresses import is_dns_name, is_ip, is_url_path
 from swaps.domain.names import name_problem
+from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
-from swaps.router.rows.desired import DesiredCluster, Endpoint
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
 # Model hosts close idle connections. A request that meets that close on the wire is a 503 no safe

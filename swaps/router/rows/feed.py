@@ -12,10 +12,11 @@ import psycopg
 import structlog
 from django.db import connection
 
+from swaps.db.writability import OUTAGE
 from swaps.live.notify import ROUTES_CHANNEL
+from swaps.router.resources.snapshot import Snapshot
 from swaps.router.rows.reads import read_models
-from swaps.router.rows.writer import OUTAGE, close_connection
-from swaps.router.xds.snapshot import Snapshot
+from swaps.router.rows.writer import close_connection
 
 log = structlog.get_logger(__name__)
 

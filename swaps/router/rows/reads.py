@@ -10,7 +10,7 @@ from django.db import connection
 
 from swaps.db.statements import Statement, run
 from swaps.models import Cluster, Route
-from swaps.router.rows.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint, Watch
+from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint, Watch
 
 # One statement is one view of the database. With several a model, its route could name a cluster
 # that was retired between them, and every node would be told of a problem that never was.

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 
+from swaps.db.writability import OUTAGE, refused_write
 from swaps.live.wake import wake_swaps_of
 from swaps.router.rows.writes import Write, write_all
 
@@ -24,10 +25,6 @@ log = structlog.get_logger(__name__)
 THE_END = "the router process ends"
 RETRY_SECONDS = 0.2
 TELL_AGAIN_SECONDS = 5.0
-
-OUTAGE = (OperationalError, InterfaceError)
-# What Postgres refuses every write for, whatever it is: in a failover it is read-only for a while.
-TAKES_NO_WRITES = {"25006"}
 
 
 class NotWritten(Exception):
@@ -195,8 +192,9 @@ def _write_all(batch: list[Write]) -> _Written:
         connection.close()
         raise
     except (DatabaseError, TypeError, ValueError) as error:
-        if getattr(error.__cause__, "sqlstate", None) in TAKES_NO_WRITES:
-            connection.close()  # the next may be to another server
+        if refused_write(error):
+            # Whatever the write is, as in a failover; the next may be to another server.
+            connection.close()
             raise OperationalError(str(error)) from error
         if len(batch) == 1:
             log.exception("a row could not be written and is left out", write=repr(batch[0]))

@@ -22,10 +22,10 @@ from envoy.config.core.v3 import base_pb2
 from swaps.access.certificates import CertificateProblem, node_of
 from swaps.access.roles import Actor
 from swaps.audit.refusals import record_refusal
+from swaps.db.writability import OUTAGE
 from swaps.domain.names import name_problem
 from swaps.router.rows.feed import StateFeed
 from swaps.router.rows.reads import certificates_that_stand, owner_of_run, tables_taken_by
-from swaps.router.rows.writer import OUTAGE
 
 log = structlog.get_logger(__name__)
 

@@ -21,6 +21,7 @@ from swaps.router.metrics.messages import (
     StreamMetricsResponse,
 )
 from swaps.router.resources.listeners import LISTENER, build_listener
+from swaps.router.resources.snapshot import resource
 from swaps.router.rows.evidence import RouteNacked, RouteTaken
 from swaps.router.rows.feed import StateFeed
 from swaps.router.rows.node_writes import NodeAway, NodeConnected, NodeRefusal
@@ -28,7 +29,6 @@ from swaps.router.rows.writer import NotWritten, RowWriter
 from swaps.router.rows.writes import StreamOf, Write
 from swaps.router.xds.admission import Admission, NodeIdentity, NotAdmitted
 from swaps.router.xds.session import NodeRefuses, NodeSession, Outcome, RouteAcked, RouteRefused
-from swaps.router.xds.snapshot import resource
 
 log = structlog.get_logger(__name__)
 

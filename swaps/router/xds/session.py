@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from envoy.service.discovery.v3 import discovery_pb2
 
 from swaps.domain.texts import storable
-from swaps.router.xds.snapshot import TYPE_PREFIX, Resource, Snapshot, Table, digest_of
+from swaps.router.resources.snapshot import TYPE_PREFIX, Resource, Snapshot, Table, digest_of
 
 LISTENERS = TYPE_PREFIX + "envoy.config.listener.v3.Listener"
 CLUSTERS = TYPE_PREFIX + "envoy.config.cluster.v3.Cluster"

@@ -16,8 +16,8 @@ from swaps.router.metrics.messages import (
     StreamMetricsMessage,
     StreamMetricsResponse,
 )
+from swaps.router.resources.snapshot import Snapshot
 from swaps.router.rows.reads import read_models
-from swaps.router.xds.snapshot import Snapshot
 from tests.integration.router.parts import (
     EnvoyNode,
     RouterCommand,

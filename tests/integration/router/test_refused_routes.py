@@ -13,8 +13,7 @@ import pytest
 
 from swaps.models import RouteOnNode
 from swaps.router.process import RouterProcess
-from swaps.router.resources import route_tables
-from swaps.router.xds import snapshot
+from swaps.router.resources import route_tables, snapshot
 from tests.integration.router.parts import (
     EnvoyNode,
     a_cluster,

@@ -5,8 +5,9 @@ from dataclasses import replace
 from envoy.service.discovery.v3 import discovery_pb2
 from google.rpc import status_pb2  # type: ignore[import-untyped]
 
+from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint
 from swaps.router.resources.listeners import LISTENER, build_listener
-from swaps.router.rows.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint
+from swaps.router.resources.snapshot import Snapshot, resource
 from swaps.router.xds.session import (
     CLUSTERS,
     LISTENERS,
@@ -17,7 +18,6 @@ from swaps.router.xds.session import (
     RouteAcked,
     RouteRefused,
 )
-from swaps.router.xds.snapshot import Snapshot, resource
 
 type Response = discovery_pb2.DiscoveryResponse
 

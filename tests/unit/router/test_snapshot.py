@@ -7,10 +7,10 @@ import xxhash
 from envoy.config.route.v3 import route_pb2
 
 from swaps.domain.drain_proof import Question
+from swaps.router.desired import DesiredModel, DesiredRoute, Endpoint, Watch
 from swaps.router.resources.clusters import cluster_problem
 from swaps.router.resources.route_tables import route_problem
-from swaps.router.rows.desired import DesiredModel, DesiredRoute, Endpoint, Watch
-from swaps.router.xds.snapshot import Snapshot, build_model
+from swaps.router.resources.snapshot import Snapshot, build_model
 from tests.unit.router.test_node_session import a_model, a_snapshot
 
 

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from swaps.domain.drain_proof import Question
 from swaps.domain.names import name_problem
+from swaps.router.desired import DesiredModel, DesiredRoute, Watch
 from swaps.router.resources.clusters import build_cluster, cluster_problem
 from swaps.router.resources.listeners import NO_MODEL, build_scope
 from swaps.router.resources.route_tables import (
@@ -27,7 +28,6 @@ from swaps.router.resources.route_tables import (
     build_stand_in,
     route_problem,
 )
-from swaps.router.rows.desired import DesiredModel, DesiredRoute, Watch
 
 TYPE_PREFIX = "type.googleapis.com/"
 
