@@ -103,9 +103,10 @@ def apply_command(
                 state = SwapState(swap.state)
                 past = swap.past_return_at is not None
                 answer = verdict(command, state, past_return=past)
+                done = _is_done(swap, command, answer, full=full)
                 if still_meant is not None:
                     still_meant(swap)
-                elif not _is_done(swap, command, answer, full=full):
+                elif not done:
                     preconditions.require_seen(swap, seen or Seen())
                     if command is Command.PROMOTE and not isinstance(answer, Refused):
                         preconditions.require_looked_at(swap, seen or Seen(), full=full)
@@ -115,7 +116,7 @@ def apply_command(
                     case Refused(why, retry):
                         kind = PastPointOfNoReturn if past and retry else NotPossibleNow
                         raise kind(why + _instead(swap, command), retry=retry)
-                    case Accepted() if _is_done(swap, command, answer, full=full):
+                    case Accepted() if done:
                         _audit(swap, command, actor, reason, "nothing: it is under way")
                         return swap
                     case Accepted():
