@@ -1,0 +1,4 @@
+"""Commands of `manage.py`: further doors, thin.
+
+Begin in `commands/`.
+"""

@@ -1,0 +1,4 @@
+"""The handbook, shown.
+
+Begin in `page.py`.
+"""
