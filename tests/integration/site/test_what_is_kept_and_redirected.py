@@ -21,7 +21,7 @@ def test_no_page_and_no_answer_is_kept() -> None:
 
 
 def test_files_that_are_the_same_for_everybody_may_be_kept() -> None:
-    answer = Client().get("/static/console/console.css")
+    answer = Client().get("/static/console/shared/console.css")
     assert answer.status_code == 200
     assert "no-store" not in answer.headers.get("Cache-Control", "")
     answer.close()
