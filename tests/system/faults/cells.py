@@ -19,6 +19,11 @@ HOST_BREATH_NS = 500_000_000
 ENDS = {"Completed", "Failed", "RolledBack", "Cancelled"}
 
 
+def name_of(row: str, fault: str, moment: str) -> str:
+    """Of a cell, as the record keeps it."""
+    return f"{row} · {fault} · {moment}"
+
+
 @dataclass
 class Result:
     row: str  # the process, or the trouble
@@ -35,7 +40,7 @@ class Result:
 
     @property
     def name(self) -> str:
-        return f"{self.row} · {self.fault} · {self.moment}"
+        return name_of(self.row, self.fault, self.moment)
 
     @property
     def good(self) -> bool:
@@ -62,7 +67,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        return f"{self.row} · {self.fault} · {self.moment}"
+        return name_of(self.row, self.fault, self.moment)
 
     def run(self, fleet: Fleet, traffic: MixedTraffic) -> Result:
         result = Result(self.row, self.fault, self.moment)

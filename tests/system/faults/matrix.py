@@ -10,14 +10,15 @@ import argparse
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.system.faults import hits, trouble
-from tests.system.faults.cells import Cell, Hit, Result
+from tests.system.faults.cells import Cell, Hit, Result, name_of
 from tests.system.faults.hits import Fault
 from tests.system.faults.moments import MOMENTS
 from tests.system.faults.table import table
@@ -30,99 +31,113 @@ from tests.system.faults.witness import MixedTraffic, mixed_traffic
 from tests.system.fleet import Fleet, running_fleet
 
 KEPT = Path(os.environ.get("HOTSWAP_FAULTS_JSON", "faults.json"))
+TROUBLE_MOMENTS = ("Transitioning", "Draining")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is hit, by which faults, in which states; `fleet` opens what it is tried on."""
+
+    hit: str
+    faults: tuple[str, ...]
+    fleet: Callable[[], AbstractContextManager[tuple[Fleet, Sequence[Hit]]]]  # a hit a fault
+    moments: tuple[str, ...] = tuple(MOMENTS)
+    on_the_way: Mapping[str, str] = field(default_factory=dict)  # by fault
+    also_right: frozenset[str] = frozenset()
+
+    def names(self, moments: Collection[str]) -> set[str]:
+        return {name_of(self.hit, f, m) for f in self.faults for m in self.moments if m in moments}
+
+    def cells(self, hits: Sequence[Hit]) -> list[Cell]:
+        return [
+            Cell(self.hit, fault, m, hit, self.on_the_way.get(fault, ""), self.also_right)
+            for fault, hit in zip(self.faults, hits, strict=True)
+            for m in self.moments
+        ]
+
+
+# -- a process --
+
 ON_THE_WAY = {"edge-1": "router", "alpha": "host"}
 # A host that dies with the new version may end the swap: the old one serves, and it says why.
 ALSO_RIGHT = {"alpha": frozenset({"Failed", "RolledBack"})}
 PROCESSES = ("worker", "router", "edge-1", "console", "valkey", "postgres", "alpha")
-TROUBLE_MOMENTS = ("Transitioning", "Draining")
 
 
-def process_cells(process: str) -> list[Cell]:
-    hit: dict[Fault, Callable[..., None]] = {Fault.KILL: hits.kill, Fault.STILL: hits.stop}
-    return [
-        Cell(
-            process,
-            fault,
-            moment,
-            _on_process(hit[fault], process),
-            ON_THE_WAY.get(process, ""),
-            ALSO_RIGHT.get(process, frozenset()),
-        )
-        for fault in Fault
-        for moment in MOMENTS
-    ]
+def process_row(process: str) -> Row:
+    return Row(
+        process,
+        tuple(Fault),
+        partial(_usual_fleet, process),
+        on_the_way=dict.fromkeys(Fault, ON_THE_WAY.get(process, "")),
+        also_right=ALSO_RIGHT.get(process, frozenset()),
+    )
+
+
+def process_hits(process: str) -> list[Hit]:
+    """As `Fault` lists them."""
+    return [_on_process(hits.kill, process), _on_process(hits.stop, process)]
 
 
 def _on_process(hit: Callable[..., None], process: str) -> Hit:
     return lambda fleet, let_go: hit(fleet.stack.supervisor, process, let_go)
 
 
-def trouble_cells(row: str, fault: str, hit: Hit, on_the_way: str = "") -> list[Cell]:
-    return [Cell(row, fault, moment, hit, on_the_way) for moment in TROUBLE_MOMENTS]
-
-
-# -- rows that share a fleet --
-
-
 @contextmanager
-def usual_fleet(process: str) -> Iterator[tuple[Fleet, list[Cell]]]:
+def _usual_fleet(process: str) -> Iterator[tuple[Fleet, list[Hit]]]:
     with running_fleet() as fleet:
-        yield fleet, process_cells(process)
+        yield fleet, process_hits(process)
 
 
 @contextmanager
-def supervised(_: str) -> Iterator[tuple[Fleet, list[Cell]]]:
+def _supervised() -> Iterator[tuple[Fleet, list[Hit]]]:
     with whole_stack() as (fleet, whole):
-        killed, still = killed_and_started_again(whole), stood_still(whole)
-        yield (
-            fleet,
-            [
-                *(Cell("supervisor", Fault.KILL, m, killed, "router") for m in MOMENTS),
-                *(Cell("supervisor", Fault.STILL, m, still) for m in MOMENTS),
-            ],
-        )
+        yield fleet, [killed_and_started_again(whole), stood_still(whole)]
+
+
+# -- a machine --
 
 
 @contextmanager
-def troubled_database(_: str) -> Iterator[tuple[Fleet, list[Cell]]]:
+def _database() -> Iterator[tuple[Fleet, list[Hit]]]:
     with running_fleet() as fleet:
-        yield (
-            fleet,
-            [
-                *trouble_cells("postgres", "10 s read-only", trouble.read_only),
-                *trouble_cells("postgres", "10 s NOTIFY full", trouble.notify_queue_full),
-            ],
-        )
+        yield fleet, [trouble.read_only, trouble.notify_queue_full]
 
 
 @contextmanager
-def troubled_disk(_: str) -> Iterator[tuple[Fleet, list[Cell]]]:
+def _disk() -> Iterator[tuple[Fleet, list[Hit]]]:
     with trouble.small_disk() as mount, running_fleet(prepare=mount) as fleet:
-        yield fleet, trouble_cells("postgres", "10 s disk full", trouble.disk_full)
+        yield fleet, [trouble.disk_full]
 
 
 @contextmanager
-def troubled_clock(processes: str) -> Iterator[tuple[Fleet, list[Cell]]]:
-    ahead = dict.fromkeys(processes.split("+"), trouble.wrong_clock())
+def _clock(*processes: str) -> Iterator[tuple[Fleet, list[Hit]]]:
+    ahead = dict.fromkeys(processes, trouble.wrong_clock())
     with running_fleet(process_env=ahead) as fleet:
-        yield fleet, trouble_cells(processes, "clock 5 min ahead", trouble.nothing_more)
+        yield fleet, [trouble.nothing_more]
 
 
 @contextmanager
-def troubled_network(_: str) -> Iterator[tuple[Fleet, list[Cell]]]:
+def _network() -> Iterator[tuple[Fleet, list[Hit]]]:
     with trouble.FarHost() as far, running_fleet() as fleet:
         far.join(fleet)
-        yield fleet, trouble_cells("a host's network", "10 s cut", far.cut, "host")
+        yield fleet, [far.cut]
 
 
-ROWS: dict[str, Callable[[], Any]] = {
-    **{process: partial(usual_fleet, process) for process in PROCESSES},
-    "supervisor": partial(supervised, ""),
-    "database": partial(troubled_database, ""),
-    "disk": partial(troubled_disk, ""),
-    "clock-worker": partial(troubled_clock, "worker"),
-    "clock-all": partial(troubled_clock, "worker+router+console"),
-    "network": partial(troubled_network, ""),
+CLOCK_AHEAD = ("clock 5 min ahead",)
+EVERY_CLOCK = ("worker", "router", "console")
+ROWS = {
+    **{process: process_row(process) for process in PROCESSES},
+    "supervisor": Row("supervisor", tuple(Fault), _supervised, on_the_way={Fault.KILL: "router"}),
+    "database": Row("postgres", ("10 s read-only", "10 s NOTIFY full"), _database, TROUBLE_MOMENTS),
+    "disk": Row("postgres", ("10 s disk full",), _disk, TROUBLE_MOMENTS),
+    "clock-worker": Row("worker", CLOCK_AHEAD, partial(_clock, "worker"), TROUBLE_MOMENTS),
+    "clock-all": Row(
+        "+".join(EVERY_CLOCK), CLOCK_AHEAD, partial(_clock, *EVERY_CLOCK), TROUBLE_MOMENTS
+    ),
+    "network": Row(
+        "a host's network", ("10 s cut",), _network, TROUBLE_MOMENTS, {"10 s cut": "host"}
+    ),
 }
 
 
@@ -157,18 +172,17 @@ class Record:
 
 def run_rows(rows: list[str], record: Record, *, moments: list[str], again: bool) -> list[Result]:
     results = []
-    for row in rows:
+    for row in (ROWS[name] for name in rows):
+        wanted = row.names(moments) - (set() if again else set(record.cells))
+        if not wanted:
+            continue
         with ExitStack() as held:
-            fleet, cells = held.enter_context(ROWS[row]())
-            wanted = [
-                c for c in cells if c.moment in moments and (again or c.name not in record.cells)
-            ]
-            if not wanted:
-                continue
+            fleet, hits_by_fault = held.enter_context(row.fleet())
             traffic = held.enter_context(mixed_traffic(fleet))
-            for cell in wanted:
-                results.append(run_cell(cell, fleet, traffic))
-                record.keep(results[-1])
+            for cell in row.cells(hits_by_fault):
+                if cell.name in wanted:
+                    results.append(run_cell(cell, fleet, traffic))
+                    record.keep(results[-1])
     return results
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.system.faults.hits import Fault
-from tests.system.faults.matrix import PROCESSES, process_cells
+from tests.system.faults.matrix import PROCESSES, process_hits, process_row
 from tests.system.faults.witness import MixedTraffic, mixed_traffic
 from tests.system.fleet import Fleet
 
@@ -32,6 +32,10 @@ def test_a_process_is_hit_and_nothing_is_lost_but_on_it(
     fleet: Fleet, traffic: MixedTraffic, process: str
 ) -> None:
     fault, moment = SHORT[process]
-    (cell,) = (c for c in process_cells(process) if (c.fault, c.moment) == (fault, moment))
+    (cell,) = (
+        c
+        for c in process_row(process).cells(process_hits(process))
+        if (c.fault, c.moment) == (fault, moment)
+    )
     result = cell.run(fleet, traffic)
     assert result.good, result
