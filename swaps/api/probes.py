@@ -34,7 +34,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     one of them taken out, nobody could look, or roll back.
     """
     try:
-        no_writes = writability.look()
+        no_writes = writability.recent()
         health = read_service_health()
         nodes, warnings = _nodes(), warnings_of(read_certificates())
     except (DatabaseError, InterfaceError) as error:

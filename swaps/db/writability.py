@@ -3,6 +3,9 @@
 Then reads work, commands are refused in words, and nothing moves: who looks must be told why.
 """
 
+import threading
+import time
+
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from psycopg import errors
 
@@ -15,7 +18,13 @@ _PROBE = "CREATE TEMPORARY TABLE hotswap_probe ON COMMIT DROP AS SELECT repeat('
 # What a database that is away, or comes back, raises: it is tried again, and no bug.
 OUTAGE = (OperationalError, InterfaceError)
 
+# So long a look stands for those who ask often: probes of every balancer come each second, and
+# each look makes and drops a table.
+RECENT_SECONDS = 2.0
+
 _known: str | None = None
+_looked_at: float | None = None
+_looking = threading.Lock()
 
 
 def refused_write(error: BaseException) -> str | None:
@@ -49,8 +58,22 @@ def look() -> str | None:
 
     Raises DatabaseError where it does not answer.
     """
-    global _known
+    global _known, _looked_at
     _known = _look()
+    _looked_at = time.monotonic()
+    return _known
+
+
+def recent() -> str | None:
+    """As `look`, but Postgres is asked at most once in RECENT_SECONDS a process; who comes while
+    it is asked gets what was found before. Raises DatabaseError where it does not answer.
+    """
+    old = _looked_at is None or time.monotonic() - _looked_at >= RECENT_SECONDS
+    if old and _looking.acquire(blocking=False):
+        try:
+            return look()
+        finally:
+            _looking.release()
     return _known
 
 

@@ -35,7 +35,7 @@ _warm_ups = Lanes(threads=64, a_host=4, name="warm-up")
 _late = Writers(2, "late-answer")
 
 _lock = threading.Lock()
-# What is asked and not answered yet, by placement: nobody asks it twice at once.
+# What is asked and not written yet, by placement: nobody asks it twice at once.
 _under_way: set[tuple[int, Call]] = set()
 
 
@@ -61,7 +61,7 @@ def unload(placement: Placement) -> Effect:
 
 
 def not_under_way(effects: Sequence[Effect]) -> list[Effect]:
-    """Those of which this process does not await the answer already."""
+    """Those that this process does not await the answer of already, or is still to write it of."""
     with _lock:
         return [one for one in effects if (one.placed.pk, one.call) not in _under_way]
 
@@ -86,29 +86,37 @@ def call(
     """
     asked = {_submit(one): one for one in calls}
     done, waiting = wait(asked, timeout=moment)
+    for one in done:
+        _answered(asked[one])  # its lease, seconds long, keeps others away until it is written
     for one in waiting:
         one.add_done_callback(partial(_hand_over, asked[one], late))
     return [(asked[one], said_by(asked[one], one)) for one in done]
 
 
 def _submit(begun: Begun) -> Future[Any]:
-    about = (begun.effect.placed.pk, begun.effect.call)
     lanes = _warm_ups if begun.effect.call is Call.ANSWER else _calls
     with _lock:
-        _under_way.add(about)
-    asked = lanes.submit(begun.host.pk, partial(_ask, begun))
-    asked.add_done_callback(lambda _: _answered(about))
-    return asked
+        _under_way.add(_about(begun))
+    return lanes.submit(begun.host.pk, partial(_ask, begun))
 
 
-def _answered(about: tuple[int, Call]) -> None:
+def _about(begun: Begun) -> tuple[int, Call]:
+    return begun.effect.placed.pk, begun.effect.call
+
+
+def _answered(begun: Begun) -> None:
     with _lock:
-        _under_way.discard(about)
+        _under_way.discard(_about(begun))
 
 
 def _hand_over(begun: Begun, late: Callable[[], None] | None, asked: Future[Any]) -> None:
     def write() -> None:
-        commit(said_by(begun, asked))
+        try:
+            commit(said_by(begun, asked))
+        finally:
+            # Not before: its lease is over by now, and whoever looks at the rows would find that
+            # nobody has asked yet. An inference would run twice.
+            _answered(begun)
         if late is not None:
             late()
 

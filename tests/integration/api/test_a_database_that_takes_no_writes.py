@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from swaps.access.roles import Role
@@ -30,6 +31,7 @@ def read_only(caller: Caller) -> Iterator[None]:
     """After the rows are there. A connection's own setting does what a standby does."""
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    writability.look()
     yield
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
@@ -70,6 +72,22 @@ def test_readiness_tells_of_it_and_lets_readers_in(
     answer = Client().get("/readyz").json()
     assert answer["parts"]["postgres"] == "ok"
     assert any("read-only" in warning for warning in answer["warnings"])
+
+
+def test_however_often_readiness_is_asked_postgres_is_asked_for_room_once_in_a_while(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked_for_room(times: int) -> int:
+        with CaptureQueriesContext(connection) as told:
+            for _ in range(times):
+                assert Client().get("/readyz").status_code == 200
+        return sum("TEMPORARY TABLE" in one["sql"] for one in told)
+
+    writability.look()
+    monkeypatch.setattr(writability, "RECENT_SECONDS", 3600.0)
+    assert asked_for_room(3) == 0
+    monkeypatch.setattr(writability, "RECENT_SECONDS", 0.0)
+    assert asked_for_room(3) == 3
 
 
 def test_a_swap_and_the_overview_say_why_nothing_moves(swap: object, read_only: None) -> None:

@@ -1,13 +1,20 @@
 """Hosts and models that are slow hold up nobody but themselves; what they said last is kept."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.db import transaction
+from django.db.models.functions import Now
 
+from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
-from swaps.models import ModelHost
+from swaps.engine.hosts import calls
+from swaps.engine.hosts.warm_up import WarmUp
+from swaps.models import ModelHost, Placement
 from tests.integration.bundled_host.running import TOKEN, wait_until
 from tests.integration.engine.gate import Gate, a_gate_before
 from tests.integration.engine.hosts import HostOfTests
@@ -15,6 +22,8 @@ from tests.integration.engine.swapping import (
     a_serving_model,
     carry_on,
     fresh,
+    placement,
+    somebody_waits_for_a_lock,
     time_passes,
     waits_for,
 )
@@ -54,6 +63,29 @@ def test_a_slow_warm_up_holds_no_worker_and_wakes_the_swap_when_it_is_done(
     gate.let_through()
     carry_on(swap, until=lambda _: swap.pk in woken)
     carry_on(swap, until=S.COMPLETED)
+
+
+def test_an_inference_that_came_late_is_not_asked_for_again_while_it_is_written(
+    alpha: HostOfTests, gate: Gate
+) -> None:
+    iris = a_serving_model(alpha)
+    serving = placement(iris, "1.0", alpha)
+    ask = partial(calls.perform, calls.answer(serving, WarmUp(SAMPLE_REQUESTS["iris"], 0)))
+    gate.hold("/infer")
+    assert ask() == [False], "it takes its time"
+    Placement.objects.filter(pk=serving.pk).update(lease_until=Now() - timedelta(seconds=1))
+    with transaction.atomic():
+        # Whoever writes the answer waits for the row.
+        Placement.objects.select_for_update().get(pk=serving.pk)
+        gate.let_through()
+        wait_until(somebody_waits_for_a_lock, "the answer is about to be written")
+        gate.hold("/infer")
+        asked_before = len(gate.held)
+        assert not calls.not_under_way([calls.answer(serving, WarmUp(None, 0))])
+        assert ask() == [False]
+    assert len(gate.held) == asked_before
+    gate.let_through()
+    wait_until(lambda: ask() == [True], "and when it is written, it may be")
 
 
 def test_a_host_that_lets_a_look_wait_holds_no_worker(
