@@ -33,7 +33,7 @@ class AtTheReadersPace:
         if request is None:
             await self._application(scope, receive, send)
             return
-        answer = _Answer(request, send)
+        answer = _Response(request, send)
         try:
             await self._application(scope, receive, answer.send)
         except Exception:
@@ -45,7 +45,7 @@ class AtTheReadersPace:
             answer.break_off()
 
 
-class _Answer:
+class _Response:
     """One answer on its way. Twisted calls the three methods that it names in its own style."""
 
     def __init__(self, request: WebRequest, send: Callable[[Message], Awaitable[None]]) -> None:

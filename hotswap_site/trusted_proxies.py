@@ -42,8 +42,8 @@ def as_the_proxies_say(scope: Scope, trusted: Iterable[Network]) -> Scope:
     """The scope with the client's own address and scheme, and without forwarding headers."""
     trusted = tuple(trusted)
     headers = scope.get("headers") or []
-    said = [(name.lower(), value) for name, value in headers if name.lower() in _FORWARDED]
-    if not said:
+    forwarded = [(name.lower(), value) for name, value in headers if name.lower() in _FORWARDED]
+    if not forwarded:
         return scope
     changed = {
         **scope,
@@ -53,9 +53,9 @@ def as_the_proxies_say(scope: Scope, trusted: Iterable[Network]) -> Scope:
     peer = _address(str(client[0])) if client else None
     if client is None or peer is None or not _among(peer, trusted):
         return changed
-    hops = _words(said, _FORWARDED_FOR)
+    hops = _words(forwarded, _FORWARDED_FOR)
     changed["client"] = [str(client_address(peer, hops, trusted)), client[1]]
-    if _words(said, _FORWARDED_PROTO)[:1] == ["https"]:
+    if _words(forwarded, _FORWARDED_PROTO)[:1] == ["https"]:
         changed["scheme"] = _SECURE[scope["type"]]
     return changed
 
@@ -77,8 +77,8 @@ def client_address(peer: Address, hops: list[str], trusted: tuple[Network, ...])
     return found
 
 
-def _words(said: list[tuple[bytes, bytes]], name: bytes) -> list[str]:
-    together = b",".join(value for other, value in said if other == name).decode("latin-1")
+def _words(forwarded: list[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    together = b",".join(value for other, value in forwarded if other == name).decode("latin-1")
     return [word.strip() for word in together.split(",") if word.strip()]
 
 

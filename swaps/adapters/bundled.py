@@ -26,7 +26,7 @@ from swaps.adapters.errors import (
     RequestRefused,
     Unsupported,
 )
-from swaps.adapters.transport import INFERENCE_SECONDS, Answer, Transport
+from swaps.adapters.transport import INFERENCE_SECONDS, HostResponse, Transport
 from swaps.domain.host_addresses import parse_host_url
 from swaps.domain.names import name_problem
 from swaps.domain.texts import sentence
@@ -182,7 +182,7 @@ class BundledHost:
         body = self._expect_ok(answer, f"{verb} {ref}", changes_host=True)
         return _observation(body, _text(body, "boot_id"))
 
-    def _absent(self, answer: Answer) -> Observation:
+    def _absent(self, answer: HostResponse) -> Observation:
         # Any proxy or web server can say 404; only the host's own word means "absent".
         if answer.code != "version-not-found":
             raise ProtocolError(
@@ -191,7 +191,7 @@ class BundledHost:
             )
         return Observation(VersionStatus.ABSENT, in_flight=0)
 
-    def _refuse_unready(self, ref: Ref, answer: Answer) -> None:
+    def _refuse_unready(self, ref: Ref, answer: HostResponse) -> None:
         where = f"{ref} on host {self.address.name}"
         if answer.status in (429, 503):
             raise NotReady(f"{where}: {answer.error}")
@@ -199,7 +199,7 @@ class BundledHost:
             raise ArtifactMissing(f"{where}: {answer.error}")
 
     def _expect_ok(
-        self, answer: Answer, what: str, *, changes_host: bool = False
+        self, answer: HostResponse, what: str, *, changes_host: bool = False
     ) -> dict[str, Any]:
         if 200 <= answer.status < 300:
             return answer.body

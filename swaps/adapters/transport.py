@@ -35,7 +35,7 @@ INFERENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HostResponse:
     status: int
     body: dict[str, Any]
     elapsed_ms: float
@@ -66,7 +66,7 @@ class Transport:
         changes_host: bool = False,
         authorised: bool = True,
         answer_seconds: float = ANSWER_SECONDS,
-    ) -> Answer:
+    ) -> HostResponse:
         """Exchange one request for one JSON object, whatever its HTTP status below 500.
 
         Raises HostUnreachable, or OutcomeUnknown instead when the call changes the
@@ -94,7 +94,7 @@ class Transport:
             ):
                 content = _read(response, where)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise NoConnection(f"no connection to host {where}: {_said(error)}") from error
+            raise NoConnection(f"no connection to host {where}: {_words(error)}") from error
         except httpx.TimeoutException as error:
             raise lost(
                 f"host {where} did not answer {method} {path} in full within {answer_seconds:g} s"
@@ -107,7 +107,7 @@ class Transport:
             ) from error
         except httpx.TransportError as error:
             raise lost(
-                f"the connection to host {where} broke during {method} {path}: {_said(error)}"
+                f"the connection to host {where} broke during {method} {path}: {_words(error)}"
             ) from error
         elapsed_ms = (time.monotonic() - began) * 1000
         status = response.status_code
@@ -115,7 +115,7 @@ class Transport:
             raise AuthFailed(f"host {where} refused our control token")
         if 300 <= status < 400:
             raise ProtocolError(f"host {where} answered {method} {path} with a redirect")
-        return Answer(
+        return HostResponse(
             status, _object(content, status, f"host {where}, {method} {path}"), elapsed_ms
         )
 
@@ -133,7 +133,7 @@ class Transport:
         base = f"{url.scheme}://{literal}:{url.port}{url.path}"
         return base, f"{name}:{url.port}", url.name
 
-    def failure(self, answer: Answer, what: str, *, changes_host: bool = False) -> Exception:
+    def failure(self, answer: HostResponse, what: str, *, changes_host: bool = False) -> Exception:
         """The error for an answer that no adapter expects."""
         words = f"host {self.address.name} can't {what}: {answer.error} (HTTP {answer.status})"
         if answer.status < 500:
@@ -170,7 +170,7 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
-def _said(error: Exception) -> str:
+def _words(error: Exception) -> str:
     # It may quote what the host sent. An error's number says nothing beside its words.
     words = re.sub(r"^\[Errno -?\d+\] ", "", sentence(error, 200))
     return words or type(error).__name__

@@ -174,7 +174,7 @@ class ModelAdmin(ThroughEngine):
 
         self.each(request, queryset, ask, "asked for")
 
-    @admin.action(description="Release the held line", location=EVERYWHERE)
+    @admin.action(description="Release the held queue", location=EVERYWHERE)
     def release(self, request: HttpRequest, queryset: QuerySet[ServedModel]) -> None:
         actor = actor_of(request)
         self.each(

@@ -78,7 +78,7 @@ class SwapAdmin(ThroughEngine):
     list_filter = ("state", "needs_approval", "model")
     search_fields = ("model__name", "to_version", "from_version", "requested_by", "reason")
     list_select_related = ("model",)
-    _frozen = (
+    _inputs = (
         *("strategy", "source_hosts", "target_hosts", "digests", "min_ready_hosts"),
         *("load_timeout_seconds", "drain_timeout_seconds", "swap_timeout_seconds"),
         *("on_drain_timeout", "keep_warm_seconds", "reason", "requested_by"),
@@ -92,7 +92,7 @@ class SwapAdmin(ThroughEngine):
         times = ("start_time", "end_time", "error_message", "reverses_link", "events", "audit")
         return [
             (None, {"fields": (*now, *times)}),
-            ("What it froze", {"fields": (*self._frozen, "needs_approval")}),
+            ("What it froze", {"fields": (*self._inputs, "needs_approval")}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

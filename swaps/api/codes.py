@@ -41,7 +41,7 @@ CODES: Mapping[str, Code] = {
         'or ask with when_busy "queue"',
     ),
     "queue-held": Code(
-        _S.CONFLICT, "the line of iris is held: 1.0 → 1.1 ended Failed: release the queue"
+        _S.CONFLICT, "the queue of iris is held: 1.0 → 1.1 ended Failed: release the queue"
     ),
     "version-not-active": Code(_S.CONFLICT, "iris 1.0 does not hold all traffic: 1.1 does"),
     "already-active": Code(_S.CONFLICT, "1.0 serves iris already: start a swap from it"),

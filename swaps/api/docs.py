@@ -41,7 +41,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DocumentedAnswer:
     status: str
     kinds: list[Kind]
     media_types: list[str]
@@ -60,8 +60,8 @@ class Operation:
     parameters: list[Field]
     body: list[Kind]
     curl: str
-    answers: list[Answer]
-    problems: list[Answer]
+    answers: list[DocumentedAnswer]
+    problems: list[DocumentedAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +144,11 @@ def _operation(method: str, path: str, call: Json, tag: str) -> tuple[str, Opera
     )
 
 
-def _answer(status: str, response: Json) -> Answer:
+def _answer(status: str, response: Json) -> DocumentedAnswer:
     content: Json = response.get("content", {})
     schema = next((one["schema"] for one in content.values()), None)
     examples: Json = next((one.get("examples", {}) for one in content.values()), {})
-    return Answer(
+    return DocumentedAnswer(
         status=status,
         kinds=_kinds(schema) if schema else [],
         media_types=list(content),

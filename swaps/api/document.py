@@ -26,7 +26,7 @@ INFO = {
 TAGS = {
     "swaps": "One version put in another's place: begin one, follow it, command it.",
     "approvals": "A second person's word on the swaps of protected models.",
-    "models": "What clients call by name, its versions, and the line of its swaps.",
+    "models": "What clients call by name, its versions, and the queue of its swaps.",
     "hosts": "The inference servers that are asked to load and unload.",
     "strategies": "Steps by which traffic moves, under a name.",
     "fleet": "The router's nodes.",

@@ -22,7 +22,7 @@ from swaps.live.gauges import in_flight
 from swaps.models import ModelHost, NodeIncarnation, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.models.nodes import REQUIRED_NODE_STATES
-from swaps.readings.overview.fleet import read_fleet
+from swaps.readings.overview.model_rows import read_model_rows
 from swaps.readings.overview.service_health import read_service_health
 from swaps.readings.router.certificates import read_certificates
 from swaps.readings.swap.counts import count_swaps
@@ -87,7 +87,7 @@ def _router(scope: Scope) -> Iterable[str]:
     applied: list[Sample] = []
     requests: list[Sample] = []
     shown = ServedModel.objects.filter(Q() if scope is None else Q(name__in=scope))
-    for rows in read_fleet(shown.values_list("pk", flat=True)).values():
+    for rows in read_model_rows(shown.values_list("pk", flat=True)).values():
         model = {"model": rows.model.name}
         gauges = [node.gauges for node in rows.nodes]
         if rows.route is not None:

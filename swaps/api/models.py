@@ -250,7 +250,7 @@ def _find_version(model: ModelReading, version: str) -> VersionReading:
         200: ModelReading,
         **problems("model-not-found", "not-possible-now", "still-running", body=True),
     },
-    summary="Let a held line go on",
+    summary="Let a held queue go on",
     description="After a swap that did not complete, what waits behind it is held.",
 )
 @repeatable()

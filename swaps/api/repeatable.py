@@ -15,7 +15,7 @@ from ninja.utils import contribute_operation_args
 from pydantic import StringConstraints
 
 from swaps.api.bearer import actor_of
-from swaps.commands.repeats import Answer, once
+from swaps.commands.repeats import KeptResponse, once
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPEATED = "Idempotency-Replayed"
@@ -42,13 +42,13 @@ def repeatable(*, hiding: str = "") -> Callable[[Call], Call]:
             if not key:
                 return call(request, *args, **named)
 
-            def do() -> Answer:
+            def do() -> KeptResponse:
                 done = call(request, *args, **named)
                 answers.append(done)
                 body = done.content.decode()
                 if hiding:
                     body = json.dumps(json.loads(body) | {hiding: None})
-                return Answer(done.status_code, done.get("Location", ""), body)
+                return KeptResponse(done.status_code, done.get("Location", ""), body)
 
             answers: list[HttpResponse] = []
             kept = once(actor_of(request), key, _asked(request), do)
@@ -71,7 +71,7 @@ def _asked(request: HttpRequest) -> dict[str, Any]:
     return {"path": request.path, "body": body}
 
 
-def _again(kept: Answer) -> HttpResponse:
+def _again(kept: KeptResponse) -> HttpResponse:
     headers = {"Cache-Control": "no-store", REPEATED: "true"}
     if kept.location:
         headers["Location"] = kept.location

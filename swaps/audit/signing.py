@@ -51,8 +51,8 @@ def digest_of(entry: AuditEntry) -> str:
 
 def mac_of(seal: AuditSeal, before: str) -> str:
     """`before` is the mac of the seal before it, "" for the first. Raises UnknownKey."""
-    said = [seal.number, seal.entry_id, seal.digest, _moment(seal.sealed_at), before]
-    return _hmac(_key(seal.key_id), "seal", said)
+    content = [seal.number, seal.entry_id, seal.digest, _moment(seal.sealed_at), before]
+    return _hmac(_key(seal.key_id), "seal", content)
 
 
 @cache
@@ -101,9 +101,9 @@ def _moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _hmac(key: str, purpose: str, said: Any) -> str:
+def _hmac(key: str, purpose: str, content: Any) -> str:
     # The purpose comes first, so that no signature of one kind passes for the other.
-    return hmac.new(key.encode(), _canonical([purpose, said]), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), _canonical([purpose, content]), hashlib.sha256).hexdigest()
 
 
 def _canonical(value: Any) -> bytes:

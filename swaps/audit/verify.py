@@ -17,7 +17,7 @@ CHUNK = 2000
 
 
 @dataclass
-class Verdict:
+class Verification:
     entries: int = 0
     sealed: int = 0
     waiting: int = 0
@@ -28,46 +28,46 @@ class Verdict:
     macs: dict[int, str | None] = field(default_factory=dict)
 
 
-def verify(tell: Callable[[str], None], *, head: Head | None = None) -> Verdict:
+def verify(tell: Callable[[str], None], *, head: Head | None = None) -> Verification:
     """`tell` gets a sentence for each problem, as it is found.
 
     `head`: one that was kept elsewhere, compared beside the one that this machine keeps.
     """
     # Read before the database is: what it names was committed by then.
     heads = [known for known in (read_anchor(), head) if known is not None]
-    verdict = Verdict(anchored=bool(heads), macs={one.number: None for one in heads})
+    verification = Verification(anchored=bool(heads), macs={one.number: None for one in heads})
 
     def problem(sentence: str) -> None:
-        verdict.problems += 1
+        verification.problems += 1
         tell(sentence)
 
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        for sentence in _wrong_seals(verdict):
+        for sentence in _wrong_seals(verification):
             problem(sentence)
-        for sentence in _wrong_unsealed(verdict):
+        for sentence in _wrong_unsealed(verification):
             problem(sentence)
         for sentence in _copies():
             problem(sentence)
     for known in heads:
-        if verdict.macs[known.number] != known.mac:
-            last = verdict.head.number if verdict.head else 0
+        if verification.macs[known.number] != known.mac:
+            last = verification.head.number if verification.head else 0
             problem(
                 f"seal {known.number} is not the one that was remembered: the log was cut off or "
                 f"replaced there (it ends at seal {last} now)"
             )
-    return verdict
+    return verification
 
 
-def _wrong_seals(verdict: Verdict) -> Iterator[str]:
+def _wrong_seals(verification: Verification) -> Iterator[str]:
     """The chain from its first seal to its last, and what each seals."""
     expected, before = 1, ""
     for seals in _chunks(AuditSeal.objects.order_by("number")):
         entries = AuditEntry.objects.in_bulk([seal.entry_id for seal in seals])
         for seal in seals:
-            if seal.number in verdict.macs:
-                verdict.macs[seal.number] = seal.mac
+            if seal.number in verification.macs:
+                verification.macs[seal.number] = seal.mac
             broken = seal.number > expected
             if broken:
                 yield _missing(expected, seal.number - 1)
@@ -81,8 +81,8 @@ def _wrong_seals(verdict: Verdict) -> Iterator[str]:
             except UnknownKey as unknown:
                 yield f"seal {seal.number}, of entry {seal.entry_id}, was made with {unknown}"
             expected, before = seal.number + 1, seal.mac
-            verdict.head = Head(seal.number, seal.mac)
-            verdict.sealed += 1
+            verification.head = Head(seal.number, seal.mac)
+            verification.sealed += 1
 
 
 def _wrong_entry(seal: AuditSeal, entry: AuditEntry | None) -> Iterator[str]:
@@ -90,26 +90,26 @@ def _wrong_entry(seal: AuditSeal, entry: AuditEntry | None) -> Iterator[str]:
         when = "before it was sealed" if not seal.digest else f"(sealed {seal.sealed_at:%F %T} UTC)"
         yield f"entry {seal.entry_id} was removed {when}"
     elif digest_of(entry) != seal.digest:
-        yield f"entry {entry.pk} was changed after it was sealed; it says now: {_said(entry)}"
+        yield f"entry {entry.pk} was changed after it was sealed; it says now: {_describe(entry)}"
     elif not is_genuine(entry):
-        yield f"entry {entry.pk} was not written by Hotswap: {_said(entry)}"
+        yield f"entry {entry.pk} was not written by Hotswap: {_describe(entry)}"
 
 
-def _wrong_unsealed(verdict: Verdict) -> Iterator[str]:
+def _wrong_unsealed(verification: Verification) -> Iterator[str]:
     """Young and late ones wait in line. What does not, or was not signed, came another way."""
-    verdict.entries = AuditEntry.objects.count()
+    verification.entries = AuditEntry.objects.count()
     sealed = AuditSeal.objects.filter(entry_id=OuterRef("pk"))
     waits = UnsealedEntry.objects.filter(entry_id=OuterRef("pk"))
     unsealed = AuditEntry.objects.filter(~Exists(sealed)).annotate(waits=Exists(waits))
     for entry in unsealed.order_by("pk").iterator(chunk_size=CHUNK):
-        verdict.waiting += 1
+        verification.waiting += 1
         try:
             genuine = is_genuine(entry)
         except UnknownKey as unknown:
-            yield f"entry {entry.pk} was signed with {unknown}: {_said(entry)}"
+            yield f"entry {entry.pk} was signed with {unknown}: {_describe(entry)}"
             continue
         if not genuine:
-            yield f"entry {entry.pk} was put in or changed by somebody: {_said(entry)}"
+            yield f"entry {entry.pk} was put in or changed by somebody: {_describe(entry)}"
         elif not entry.waits:
             yield f"entry {entry.pk} has lost its seal, or its place in the line for one"
     entry_exists = AuditEntry.objects.filter(pk=OuterRef("entry_id"))
@@ -142,5 +142,5 @@ def _missing(first: int, last: int) -> str:
     return f"seals {first} to {last} are missing, and with them the proof of their entries"
 
 
-def _said(entry: AuditEntry) -> str:
+def _describe(entry: AuditEntry) -> str:
     return f"{entry.at:%F %T} UTC {entry.actor} {entry.action} {entry.object_name} {entry.outcome}"

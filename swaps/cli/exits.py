@@ -48,7 +48,7 @@ class Misused(CommandError):
     exit_code = ExitCode.USAGE
 
 
-class Refused(CommandError):
+class CommandRefused(CommandError):
     """The server understood, and does not do it: 4xx, or a model host that is away."""
 
     exit_code = ExitCode.REFUSED

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from swaps.cli.exits import Refused, ServerFailed, Unreachable
+from swaps.cli.exits import CommandRefused, ServerFailed, Unreachable
 from swaps.cli.output import Document
 from swaps.cli.rest import Api, growing_pauses, is_permanent, path_of, unreachable
 
@@ -52,14 +52,14 @@ class Following:
         self._lost = lost
         self._last = -1  # generation of the last event that was given on
         self._ended = False
-        self._heard_at = time.monotonic()
+        self._last_contact_at = time.monotonic()
 
     def events(self) -> Iterator[Event]:
         """Raises Unreachable when the server stays away, Refused and Unauthenticated."""
         read = self._streamed
         pauses = growing_pauses()
         while not self._ended:
-            heard_at = self._heard_at
+            last_contact_at = self._last_contact_at
             try:
                 yield from read()
                 if self._ended:
@@ -74,9 +74,9 @@ class Following:
                     raise broken from error
             except (Unreachable, ServerFailed) as error:
                 broken = error
-            if self._heard_at != heard_at:
+            if self._last_contact_at != last_contact_at:
                 pauses = growing_pauses()
-            if time.monotonic() - self._heard_at > self._patience_seconds:
+            if time.monotonic() - self._last_contact_at > self._patience_seconds:
                 raise broken
             self._lost(str(broken))
             time.sleep(next(pauses))
@@ -91,9 +91,9 @@ class Following:
                 f"{self._path}/stream", headers=headers, timeout=timeout
             ) as response:
                 source = EventSource(response)
-                self._heard()
+                self._note_contact()
                 for sent in source.iter_sse():
-                    self._heard()
+                    self._note_contact()
                     if sent.event == "end":
                         self._ended = True
                         yield Event("end", {})
@@ -104,7 +104,7 @@ class Following:
                         yield from self._once(Event(sent.event, json.loads(sent.data)))
         except SSEError as error:
             raise NoStream from error
-        except Refused as refusal:
+        except CommandRefused as refusal:
             if (refusal.problem or {}).get("code") in {"not-found", "method-not-allowed"}:
                 raise NoStream from refusal
             raise
@@ -114,7 +114,7 @@ class Following:
             # In this order: all that happened before the end is in the list that follows.
             swap = self._api.glance(self._path)
             events = self._api.glance(f"{self._path}/events")["items"]
-            self._heard()
+            self._note_contact()
             for event in events:
                 yield from self._once(Event(event["kind"], event))
             yield Event("progress", swap)
@@ -130,8 +130,8 @@ class Following:
             self._last = generation
             yield event
 
-    def _heard(self) -> None:
-        self._heard_at = time.monotonic()
+    def _note_contact(self) -> None:
+        self._last_contact_at = time.monotonic()
         self._lost(None)
 
 
@@ -142,13 +142,13 @@ class Connection:
     lost: str | None
 
 
-class Heard:
+class EventQueue:
     """What a swap that is followed says, to be waited for no longer than one likes: a stream
     that is silent would keep its reader from everything else.
     """
 
     def __init__(self, api: Api, swap_id: str, *, patience_seconds: float) -> None:
-        self._said: SimpleQueue[Event | Connection | Exception] = SimpleQueue()
+        self._queue: SimpleQueue[Event | Connection | Exception] = SimpleQueue()
         self._following = Following(
             api, swap_id, patience_seconds=patience_seconds, lost=self._tell_connection
         )
@@ -158,19 +158,19 @@ class Heard:
 
     def next(self, seconds: float) -> Event | Connection:
         """Raises Empty after that time, and what ended the following."""
-        said = self._said.get(timeout=seconds)
-        if isinstance(said, Exception):
-            raise said
-        return said
+        received = self._queue.get(timeout=seconds)
+        if isinstance(received, Exception):
+            raise received
+        return received
 
     def _tell_connection(self, lost: str | None) -> None:
         if lost is not None or not self._connected:
-            self._said.put(Connection(lost))
+            self._queue.put(Connection(lost))
         self._connected = lost is None
 
     def _listen(self) -> None:
         try:
             for event in self._following.events():
-                self._said.put(event)
+                self._queue.put(event)
         except Exception as error:  # raised where somebody waits for it
-            self._said.put(error)
+            self._queue.put(error)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import httpx
 
 from swaps.cli import __version__
-from swaps.cli.exits import Misused, Refused, ServerFailed, Unauthenticated, Unreachable
+from swaps.cli.exits import CommandRefused, Misused, ServerFailed, Unauthenticated, Unreachable
 from swaps.cli.logins import Login
 from swaps.cli.output import Document, remark
 
@@ -210,14 +210,14 @@ def _wait_wanted(
     response: httpx.Response, repeatable: bool, pauses: Iterator[float]
 ) -> float | None:
     """Seconds until it is worth asking again; None: this answer stands."""
-    said = retry_after(response)
+    asked_pause = retry_after(response)
     if response.status_code == 429:
-        return said if said is not None else next(pauses)
+        return asked_pause if asked_pause is not None else next(pauses)
     if response.status_code not in _AWAY or not repeatable:
         return None
     if _problem(response) is not None:
-        return said  # Hotswap itself answered: only if it invites to
-    return said if said is not None else next(pauses)
+        return asked_pause  # Hotswap itself answered: only if it invites to
+    return asked_pause if asked_pause is not None else next(pauses)
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -245,7 +245,9 @@ def _check(response: httpx.Response) -> None:
             problem=problem,
         )
     if 400 <= status < 500 or status in _AWAY:
-        raise Refused(f"{detail} ({status} {code}){_way_on(response, problem)}", problem=problem)
+        raise CommandRefused(
+            f"{detail} ({status} {code}){_way_on(response, problem)}", problem=problem
+        )
     raise ServerFailed(f"{detail} ({status} {code})", problem=problem)
 
 

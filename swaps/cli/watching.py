@@ -18,7 +18,7 @@ from rich.text import Text
 
 from swaps.cli.drawing import STYLE_OF_STATE, draining_version, headline, picture, server_now
 from swaps.cli.exits import OF_STATE, ExitCode
-from swaps.cli.following import Connection, Event, Heard
+from swaps.cli.following import Connection, Event, EventQueue
 from swaps.cli.output import (
     BAD,
     FAINT,
@@ -96,7 +96,7 @@ def _follow(
     limit = None if how.limit_seconds is None else time.monotonic() + how.limit_seconds
     with _display(swap, as_json=as_json) as display:
         display.swap(swap)
-        heard = Heard(api, swap["id"], patience_seconds=how.retry_for)
+        events = EventQueue(api, swap["id"], patience_seconds=how.retry_for)
         while True:
             if how.to_hold and holds(swap, after_step=how.after_step):
                 display.stopped(swap, f"it holds: {swap['waiting_for']}")
@@ -106,7 +106,7 @@ def _follow(
                 display.stopped(swap, f"not over after {duration(how.limit_seconds)}")
                 return ExitCode.TIMED_OUT, swap
             try:
-                event = heard.next(_QUIET_SECONDS if left is None else min(left, _QUIET_SECONDS))
+                event = events.next(_QUIET_SECONDS if left is None else min(left, _QUIET_SECONDS))
             except Empty:
                 display.quiet()
                 continue
@@ -187,7 +187,7 @@ class _PlainLines:
     def __init__(self, swap: Document) -> None:
         self._swap = swap
         self._lost = False
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
         self._waits_for = ""
         screen().print(Text(f"swap {swap['id']}  ").append(headline(swap)))
 
@@ -196,16 +196,16 @@ class _PlainLines:
             self.quiet()
             return
         screen().print(event_line(event.data))
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
         self._waits_for = ""
 
     def quiet(self) -> None:
-        since = time.monotonic() - self._said_at
+        since = time.monotonic() - self._printed_at
         words = self._swap["waiting_for"] or ""
         other = _without_figures(words) != _without_figures(self._waits_for)
         if words and since >= (_QUIET_SECONDS if other else _PROGRESS_EVERY_SECONDS):
             screen().print(Text(f"{'':14}{plain(words)}"))
-            self._said_at = time.monotonic()
+            self._printed_at = time.monotonic()
             self._waits_for = words
 
     def swap(self, swap: Document) -> None:
@@ -248,7 +248,7 @@ class _Drawing:
         self._ahead = server_now(swap, datetime.now(UTC))
         self._most_draining = 0
         self._reason: str | None = None
-        self._heard_at = time.monotonic()
+        self._last_event_at = time.monotonic()
         self._live = Live(
             get_renderable=self._picture,
             console=screen(),
@@ -278,7 +278,7 @@ class _Drawing:
     def lost(self, reason: str | None) -> None:
         self._reason = reason
         if reason is None:
-            self._heard_at = time.monotonic()
+            self._last_event_at = time.monotonic()
 
     def quiet(self) -> None:
         pass
@@ -301,7 +301,7 @@ class _Drawing:
     def _picture(self) -> RenderableType:
         lost = None
         if self._reason is not None:
-            age = duration(time.monotonic() - self._heard_at)
+            age = duration(time.monotonic() - self._last_event_at)
             lost = f"{self._reason}. This is {age} old; trying again, and the swap goes on."
         now = datetime.now(UTC) + self._ahead
         return picture(self._swap, now=now, most_draining=self._most_draining, lost=lost)

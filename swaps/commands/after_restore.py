@@ -14,21 +14,21 @@ from swaps.db.statements import Statement, run
 from swaps.domain.states import END_STATES, SwapState
 
 _OF = ("host", "all fences")
-_BEGUN = ", ".join(f"'{one}'" for one in sorted(set(SwapState) - END_STATES - {"NotStarted"}))
+_STARTED = ", ".join(f"'{one}'" for one in sorted(set(SwapState) - END_STATES - {"NotStarted"}))
 
 
 def begin_anew(*, actor: Actor) -> int:
     """Every intent gets a fence above all that hosts may remember, and all that nodes
     acknowledged, proved or reached is void. May be repeated. Raises NotAllowed.
 
-    By the clock: fences begin there (`Sighting.first_fence`) and grow by one an intent, which
+    By the clock: fences begin there (`ObservedSwap.first_fence`) and grow by one an intent, which
     come less often than every millisecond. Returns how many got one.
     """
     with audited(actor, Action.MANAGE_HOSTS, *_OF):
         actor.require(Action.MANAGE_HOSTS)
     with transaction.atomic():
         about = {"actor": actor.name, "source": actor.source}
-        statements = [Statement(sql, about) for sql in (*_INTENTS, *_EVIDENCE)]
+        statements = [Statement(sql, about) for sql in (*_DESIRED, *_EVIDENCE)]
         renewed, owed, swaps, *_ = run(*statements)
         record(
             actor=actor,
@@ -45,7 +45,7 @@ def begin_anew(*, actor: Actor) -> int:
     return renewed.touched
 
 
-_INTENTS = (
+_DESIRED = (
     "UPDATE swaps_placement SET fence = greatest(fence,"
     " (extract(epoch FROM clock_timestamp()) * 1000)::bigint),"
     " observed = 'unknown', observed_at = NULL, answered_boot_id = '', silent_since = NULL,"
@@ -63,7 +63,7 @@ _INTENTS = (
              revision_at = statement_timestamp(), next_check_at = statement_timestamp(),
              attended_until = NULL
         FROM swaps_route route
-       WHERE route.model_id = swap.model_id AND swap.state IN ({_BEGUN})
+       WHERE route.model_id = swap.model_id AND swap.state IN ({_STARTED})
       RETURNING swap.id, swap.generation, swap.state)
     INSERT INTO swaps_swapevent
            (swap_id, generation, at, kind, from_state, to_state, actor, source, reason, data)

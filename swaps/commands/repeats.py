@@ -27,14 +27,16 @@ PATIENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeptResponse:
     status: int
     location: str
     body: str
     repeated: bool = False  # it was given before, and nothing was done now
 
 
-def once(actor: Actor, key: str, request: Mapping[str, Any], do: Callable[[], Answer]) -> Answer:
+def once(
+    actor: Actor, key: str, request: Mapping[str, Any], do: Callable[[], KeptResponse]
+) -> KeptResponse:
     """`do`'s answer, or the one it gave when this actor asked this with this key before.
 
     All of `do` is one transaction, with its answer, but for what it asks of hosts: that comes
@@ -52,7 +54,7 @@ def once(actor: Actor, key: str, request: Mapping[str, Any], do: Callable[[], An
             answers.ask(missing)
 
 
-def _once(actor: Actor, key: str, digest: str, do: Callable[[], Answer]) -> Answer:
+def _once(actor: Actor, key: str, digest: str, do: Callable[[], KeptResponse]) -> KeptResponse:
     refusal: SwapRefused | NotAllowed
     with transaction.atomic():
         _one_at_a_time(actor.name, key)
@@ -65,7 +67,7 @@ def _once(actor: Actor, key: str, digest: str, do: Callable[[], Answer]) -> Answ
                     "Idempotency-Key",
                     f"the key {key!r} was used for another request: choose a new one",
                 )
-            return Answer(kept.status, kept.location, kept.body, repeated=True)
+            return KeptResponse(kept.status, kept.location, kept.body, repeated=True)
         try:
             answer = do()
         except (SwapRefused, NotAllowed) as refused:

@@ -31,27 +31,27 @@ class NewSwap:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotPossible:
     reason: str
     # The swap will soon be in a state that allows it.
     retry: bool = False
 
 
-Verdict = Accepted | NewSwap | Refused
+CommandCheck = Accepted | NewSwap | NotPossible
 
 _S = SwapState
 
 
-def verdict(command: Command, state: SwapState, *, past_return: bool) -> Verdict:
+def check_command(command: Command, state: SwapState, *, past_return: bool) -> CommandCheck:
     """Whether `command` is possible in `state`; `past_return`: the point of no return is behind."""
     past = state is _S.OLD_VERSION_DRAINING and past_return
-    not_now = Refused(f"{command} is not possible in {state}")
+    not_now = NotPossible(f"{command} is not possible in {state}")
     match command:
         case Command.CANCEL:
             if state in {_S.NOT_STARTED, _S.LOADING_NEW_VERSION}:
                 return Accepted()
             if state is _S.TRANSITIONING or (state is _S.OLD_VERSION_DRAINING and not past):
-                return Refused("traffic has moved already: roll back instead")
+                return NotPossible("traffic has moved already: roll back instead")
             return not_now
         case Command.ROLLBACK:
             return _rollback(state, past=past)
@@ -69,15 +69,15 @@ def verdict(command: Command, state: SwapState, *, past_return: bool) -> Verdict
             return not_now
         case Command.ROLL_FORWARD:
             if state is _S.ROLLING_BACK and past_return:
-                return Refused("the new version is being unloaded: start a new swap")
+                return NotPossible("the new version is being unloaded: start a new swap")
             return Accepted() if state is _S.ROLLING_BACK else not_now
         case _:
             assert_never(command)
 
 
-def _rollback(state: SwapState, *, past: bool) -> Verdict:
+def _rollback(state: SwapState, *, past: bool) -> CommandCheck:
     if past:
-        return Refused(
+        return NotPossible(
             "the old version is being unloaded; once the swap is completed, roll it back",
             retry=True,
         )
@@ -86,7 +86,7 @@ def _rollback(state: SwapState, *, past: bool) -> Verdict:
     if state is _S.ROLLING_BACK:
         return Accepted(already=True)
     if state in END_STATES:
-        return Refused(
+        return NotPossible(
             f"the swap is over ({state}) and the old version serves: nothing to roll back"
         )
     return Accepted()

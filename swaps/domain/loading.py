@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from swaps.domain.router_view import may_be_judged, no_node, not_warm
 from swaps.domain.snapshot import UNLOADED_STATUSES, HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait, Want
+from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, Step, Wait, Want
 
 # How often a host that loads is asked: between these two.
 POLL_FIRST = timedelta(milliseconds=20)
@@ -67,7 +67,7 @@ def return_step(s: Snapshot, version: str, views: tuple[HostView, ...]) -> Step 
     """
     unwanted = tuple(view.host for view in views if not view.wanted)
     if unwanted:
-        return Advance(
+        return Proceed(
             f"{version} is wanted again on {', '.join(unwanted)}",
             want=Want(version, unwanted, loaded=True),
         )

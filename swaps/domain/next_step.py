@@ -30,9 +30,9 @@ from swaps.domain.shifting import (
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.steps import (
-    Advance,
     MoveTo,
     PassReturn,
+    Proceed,
     RouteChange,
     Step,
     Wait,
@@ -159,7 +159,7 @@ def _wait_until_idle(s: Snapshot, old: str) -> Step:
     hosts = _hosts(s.source)
     if s.watching != old:
         # Rolled forward, or the route was rewritten: the proof is asked for anew.
-        return Advance(
+        return Proceed(
             f"asking every node whether {old} is idle",
             route=RouteChange({s.to_version: 100}, frozenset({s.to_version}), gone=old, watch=old),
         )
@@ -169,7 +169,7 @@ def _wait_until_idle(s: Snapshot, old: str) -> Step:
         if s.forced_by and s.keep_warm:
             return PassReturn(old, hosts, f"{idle}; {s.forced_by} ended its bake time")
         if s.drained_at is None and s.keep_warm:
-            return Advance(f"{old} is idle on every node; it stays warm", drained=True)
+            return Proceed(f"{old} is idle on every node; it stays warm", drained=True)
         if s.drained_at and not s.bake_ended and s.now < s.drained_at + s.keep_warm:
             return Wait(
                 f"{old} is idle and stays warm for a quick way back", s.drained_at + s.keep_warm
@@ -237,12 +237,12 @@ def _drain_deadline(s: Snapshot, waiting: Wait) -> Step:
         return waiting
     if s.now < deadline:
         return replace(waiting, until=deadline)
-    heard = s.routers_since is not None
-    if heard and not _is_over(s, deadline):
+    router_runs = s.routers_since is not None
+    if router_runs and not _is_over(s, deadline):
         return replace(waiting, until=None)
     # Idle once, it was in time: a node that came back and is asked anew changes no policy.
     rolls_back = s.on_drain_timeout == "rollback" and not s.drained_at
-    if rolls_back and heard and s.state is _S.OLD_VERSION_DRAINING:
+    if rolls_back and router_runs and s.state is _S.OLD_VERSION_DRAINING:
         late = f"{s.from_version} was not idle in time: {waiting.reason}"
         return MoveTo(_S.ROLLING_BACK, late, failure=late)
     choices = "extend the drain, roll back, or have an administrator force the unload"
@@ -288,7 +288,7 @@ def _return(s: Snapshot) -> Step:
         step = return_step(s, old, s.source) if old else None
         if step is not None:
             return _though_forced(s, step) if isinstance(step, Wait) else step
-        return Advance(
+        return Proceed(
             f"all traffic returns to {old}" if old else "no version serves",
             route=RouteChange(back, frozenset(back), gone=new, watch=new),
         )
@@ -296,7 +296,7 @@ def _return(s: Snapshot) -> Step:
     if not s.routed:
         return PassReturn(new, hosts, f"{new} never had a request")
     if s.watching != new:
-        return Advance(
+        return Proceed(
             f"asking every node whether {new} is idle",
             route=RouteChange(back, frozenset(back), gone=new, watch=new),
         )

@@ -23,13 +23,13 @@ from swaps.domain.loading import load_step, return_step
 from swaps.domain.router_view import no_node, not_applied
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, MoveTo, RouteChange, Step, Wait
+from swaps.domain.steps import MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.weights import held_weight
 
 MOST_RELOADS = 3
 
 
-def begin_reload(s: Snapshot, gone: tuple[HostView, ...]) -> Advance | None:
+def begin_reload(s: Snapshot, gone: tuple[HostView, ...]) -> Proceed | None:
     """For a version that too few hosts have. None: that is no matter of their restarts."""
     if s.reloads >= MOST_RELOADS:
         return None
@@ -37,7 +37,7 @@ def begin_reload(s: Snapshot, gone: tuple[HostView, ...]) -> Advance | None:
     if len(s.target) - len(gone) + len(restarted) < s.hosts_needed:
         return None
     hosts = ", ".join(view.host for view in restarted)
-    return Advance(f"{hosts} restarted empty: {s.to_version} is loaded again", reload=True)
+    return Proceed(f"{hosts} restarted empty: {s.to_version} is loaded again", reload=True)
 
 
 def reload_step(s: Snapshot) -> Step:
@@ -68,16 +68,16 @@ def reload_step(s: Snapshot) -> Step:
     return step
 
 
-def _without_new(s: Snapshot, old: str) -> Advance:
-    return Advance(
+def _without_new(s: Snapshot, old: str) -> Proceed:
+    return Proceed(
         f"100 % → {old} until {s.to_version} is loaded again",
         route=RouteChange({old: 100}, frozenset({old, s.to_version})),
     )
 
 
-def _as_it_was(s: Snapshot) -> Advance:
+def _as_it_was(s: Snapshot) -> Proceed:
     back = f"{s.to_version} is loaded again"
     if s.weights.get(s.to_version):  # it was never taken off
-        return Advance(f"{back} and goes on", reload=False)
+        return Proceed(f"{back} and goes on", reload=False)
     route, reason = held_weight(s)
-    return Advance(f"{reason}: {back}", route=route, reload=False)
+    return Proceed(f"{reason}: {back}", route=route, reload=False)

@@ -7,7 +7,7 @@ from swaps.domain.reloading import MOST_RELOADS, begin_reload
 from swaps.domain.router_view import most_members, not_warm, unreached, unreached_since
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, Step, Wait
+from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, Step, Wait
 from swaps.domain.strategies import Hold, Pause, SetWeight
 from swaps.domain.weights import weights_for
 
@@ -40,7 +40,7 @@ def _after_wait(s: Snapshot, reason: str) -> Step:
     following = s.step_index + 1
     if following < len(s.steps) and isinstance(s.steps[following], SetWeight):
         return _next_weight(s, following)
-    return Advance(reason, step_index=following)
+    return Proceed(reason, step_index=following)
 
 
 def _next_weight(s: Snapshot, index: int) -> Step:
@@ -52,7 +52,7 @@ def _next_weight(s: Snapshot, index: int) -> Step:
     if cold is not None:
         return replace(cold, asks_operator=True)
     route, following, reason = weights_for(s, index)
-    return Advance(reason, step_index=following, route=route)
+    return Proceed(reason, step_index=following, route=route)
 
 
 def _not_ready(s: Snapshot) -> Step | None:
@@ -100,7 +100,7 @@ def _silent(s: Snapshot, lost: tuple[HostView, ...]) -> Wait:
     )
 
 
-def vanished(s: Snapshot) -> MoveTo | Advance | None:
+def vanished(s: Snapshot) -> MoveTo | Proceed | None:
     """The new version is gone from its hosts while a weight is held: no need to ask again."""
     gone = tuple(v for v in s.target if v.unloaded and seen_since_step(s, v))
     turned = _too_few(s, gone)

@@ -57,7 +57,7 @@ class MoveTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class Proceed:
     """Onward within the state: a new weight, or the next step of the strategy."""
 
     reason: str
@@ -95,4 +95,4 @@ class PassReturn:
     forced: bool = False
 
 
-Step = Wait | MoveTo | Advance | CallHosts | PassReturn
+Step = Wait | MoveTo | Proceed | CallHosts | PassReturn

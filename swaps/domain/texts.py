@@ -66,7 +66,7 @@ def storable(text: str, longest: int) -> str:
     return text.replace("\x00", "�")[:longest]
 
 
-def sentence(said: object, longest: int = LONGEST_SENTENCE) -> str:
+def sentence(raw: object, longest: int = LONGEST_SENTENCE) -> str:
     """Bounded, and printable alone; "" for nothing."""
-    text = str(said)[:longest] if said else ""
+    text = str(raw)[:longest] if raw else ""
     return "".join(c if c.isprintable() else " " for c in text).strip()

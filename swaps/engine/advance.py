@@ -18,15 +18,15 @@ from swaps.db.statements import Statement, run
 from swaps.domain.loading import load_together
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
+from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
 from swaps.engine.hosts import calls, leases, outcomes
-from swaps.engine.hosts.leases import Begun, Effect
-from swaps.engine.hosts.outcomes import Said
+from swaps.engine.hosts.leases import HostCall, LeasedCall
+from swaps.engine.hosts.outcomes import CallResult
 from swaps.engine.hosts.warm_up import WarmUp
-from swaps.engine.listener import hearing
-from swaps.engine.observe import Placed, Sighting, observe, seen, sight
-from swaps.engine.queue import lock_line_of
-from swaps.engine.turn_lock import Turn, turn_at
+from swaps.engine.listener import listening
+from swaps.engine.observe import ObservedSwap, Placed, observe, observed_from, select_swap
+from swaps.engine.queue import lock_queue_of
+from swaps.engine.work_items import WorkItem, work_on
 from swaps.engine.write import steps, store
 from swaps.live.wake import wake_swap
 
@@ -36,9 +36,9 @@ log = structlog.get_logger("swaps.engine")
 MOMENT_SECONDS = 0.3
 # Found again by the sweep at the latest after so long, whatever wake-up was lost.
 SAFETY_NET = timedelta(seconds=5)
-MAX_STEPS_A_TURN = 200
+MAX_STEPS_AT_ONCE = 200
 BLINK_SECONDS = 0.02
-OTHERS_TURN = timedelta(seconds=1)
+OTHERS_AT_WORK = timedelta(seconds=1)
 
 
 def advance(swap_id: uuid.UUID, *, if_due: bool = False) -> float | None:
@@ -50,115 +50,115 @@ def advance(swap_id: uuid.UUID, *, if_due: bool = False) -> float | None:
     Returns the seconds until it should be looked at again when that is less than the
     sweep would take, None otherwise.
     """
-    with turn_at(swap_id) as turn:
+    with work_on(swap_id) as turn:
         if turn is None:
             return None
         model_id = _model_of(swap_id, if_due=if_due)
         if model_id is None:
             return None
-        with hearing(model_id, turn.heard):
+        with listening(model_id, turn.woken):
             return take(turn)
 
 
-def take(turn: Turn) -> float | None:
+def take(turn: WorkItem) -> float | None:
     """The turn itself; returns what `advance` does."""
-    heard = turn.heard
+    woken = turn.woken
     patience = MOMENT_SECONDS
-    said: list[Said] = []  # by hosts, and not committed yet
-    for _ in range(MAX_STEPS_A_TURN):
-        heard.clear()
+    result: list[CallResult] = []  # by hosts, and not committed yet
+    for _ in range(MAX_STEPS_AT_ONCE):
+        woken.clear()
         again: float | None = None
         try:
             with turn.at_a_step():
-                sighting, step, begun = _look_and_begin(turn.swap_id, said)
-                said = _call(turn, begun) if begun else []
-                if begun and len(said) < len(begun):
+                observed, step, leased = _look_and_begin(turn.swap_id, result)
+                result = _call(turn, leased) if leased else []
+                if leased and len(result) < len(leased):
                     patience = 0.0  # a host takes its time, and holds no worker
         except store.StaleSwap as stale:
             # Another worker, or a command, was first; it takes the swap on.
             log.debug("stale", swap=str(turn.swap_id), reason=str(stale))
-            _commit(said)
-            said = []
+            _commit(result)
+            result = []
         else:
             if step is None or (isinstance(step, MoveTo) and step.state in END_STATES):
                 return None
             if isinstance(step, Wait):
-                moment = min(_worth_waiting(step, sighting), patience)
+                moment = min(_worth_waiting(step, observed), patience)
                 if moment > 0:
                     began = time.monotonic()
-                    heard.wait(moment)
+                    woken.wait(moment)
                     patience -= time.monotonic() - began
                     continue
-                again = _rest(sighting, step)
-            elif begun is not None:
+                again = _rest(observed, step)
+            elif leased is not None:
                 if _asks_nodes(step):
                     # To look before they answer only takes the cores from those who answer.
-                    heard.wait(BLINK_SECONDS)
+                    woken.wait(BLINK_SECONDS)
                 continue
             elif patience > 0:  # another worker is at the host for us: give it a moment
-                heard.wait(BLINK_SECONDS)
+                woken.wait(BLINK_SECONDS)
                 patience -= BLINK_SECONDS
                 continue
             else:
-                again = _rest(sighting, _until_answered(sighting, step))
+                again = _rest(observed, _until_answered(observed, step))
         if turn.over():
             return again
-    _commit(said)
+    _commit(result)
     return 0.0
 
 
 def _look_and_begin(
-    swap_id: uuid.UUID, said: list[Said]
-) -> tuple[Sighting, Step | None, list[Begun] | None]:
+    swap_id: uuid.UUID, result: list[CallResult]
+) -> tuple[ObservedSwap, Step | None, list[LeasedCall] | None]:
     """What hosts said, the look at all rows, and what is decided then, in one transaction.
 
     Without a step for a swap that is over. Raises StaleSwap, and then nothing was committed.
     """
-    if not said:
-        sighting = observe(swap_id)
-        step = _decide(sighting)
+    if not result:
+        observed = observe(swap_id)
+        step = _decide(observed)
         return (
-            sighting,
+            observed,
             step,
-            [] if step is None or isinstance(step, Wait) else _begin(sighting, step),
+            [] if step is None or isinstance(step, Wait) else _begin(observed, step),
         )
     with transaction.atomic():
-        *_, found = run(*_locks(swap_id), *_statements(said), sight(swap_id))
-        sighting = seen(swap_id, found.rows)
-        step = _decide(sighting)
-        begun = _begin(sighting, step) if isinstance(step, MoveTo | Advance | PassReturn) else []
-    outcomes.wake_next_loads(said)
+        *_, found = run(*_locks(swap_id), *_statements(result), select_swap(swap_id))
+        observed = observed_from(swap_id, found.rows)
+        step = _decide(observed)
+        leased = _begin(observed, step) if isinstance(step, MoveTo | Proceed | PassReturn) else []
+    outcomes.wake_next_loads(result)
     if isinstance(step, CallHosts):
-        begun = _begin(sighting, step)
-    return sighting, step, begun
+        leased = _begin(observed, step)
+    return observed, step, leased
 
 
-def _call(turn: Turn, begun: list[Begun]) -> list[Said]:
+def _call(turn: WorkItem, leased: list[LeasedCall]) -> list[CallResult]:
     """What hosts said within a moment; the swap is woken by what comes later."""
 
     def come_back() -> None:
-        turn.heard.set()
+        turn.woken.set()
         wake_swap(turn.swap_id)
 
-    return [said for _, said in calls.call(begun, late=come_back)]
+    return [result for _, result in calls.call(leased, late=come_back)]
 
 
-def _until_answered(sighting: Sighting, step: Step) -> Wait:
+def _until_answered(observed: ObservedSwap, step: Step) -> Wait:
     """Of a host that is only asked for its status the last word says more than that it is asked."""
     only_a_look = isinstance(step, CallHosts) and step.call is Call.LOOK
-    words = (only_a_look and sighting.swap.waiting_for) or step.reason
-    return Wait(words, sighting.snapshot.now + OTHERS_TURN)
+    words = (only_a_look and observed.swap.waiting_for) or step.reason
+    return Wait(words, observed.snapshot.now + OTHERS_AT_WORK)
 
 
-def _decide(sighting: Sighting) -> Step | None:
-    snapshot = sighting.snapshot
+def _decide(observed: ObservedSwap) -> Step | None:
+    snapshot = observed.snapshot
     return None if snapshot.state in END_STATES else next_step(snapshot)
 
 
 def _locks(swap_id: uuid.UUID) -> list[Statement]:
     """The line's and the swap's, in the order of whoever ends a swap, before any placement's."""
     return [
-        lock_line_of(swap_id),
+        lock_queue_of(swap_id),
         Statement(
             "SELECT 1 FROM swaps_swapoperation WHERE id = %(swap)s FOR NO KEY UPDATE",
             {"swap": swap_id},
@@ -166,12 +166,12 @@ def _locks(swap_id: uuid.UUID) -> list[Statement]:
     ]
 
 
-def _statements(said: list[Said]) -> list[Statement]:
-    return [statement for one in said for statement in one.statements]
+def _statements(result: list[CallResult]) -> list[Statement]:
+    return [statement for one in result for statement in one.statements]
 
 
-def _commit(said: list[Said]) -> None:
-    for one in said:
+def _commit(result: list[CallResult]) -> None:
+    for one in result:
         outcomes.commit(one)
 
 
@@ -179,7 +179,7 @@ def _asks_nodes(step: Step) -> bool:
     """Whether the nodes answer this step within milliseconds, by an ack or a proof."""
     if isinstance(step, MoveTo) and step.state is SwapState.OLD_VERSION_DRAINING:
         return True
-    return isinstance(step, MoveTo | Advance) and step.route is not None
+    return isinstance(step, MoveTo | Proceed) and step.route is not None
 
 
 _MODEL_OF = "SELECT model_id FROM swaps_swapoperation WHERE id = %(swap)s"
@@ -191,37 +191,37 @@ def _model_of(swap_id: uuid.UUID, *, if_due: bool) -> int | None:
     return next((model_id for (model_id,) in found.rows), None)
 
 
-def _worth_waiting(step: Wait, sighting: Sighting) -> float:
+def _worth_waiting(step: Wait, observed: ObservedSwap) -> float:
     """Seconds; 0 for what takes longer than a moment."""
     if step.moment:
         return MOMENT_SECONDS
     if step.until is None:
         return 0.0
-    left = (step.until - sighting.snapshot.now).total_seconds()
+    left = (step.until - observed.snapshot.now).total_seconds()
     return left if left <= MOMENT_SECONDS else 0.0
 
 
-def _rest(sighting: Sighting, step: Wait) -> float | None:
-    now = sighting.snapshot.now
+def _rest(observed: ObservedSwap, step: Wait) -> float | None:
+    now = observed.snapshot.now
     until = min(step.until, now + SAFETY_NET) if step.until else now + SAFETY_NET
     pause = max((until - now).total_seconds(), 0.05)
     try:
-        store.wait(sighting.swap, step, next_check=Now() + timedelta(seconds=pause))
+        store.wait(observed.swap, step, next_check=Now() + timedelta(seconds=pause))
     except store.StaleSwap:
         return None
     return pause if pause < 1 else None
 
 
-def _do(sighting: Sighting, step: Step) -> bool:
+def _do(observed: ObservedSwap, step: Step) -> bool:
     """A step alone, to its end. Returns whether anything came of it. Raises StaleSwap."""
-    begun = _begin(sighting, step)
-    if begun is None:
+    leased = _begin(observed, step)
+    if leased is None:
         return False
-    _commit([said for _, said in calls.call(begun)])
+    _commit([result for _, result in calls.call(leased)])
     return True
 
 
-def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
+def _begin(observed: ObservedSwap, step: Step) -> list[LeasedCall] | None:
     """Commit the step's intent; returns the calls that follow, whose leases came with it.
 
     Whoever finds an intent without its act, after a crash between the two, is told by the
@@ -229,46 +229,46 @@ def _begin(sighting: Sighting, step: Step) -> list[Begun] | None:
     """
     match step:
         case MoveTo(want=Want(version, hosts, loaded=True)):
-            target = [v for v in sighting.snapshot.target if v.host in hosts]
-            together = [v.host for v in load_together(sighting.snapshot, target, target)]
+            target = [v for v in observed.snapshot.target if v.host in hosts]
+            together = [v.host for v in load_together(observed.snapshot, target, target)]
             loads = [
                 one
-                for one in _effects(sighting, Call.LOAD, version, tuple(together), fences=1)
+                for one in _host_calls(observed, Call.LOAD, version, tuple(together), fences=1)
                 # Looked at first, and loaded only if it is not ready then.
                 if not (one.placed.undecided or one.placed.adoptable)
             ]
-            return steps.move(sighting, step, *loads)
+            return steps.move(observed, step, *loads)
         case MoveTo():
-            return steps.move(sighting, step)
-        case Advance():
-            steps.advance(sighting, step)
+            return steps.move(observed, step)
+        case Proceed():
+            steps.proceed(observed, step)
             return []
         case PassReturn(version, hosts):
-            unloads = _effects(sighting, Call.UNLOAD, version, hosts, fences=1)
-            return steps.pass_return(sighting, step, *unloads)
+            unloads = _host_calls(observed, Call.UNLOAD, version, hosts, fences=1)
+            return steps.pass_return(observed, step, *unloads)
         case CallHosts(call, version, hosts):
-            wanted = _effects(sighting, call, version, hosts)
+            wanted = _host_calls(observed, call, version, hosts)
             return leases.begin(*calls.not_under_way(wanted)) or None
         case Wait():
             raise AssertionError("a wait is nothing to do")
 
 
-def _effects(
-    sighting: Sighting, call: Call, version: str, hosts: tuple[str, ...], *, fences: int = 0
-) -> list[Effect]:
+def _host_calls(
+    observed: ObservedSwap, call: Call, version: str, hosts: tuple[str, ...], *, fences: int = 0
+) -> list[HostCall]:
     """`fences`: how many intents from now, since each has a fence of its own."""
-    swap = sighting.swap
+    swap = observed.swap
     ref, warm = Ref(swap.model.name, version), WarmUp(swap.sample_request, swap.warmup_requests)
     # The new version as it was when the swap was asked for; the old one as it served before.
     frozen = swap.digests if version == swap.to_version else {}
 
     def fence(placed: Placed) -> int:
         if call is Call.LOAD and fences and not placed.fence:
-            return sighting.first_fence
+            return observed.first_fence
         return placed.fence + fences
 
     return [
-        Effect(
+        HostCall(
             call,
             replace(placed, fence=fence(placed)),
             ref,
@@ -276,5 +276,5 @@ def _effects(
             frozen.get(host, ""),
         )
         for host in hosts
-        if (placed := sighting.placements.get((version, host))) is not None
+        if (placed := observed.placements.get((version, host))) is not None
     ]

@@ -34,17 +34,17 @@ class _Listener:
         self._of_others: Callable[[int], None] | None = None
 
     @contextmanager
-    def hearing(self, model_id: int, heard: threading.Event) -> Iterator[None]:
-        """Meanwhile `heard` is set whenever a node said something about this model."""
+    def listening(self, model_id: int, woken: threading.Event) -> Iterator[None]:
+        """Meanwhile `woken` is set whenever a node said something about this model."""
         with self._lock:
-            self._waiting[model_id].add(heard)
+            self._waiting[model_id].add(woken)
             if self._pid != os.getpid():  # the first of this process, or after a fork
                 self._pid = os.getpid()
                 self._over = threading.Event()
                 self._thread = threading.Thread(
                     target=self._listen,
                     args=(connection.get_connection_params(), self._over),
-                    name="attention",
+                    name="node-listener",
                     daemon=True,
                 )
                 self._thread.start()
@@ -52,11 +52,11 @@ class _Listener:
             yield
         finally:
             with self._lock:
-                self._waiting[model_id].discard(heard)
+                self._waiting[model_id].discard(woken)
                 if not self._waiting[model_id]:
                     del self._waiting[model_id]
 
-    def hear_of_others(self, call: Callable[[int], None] | None) -> None:
+    def listen_for_others(self, call: Callable[[int], None] | None) -> None:
         """Called with the id of each model that a node said something of while nobody waited for
         it; must not block. None: nobody is.
         """
@@ -82,7 +82,10 @@ class _Listener:
                         for notification in listening.notifies(timeout=_LOOK_UP_SECONDS):
                             self._tell(notification.payload)
             except psycopg.Error as error:
-                log.warning("attention lost, listening again soon", error=str(error).strip())
+                log.warning(
+                    "not listening to nodes, again soon",
+                    error=str(error).strip(),
+                )
                 over.wait(_RETRY_SECONDS)
 
     def _tell(self, payload: str) -> None:
@@ -90,19 +93,19 @@ class _Listener:
             return
         with self._lock:
             waiting = list(self._waiting.get(int(payload), ()))
-        for heard in waiting:
-            heard.set()
+        for woken in waiting:
+            woken.set()
         if not waiting and self._of_others is not None:
             self._of_others(int(payload))
 
     def _tell_all(self) -> None:
         with self._lock:
             for events in self._waiting.values():
-                for heard in events:
-                    heard.set()
+                for woken in events:
+                    woken.set()
 
 
 _listener = _Listener()
-hearing = _listener.hearing
-hear_of_others = _listener.hear_of_others
+listening = _listener.listening
+listen_for_others = _listener.listen_for_others
 stop_listening = _listener.stop

@@ -20,7 +20,7 @@ from swaps.db.statements import Statement, run
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import steps_of
-from swaps.engine.frozen_inputs import lacks_approval
+from swaps.engine.inputs import lacks_approval
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.hosts import Desired, Observed
 
@@ -134,7 +134,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class ObservedSwap:
     """A swap as it was read, what the decision sees of it, and what writing it down needs."""
 
     swap: SwapOperation
@@ -159,18 +159,18 @@ class Sighting:
         return [one for one in found if one is not None]
 
 
-def sight(swap_id: uuid.UUID) -> Statement:
-    """What `seen` makes a sighting of."""
+def select_swap(swap_id: uuid.UUID) -> Statement:
+    """What `observed_from` reads."""
     return Statement(_statement(), {"swap": swap_id})
 
 
-def observe(swap_id: uuid.UUID) -> Sighting:
+def observe(swap_id: uuid.UUID) -> ObservedSwap:
     """Raises SwapOperation.DoesNotExist."""
-    (found,) = run(sight(swap_id))
-    return seen(swap_id, found.rows)
+    (found,) = run(select_swap(swap_id))
+    return observed_from(swap_id, found.rows)
 
 
-def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
+def observed_from(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> ObservedSwap:
     """Raises SwapOperation.DoesNotExist."""
     if not rows:
         raise SwapOperation.DoesNotExist(f"no swap has the id {swap_id}")
@@ -221,7 +221,7 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
         swap_deadline=swap.swap_deadline,
         keep_warm=timedelta(seconds=swap.keep_warm_seconds),
         lost_after=timedelta(seconds=settings.LOST_AFTER_SECONDS),
-        queued_behind="waits in the model's line for its turn" if swap.queued else "",
+        queued_behind="waits in the model's queue for its turn" if swap.queued else "",
         unapproved=lacks_approval(swap) if state is SwapState.NOT_STARTED else "",
         abort=swap.abort_requested,
         paused=swap.paused,
@@ -251,7 +251,7 @@ def seen(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> Sighting:
             if (seen := (one["members"] or {}).get(swap.to_version)) and seen["healthy"]
         ),
     ]
-    return Sighting(
+    return ObservedSwap(
         swap,
         snapshot,
         placements={key: _placed(one) for key, one in placements.items()},

@@ -7,15 +7,15 @@ from django.db.models.functions import Now
 
 from swaps.db.statements import Statement
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.frozen_inputs import lacks_approval
+from swaps.engine.inputs import lacks_approval
 from swaps.engine.write import store
 from swaps.live.wake import wake_swap
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.swap_operations import EventKind
 
 
-def lock_line(model_id: int) -> ServedModel:
-    """Until the transaction ends nobody joins this model's line, leaves it or gets a turn.
+def lock_queue(model_id: int) -> ServedModel:
+    """Until the transaction ends nobody joins this model's queue, leaves it or gets a turn.
 
     Without it, a swap that joins just as the one ahead ends would see an open swap, be seen by
     no one, and wait for ever. To be taken before any swap's row, or two would wait for each
@@ -24,7 +24,7 @@ def lock_line(model_id: int) -> ServedModel:
     return ServedModel.objects.select_for_update(no_key=True).get(pk=model_id)
 
 
-def lock_line_of(swap_id: uuid.UUID) -> Statement:
+def lock_queue_of(swap_id: uuid.UUID) -> Statement:
     """The same lock, to be sent together with what needs it."""
     return Statement(
         "SELECT 1 FROM swaps_servedmodel WHERE id ="
@@ -33,7 +33,7 @@ def lock_line_of(swap_id: uuid.UUID) -> Statement:
     )
 
 
-def first_in_line(model_id: int) -> Statement:
+def first_queued(model_id: int) -> Statement:
     """A row when somebody stands in line."""
     return Statement(
         "SELECT 1 FROM swaps_swapoperation"
@@ -43,9 +43,9 @@ def first_in_line(model_id: int) -> Statement:
 
 
 def after(swap: SwapOperation) -> uuid.UUID | None:
-    """What the end of `swap` means to the line behind it: the next one's turn, or a held line.
+    """What the end of `swap` means to the queue behind it: the next one's turn, or a held queue.
 
-    To be called in the transaction that ends the swap and holds the line's lock, when somebody
+    To be called in the transaction that ends the swap and holds the queue's lock, when somebody
     stands in it. Returns the swap whose turn it is.
     """
     if swap.state in {SwapState.FAILED, SwapState.ROLLED_BACK}:
@@ -55,14 +55,14 @@ def after(swap: SwapOperation) -> uuid.UUID | None:
         )
         return None
     held = ServedModel.objects.values_list("queue_held_reason", flat=True).get(pk=swap.model_id)
-    if held:  # it went ahead of a held line, which stays held
+    if held:  # it went ahead of a held queue, which stays held
         return None
     return release_next(swap.model_id)
 
 
-def give_turn(model_id: int) -> None:
-    """After one in line got its approval, or left: whoever is first now may go, unless the line
-    is held. To be called in a transaction that holds the line's lock.
+def let_next_begin(model_id: int) -> None:
+    """After one in line got its approval, or left: whoever is first now may go, unless the queue
+    is held. To be called in a transaction that holds the queue's lock.
     """
     if ServedModel.objects.filter(pk=model_id, queue_held_reason="").exists():
         following = release_next(model_id)
@@ -73,7 +73,7 @@ def give_turn(model_id: int) -> None:
 def release_next(model_id: int) -> uuid.UUID | None:
     """Give the first in line its turn, once it has the approval that it needs.
 
-    To be called in a transaction that holds the line's lock.
+    To be called in a transaction that holds the queue's lock.
     """
     open_swaps = SwapOperation.objects.filter(model=model_id, queued=False)
     if open_swaps.exclude(state__in=END_STATES).exists():

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 
 from swaps.adapters.errors import AdapterError
 from swaps.engine.hosts.adapters import adapter_of
-from swaps.engine.listener import hearing
+from swaps.engine.listener import listening
 from swaps.engine.observe import observe
 from swaps.models import ModelHost, SwapOperation
 
@@ -20,14 +20,14 @@ log = structlog.get_logger("swaps.engine")
 _NO_MODEL = 0
 
 
-def prime() -> None:
+def warm_start() -> None:
     """Never raises for what is away: the first turn will find it out by itself."""
     # What is there by now stays: a collection that goes through all of it takes as long as some
     # steps of a swap.
     gc.collect()
     gc.freeze()
     try:
-        with hearing(_NO_MODEL, threading.Event()):
+        with listening(_NO_MODEL, threading.Event()):
             pass
         try:
             observe(uuid.uuid4())
@@ -37,6 +37,6 @@ def prime() -> None:
             try:
                 adapter_of(host).probe()
             except AdapterError as error:
-                log.info("host not primed", host=host.name, reason=str(error))
+                log.info("host not warmed up", host=host.name, reason=str(error))
     except DatabaseError as error:
-        log.info("worker not primed", reason=str(error).strip())
+        log.info("worker not warmed up", reason=str(error).strip())

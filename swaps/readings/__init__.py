@@ -2,7 +2,7 @@
 
 Built once, here, so that no two doors tell different stories. Nothing here changes a row.
 
-    fleet.py     the rows that bear on some models, in a fixed number of queries
+    model_rows.py  the rows that bear on some models, in a fixed number of queries
     traffic.py   live gauges to what is in flight, who gets which share, how fast
     swaps.py     a swap, and the list of them     swap_parts.py, sentences.py  what it is made of
     events.py    a swap's timeline                models.py  models and their versions

@@ -38,14 +38,14 @@ class RunningLoad:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(SAMPLE_REQUESTS[model]).encode() + b"\n")
         self._process.stdin.flush()
-        self._said = b""
+        self._output = b""
 
     def end(self) -> None:
-        self._said, _ = self._process.communicate(timeout=60)
+        self._output, _ = self._process.communicate(timeout=60)
 
     def report(self) -> dict[str, Any]:
         """After its end: `sent`, `failed`, `answers` by status, `lost`, `rate` a second."""
-        found: dict[str, Any] = json.loads(self._said)
+        found: dict[str, Any] = json.loads(self._output)
         return found
 
 

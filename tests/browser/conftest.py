@@ -150,7 +150,11 @@ class Desk:
 
     @property
     def unexpected(self) -> list[str]:
-        return [said for said in self.complaints if not any(one in said for one in self._expected)]
+        return [
+            complaint
+            for complaint in self.complaints
+            if not any(one in complaint for one in self._expected)
+        ]
 
 
 class Desks:
@@ -187,7 +191,7 @@ class Desks:
     def close(self) -> None:
         for desk in self._open:
             desk.context.close()
-        unexpected = [said for desk in self._open for said in desk.unexpected]
+        unexpected = [complaint for desk in self._open for complaint in desk.unexpected]
         assert unexpected == [], "the browser complained"
 
 

@@ -15,7 +15,7 @@ def test_what_the_swap_froze_is_read_and_approved(fleet: Fleet, desks: Desks) ->
     SwapOperation.objects.update(needs_approval=True, queued=True, requested_by="olga")
     desk = desks()
     page = desk.open("/")
-    page.locator("#overview-attention").get_by_role("link", name="iris 1.0 → 1.1").click()
+    page.locator("#overview-concerns").get_by_role("link", name="iris 1.0 → 1.1").click()
     page.wait_for_selector("body.linked")
     expect(page.locator("#swap-now")).to_contain_text("Waits for the approval of a second person")
     page.get_by_role("button", name="Approve…").click()

@@ -59,7 +59,7 @@ def test_a_swap_from_start_to_end_without_a_reload(scene: SwapScene, desks: Desk
     scene.fleet.in_flight = {"1.0": 1, "1.1": 7}
     expect(page.locator("#swap-flight .counts .old b")).to_have_text("1")
     expect(page.locator("#swap-drain a")).to_have_count(2)
-    expect(page.locator("#swap-fleet tr", has_text="edge-1").locator(".count")).to_have_text(
+    expect(page.locator("#swap-nodes tr", has_text="edge-1").locator(".count")).to_have_text(
         ["1", "4"]
     )
     scene.prove()

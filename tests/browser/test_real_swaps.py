@@ -100,11 +100,11 @@ class People:
         # But for sockets that end with their page, and for the plan that is still being asked
         # for when the form is sent (htmx logs both).
         expected += ("WebSocket", "[object Event]", "[object HTMLFormElement]")
-        said = [one for several in self._complaints for one in several]
+        complaints = [one for several in self._complaints for one in several]
         for several in self._complaints:
             several.clear()
-        said = [one for one in said if not any(words in one for words in expected)]
-        assert said == [], "the browser complained"
+        complaints = [one for one in complaints if not any(words in one for words in expected)]
+        assert complaints == [], "the browser complained"
 
 
 _OF_A_CUT_LINK = (
@@ -230,7 +230,7 @@ def test_a_drain_held_open_is_extended_and_then_rolled_back(real: Fleet, people:
         )
         expect(page.locator("#swap-now")).to_contain_text("its time is over")
         # Each host says how much it executes, beside what Envoy counts.
-        expect(page.locator("#swap-fleet .count", has_text=re.compile(r"^\d+$"))).to_have_count(6)
+        expect(page.locator("#swap-nodes .count", has_text=re.compile(r"^\d+$"))).to_have_count(6)
         by_host = page.locator("#swap-by_host li")
         expect(by_host).to_have_count(2)
         expect(by_host.locator("path.old[d*=L]")).to_have_count(2)  # the curve of each moves on
@@ -378,16 +378,16 @@ def test_a_held_queue_is_released_at_the_overview(real: Fleet, people: People) -
     model, overview = people.at("operator", "/models/iris"), people.at("operator", "/")
     for page in (model, overview):
         page.wait_for_selector("body.linked")
-    expect(model.locator("#model-line")).to_contain_text(f"{new} → {old}")
+    expect(model.locator("#model-queue")).to_contain_text(f"{new} → {old}")
     expect(overview.locator("#overview-running")).to_contain_text(f"iris {old} → {new}")
     press(overview, "Roll back", reason="errors went up")
     real.finished(first["id"], "RolledBack")
-    expect(overview.locator("#overview-attention")).to_contain_text("The queue is held")
-    expect(model.locator("#model-line")).to_contain_text("ended RolledBack")
+    expect(overview.locator("#overview-concerns")).to_contain_text("The queue is held")
+    expect(model.locator("#model-queue")).to_contain_text("ended RolledBack")
     press(overview, "Release the queue", reason="let it fail")
     # What waited was to go on from a version that does not serve: it is checked, and says so.
-    expect(overview.locator("#overview-attention")).not_to_contain_text("The queue is held")
-    expect(model.locator("#model-line")).to_be_hidden()
+    expect(overview.locator("#overview-concerns")).not_to_contain_text("The queue is held")
+    expect(model.locator("#model-queue")).to_be_hidden()
     expect(model.locator("#model-history")).to_contain_text("Failed")
     assert real.serving("iris") == old
 

@@ -50,9 +50,9 @@ def test_a_new_team_swaps_under_traffic_through_two_envoys_and_loses_two_process
             api.post("models", {"name": "iris", "sample_request": SAMPLE_REQUESTS["iris"]})
             api.finished(api.post("models/iris/versions/1.0/activate")["id"])
 
-            said = site.manage("check", "--deploy", "--database", "default")
+            output = site.manage("check", "--deploy", "--database", "default")
             older = {"hotswap.W014"} if servers.postgres_version() < 17 else set()
-            assert set(re.findall(r"\((\w+\.[WEC]\d+)\)", said)) == older, said
+            assert set(re.findall(r"\((\w+\.[WEC]\d+)\)", output)) == older, output
 
             with site.traffic(NODES[0], RATE) as one, site.traffic(NODES[1], RATE) as other:
                 for traffic in (one, other):

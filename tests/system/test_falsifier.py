@@ -93,13 +93,13 @@ def run_flips(
                     late = late_requests(driver.claims, read_log(log))
                     if any(one.started_after for one in late):
                         break
-            said, _ = clients.communicate(timeout=120)
+            output, _ = clients.communicate(timeout=120)
     executed = read_log(log)
     return Run(
         late=late_requests(driver.claims, executed),
         claims=len(driver.claims),
         executed=len(executed),
-        clients=json.loads(said),
+        clients=json.loads(output),
         took_ms=driver.took_ms,
     )
 

@@ -40,12 +40,12 @@ def _swap_all(fleet: Fleet, *, back: set[str], slowest: list[float]) -> None:
         slowest[0] = max(slowest[0], time.monotonic() - began)
         assert answer.status_code == 202, answer.text
 
-    begun = {}
+    started = {}
     for name in MODELS:
         before = time.monotonic()
-        begun[name] = str(fleet.start_swap(name, strategy=HOLD)["id"])
+        started[name] = str(fleet.start_swap(name, strategy=HOLD)["id"])
         slowest[0] = max(slowest[0], time.monotonic() - before)
-    for name, swap_id in begun.items():
+    for name, swap_id in started.items():
 
         def holds(swap_id: str = swap_id) -> bool:
             swap = fleet.get(f"swaps/{swap_id}")
@@ -55,7 +55,7 @@ def _swap_all(fleet: Fleet, *, back: set[str], slowest: list[float]) -> None:
         eventually(holds, what=f"{name} holds at 50 %")
         command = "rollback" if name in back else "promote"
         answered(lambda swap_id=swap_id, command=command: fleet.command(swap_id, command))  # type: ignore[misc]
-    for name, swap_id in begun.items():
+    for name, swap_id in started.items():
         fleet.finished(swap_id, "RolledBack" if name in back else "Completed")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from swaps.cli.commands.swaps import accepted, following_of
-from swaps.cli.exits import Misused, Refused
+from swaps.cli.exits import CommandRefused, Misused
 from swaps.cli.options import (
     DEFAULT_RETRY,
     AsJson,
@@ -75,7 +75,7 @@ def _require_no_rollback(model: str, swap: Document) -> None:
         return
     asked_at = time_of(swap["start_time"])
     ago = duration((datetime.now(UTC) - asked_at).total_seconds()) if asked_at else "–"
-    raise Refused(
+    raise CommandRefused(
         f"{model} is rolled back already: {swap['from_version']} → {swap['to_version']}, asked for "
         f"by {swap['requested_by']} {ago} ago ({swap['state']}). To put {swap['from_version']} in "
         f"service again: hotswap rollback {swap['id']}, or --again"
@@ -220,8 +220,8 @@ def _ask(
 ) -> Document:
     """`generation`, `state`, `step_index`: what was seen; the server refuses if it is past."""
     seen = {"generation": generation, "state": state, "step_index": step_index}
-    said = {name: value for name, value in seen.items() if value is not None}
-    body = {"reason": reason, "seen": said or None} | fields
+    given = {name: value for name, value in seen.items() if value is not None}
+    body = {"reason": reason, "seen": given or None} | fields
     return api.post(path_of("swaps", swap_id, command), body)
 
 

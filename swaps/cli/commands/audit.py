@@ -65,11 +65,11 @@ def _filters(
     until: Annotated[str | None, typer.Option(metavar="TIME|DURATION")] = None,
 ) -> Document:
     """What was said of them, as the API's filters; the server checks the values."""
-    said = {name: value for name, value in locals().items() if value}
+    chosen = {name: value for name, value in locals().items() if value}
     for name in ("since", "until"):
-        if name in said:
-            said[name] = _moment(said[name])
-    return said
+        if name in chosen:
+            chosen[name] = _moment(chosen[name])
+    return chosen
 
 
 def _with_filters(command: Callable[..., None]) -> Callable[..., None]:

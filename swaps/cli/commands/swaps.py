@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from swaps.cli.drawing import STYLE_OF_STATE, picture, server_now
-from swaps.cli.exits import Refused, Unreachable
+from swaps.cli.exits import CommandRefused, Unreachable
 from swaps.cli.options import (
     DEFAULT_RETRY,
     AsJson,
@@ -95,8 +95,8 @@ def swap(
             "when_busy": "queue" if queue else "reject",
             "reason": reason,
         }
-        begun = api.post("swaps", body, key=idempotency_key)
-        accepted(api, begun, following, as_json=as_json)
+        started = api.post("swaps", body, key=idempotency_key)
+        accepted(api, started, following, as_json=as_json)
 
 
 def serving(api: Api, model: str, new: str) -> str:
@@ -104,18 +104,18 @@ def serving(api: Api, model: str, new: str) -> str:
     found = api.get(path_of("models", model))
     weights = {v: share for v, share in found["route"]["weights"].items() if share}
     if not weights:
-        raise Refused(
+        raise CommandRefused(
             f"nothing serves {model}: put the first version in place with "
             f"'hotswap models activate {model} {new}'"
         )
     old = str(next(iter(weights)))
     if len(weights) > 1:
-        raise Refused(
+        raise CommandRefused(
             f"{model} is being swapped ({weights_text(weights)}): see 'hotswap watch {model}', or "
             f"name the version to swap from: hotswap swap {model} FROM {new}"
         )
     if old == new and found["open_swap"] is None:
-        raise Refused(f"{model} {new} serves 100 % already: there is nothing to swap")
+        raise CommandRefused(f"{model} {new} serves 100 % already: there is nothing to swap")
     return old
 
 

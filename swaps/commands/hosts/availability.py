@@ -23,7 +23,7 @@ _questions = Lanes(threads=32, a_host=4, name="question")
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class Availability:
     digests: dict[str, str]  # {host: digest}, for the hosts that tell
     ready: list[str]  # hosts where it is loaded already, whoever did that
     unread: list[str]  # hosts that tell, and have not read the file to its end yet
@@ -41,7 +41,7 @@ class Presence:
 
 def require_version(
     model: str, version: str, hosts: list[ModelHost], *, files: bool = False
-) -> Presence:
+) -> Availability:
     """Every host has this version, and no other file under it.
 
     `files`: the caller waits for a file that is not read yet, as long as for a host's answer.
@@ -68,7 +68,7 @@ def require_version(
             f"{ref} is not one version: its hosts have different files under it ({each})"
         )
     ready = sorted(n for n, found in seen.items() if found.status is VersionStatus.READY)
-    return Presence(digests, ready, _unread(hosts, seen))
+    return Availability(digests, ready, _unread(hosts, seen))
 
 
 def _unread(hosts: list[ModelHost], seen: dict[str, Observation]) -> list[str]:

@@ -15,7 +15,7 @@ from swaps.commands.validation import require_valid
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
 from swaps.domain.names import name_problem
 from swaps.engine.hosts.adapters import adapter_of
-from swaps.engine.hosts.addresses import NotResolved, Refused, resolve
+from swaps.engine.hosts.addresses import ForbiddenAddress, NotResolved, resolve
 from swaps.engine.hosts.reports import check_host, learn_versions
 from swaps.engine.usage import uses_of_host
 from swaps.models import ModelHost, Placement
@@ -74,7 +74,7 @@ def require_allowed_address(name: str, url: str) -> None:
     """
     try:
         resolve(parse_host_url(url))
-    except (AddressRefused, Refused) as problem:
+    except (AddressRefused, ForbiddenAddress) as problem:
         raise InvalidRequest("url", f"host {name}: {problem}") from problem
     except NotResolved:
         return

@@ -15,7 +15,7 @@ from swaps.adapters.contract import HostAddress, Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError, AuthFailed, HostUnreachable, NoConnection
 from swaps.adapters.registry import adapter_for
 from swaps.domain.host_addresses import AddressRefused, HostUrl, parse_host_url
-from swaps.engine.hosts.addresses import NotResolved, Refused, resolve
+from swaps.engine.hosts.addresses import ForbiddenAddress, NotResolved, resolve
 from swaps.models import ModelHost
 from swaps.models.encrypted_field import StillEncrypted
 
@@ -77,7 +77,7 @@ def _checks(host: ModelHost) -> Iterator[HostCheck]:
             "name. Or give the address itself.",
         )
         return
-    except Refused as problem:
+    except ForbiddenAddress as problem:
         known = "is an address itself" if url.literal is not None else "is a name that is known"
         yield _passed(CheckName.RESOLVES, f"{url.name} {known}")
         yield _failed(

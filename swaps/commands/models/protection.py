@@ -11,8 +11,8 @@ from swaps.commands.refusals import audited
 from swaps.commands.swaps.requests import find_model, is_way_back
 from swaps.domain.approval import is_second_person
 from swaps.domain.states import SwapState
-from swaps.engine.frozen_inputs import lacks_approval
-from swaps.engine.queue import lock_line
+from swaps.engine.inputs import lacks_approval
+from swaps.engine.queue import lock_queue
 from swaps.engine.write import store
 from swaps.models import ServedModel, SwapOperation, UnprotectRequest
 from swaps.models.swap_operations import EventKind
@@ -79,7 +79,7 @@ def unprotect_model(*, actor: Actor, model_name: str, reason: str = "") -> Serve
 
 def _locked(name: str) -> ServedModel:
     try:
-        return lock_line(find_model(name).pk)
+        return lock_queue(find_model(name).pk)
     except ServedModel.DoesNotExist:
         raise ModelNotFound(f"model {name!r} was just deleted") from None
 

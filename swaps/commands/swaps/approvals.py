@@ -15,7 +15,7 @@ from swaps.commands.swaps.requests import find_swap
 from swaps.domain.approval import is_second_person
 from swaps.domain.states import SwapState
 from swaps.engine import queue
-from swaps.engine.frozen_inputs import digest_of, lacks_approval
+from swaps.engine.inputs import digest_of, lacks_approval
 from swaps.engine.write import store
 from swaps.live.wake import wake_swap
 from swaps.models import SwapApproval, SwapOperation
@@ -47,9 +47,9 @@ def approve_swap(
             actor=actor,
             data={"inputs_digest": digest},
             next_check_at=Now(),
-            waiting_for="waits in the model's line for its turn" if swap.queued else "",
+            waiting_for="waits in the model's queue for its turn" if swap.queued else "",
         )
-        queue.give_turn(swap.model_id)
+        queue.let_next_begin(swap.model_id)
         if not swap.queued:
             transaction.on_commit(lambda: wake_swap(swap_id))
     return swap
@@ -76,7 +76,7 @@ def reject_swap(swap_id: uuid.UUID, *, actor: Actor, reason: str) -> SwapOperati
             attended_until=None,
             waiting_for="",
         )
-        queue.give_turn(swap.model_id)
+        queue.let_next_begin(swap.model_id)
     return swap
 
 
@@ -87,7 +87,7 @@ def _second_person_at(swap_id: uuid.UUID, actor: Actor) -> Iterator[SwapOperatio
         actor.require(Action.APPROVE)
         with transaction.atomic():
             found = find_swap(swap_id, seen_by=actor)
-            queue.lock_line(found.model_id)  # before the swap's row, as whoever ends a swap
+            queue.lock_queue(found.model_id)  # before the swap's row, as whoever ends a swap
             swap = (
                 SwapOperation.objects.select_for_update(of=("self",))
                 .select_related("model")

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapInProgress
-from swaps.commands.hosts.availability import Presence, require_version
+from swaps.commands.hosts.availability import Availability, require_version
 from swaps.commands.refusals import audited
 from swaps.commands.swaps.requests import (
     SwapRequest,
@@ -18,9 +18,9 @@ from swaps.commands.swaps.requests import (
     default_policy,
     find_model,
     is_way_back,
+    must_wait,
     open_swap,
     require_free,
-    require_turn,
 )
 from swaps.commands.swaps.strategies import default_strategy
 from swaps.domain.approval import asks_approval
@@ -52,8 +52,8 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
         require_free(model, request)
         source, target = choose_hosts(model, request)
         files = (model.protected or len(target) > 1) and not is_way_back(request.reverses)
-        presence = require_version(model.name, request.to_version, target, files=files)
-        return _create(model, request, strategy, source, target, presence, actor, action)
+        availability = require_version(model.name, request.to_version, target, files=files)
+        return _create(model, request, strategy, source, target, availability, actor, action)
 
 
 def _create(
@@ -62,7 +62,7 @@ def _create(
     strategy: Strategy,
     source: list[ModelHost],
     target: list[ModelHost],
-    presence: Presence,
+    availability: Availability,
     actor: Actor,
     action: Action,
 ) -> SwapOperation:
@@ -77,19 +77,19 @@ def _create(
             if locked is None:
                 raise ModelNotFound(f"model {model.name!r} was just deleted")
             _hold([*source, *target])
-            waits = require_turn(model, request)
+            waits = must_wait(model, request)
             way_back = is_way_back(request.reverses)
             needs_approval = locked.protected and not way_back
             # On the way back each host loads the file that it had loaded before.
             if needs_approval or (len(target) > 1 and not way_back):
-                presence.require_files()
+                availability.require_files()
             # In line, so that it lets a rollback go ahead however long nobody approves it.
             queued = waits or needs_approval
-            waiting_for = "waits in the model's line for its turn" if waits else ""
+            waiting_for = "waits in the model's queue for its turn" if waits else ""
             if needs_approval:
                 waiting_for = asks_approval(actor.name)
             if locked.queue_held_reason and not waits and not request.reverses:
-                # Nobody is left in the held line: who begins anew is not held by it.
+                # Nobody is left in the held queue: who begins anew is not held by it.
                 ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")
             swap = SwapOperation.objects.create(
                 model=model,
@@ -99,7 +99,7 @@ def _create(
                 strategy=strategy.as_json(),
                 source_hosts=[host.name for host in source],
                 target_hosts=[host.name for host in target],
-                digests=presence.digests,
+                digests=availability.digests,
                 sample_request=model.sample_request,
                 min_ready_hosts=request.min_ready_hosts,
                 load_timeout_seconds=or_default(
@@ -119,7 +119,7 @@ def _create(
                 queued=queued,
                 waiting_for=waiting_for,
             )
-            _note_loaded(swap, target, presence)
+            _note_loaded(swap, target, availability)
             _record_creation(swap, request, actor, action)
     except IntegrityError as error:
         # The partial unique index decided a race that our look had not seen.
@@ -131,11 +131,11 @@ def _create(
     return swap
 
 
-def _note_loaded(swap: SwapOperation, target: list[ModelHost], presence: Presence) -> None:
+def _note_loaded(swap: SwapOperation, target: list[ModelHost], availability: Availability) -> None:
     """That others loaded it is news: so it is adopted, not loaded once more, and left as it was
     if the swap is undone.
     """
-    hosts = [host for host in target if host.name in presence.ready]
+    hosts = [host for host in target if host.name in availability.ready]
     if not hosts:
         return
     Placement.objects.bulk_create(

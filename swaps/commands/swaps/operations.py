@@ -16,7 +16,14 @@ from swaps.commands.refusals import audited
 from swaps.commands.swaps import preconditions
 from swaps.commands.swaps.creation import make_swap
 from swaps.commands.swaps.requests import LONGEST_SECONDS, SwapRequest, find_model, find_swap
-from swaps.domain.commands import Accepted, Command, NewSwap, Refused, Verdict, verdict
+from swaps.domain.commands import (
+    Accepted,
+    Command,
+    CommandCheck,
+    NewSwap,
+    NotPossible,
+    check_command,
+)
 from swaps.domain.rolling_forward import no_way_forward
 from swaps.domain.seen import Seen, step_words
 from swaps.domain.states import END_STATES, SwapState
@@ -91,7 +98,7 @@ def apply_command(
         try:
             with transaction.atomic():
                 if command in _MAY_END:
-                    queue.lock_line(find_swap(swap_id, seen_by=actor).model_id)
+                    queue.lock_queue(find_swap(swap_id, seen_by=actor).model_id)
                 # A command waits for the engine's write, and the engine's next write for it.
                 swap = (
                     SwapOperation.objects.select_for_update(of=("self",))
@@ -102,18 +109,18 @@ def apply_command(
                     raise SwapOperation.DoesNotExist
                 state = SwapState(swap.state)
                 past = swap.past_return_at is not None
-                answer = verdict(command, state, past_return=past)
+                answer = check_command(command, state, past_return=past)
                 done = _is_done(swap, command, answer, full=full)
                 if still_meant is not None:
                     still_meant(swap)
                 elif not done:
                     preconditions.require_seen(swap, seen or Seen())
-                    if command is Command.PROMOTE and not isinstance(answer, Refused):
-                        preconditions.require_looked_at(swap, seen or Seen(), full=full)
+                    if command is Command.PROMOTE and not isinstance(answer, NotPossible):
+                        preconditions.require_viewed(swap, seen or Seen(), full=full)
                 if command is Command.ROLLBACK and not of_rollback:
                     _require_no_rollback(swap, answer)
                 match answer:
-                    case Refused(why, retry):
+                    case NotPossible(why, retry):
                         kind = PastPointOfNoReturn if past and retry else NotPossibleNow
                         raise kind(why + _instead(swap, command), retry=retry)
                     case Accepted() if done:
@@ -135,7 +142,7 @@ def apply_command(
     return _reverse(swap, actor, reason)
 
 
-def _is_done(swap: SwapOperation, command: Command, answer: Verdict, *, full: bool) -> bool:
+def _is_done(swap: SwapOperation, command: Command, answer: CommandCheck, *, full: bool) -> bool:
     """It is under way as asked: whoever asks again means the same, and changes nothing."""
     match answer:
         case Accepted(already=True):
@@ -146,8 +153,8 @@ def _is_done(swap: SwapOperation, command: Command, answer: Verdict, *, full: bo
             return False
 
 
-def _require_no_rollback(swap: SwapOperation, answer: Verdict) -> None:
-    if swap.reverses_id is not None and not isinstance(answer, Refused):
+def _require_no_rollback(swap: SwapOperation, answer: CommandCheck) -> None:
+    if swap.reverses_id is not None and not isinstance(answer, NotPossible):
         preconditions.refuse_to_take_back_a_rollback(swap)
 
 
@@ -193,7 +200,7 @@ def _accept(
     )
     _audit(swap, command, actor, reason, words)
     if over:
-        queue.give_turn(swap.model_id)
+        queue.let_next_begin(swap.model_id)
     transaction.on_commit(lambda: wake_swap(swap.pk))
 
 
@@ -269,14 +276,14 @@ def _reverse(swap: SwapOperation, actor: Actor, reason: str) -> SwapOperation:
 
 
 def release_queue(*, actor: Actor, model_name: str, reason: str = "") -> None:
-    """Let a held line go on. Raises ModelNotFound, NotPossibleNow, NotAllowed."""
+    """Let a held queue go on. Raises ModelNotFound, NotPossibleNow, NotAllowed."""
     with audited(actor, Action.RELEASE_QUEUE, "model", model_name):
         actor.require(Action.RELEASE_QUEUE, model_name)
         model = find_model(model_name)
         with transaction.atomic():
             held = ServedModel.objects.select_for_update(no_key=True).get(pk=model.pk)
             if not held.queue_held_reason:
-                raise NotPossibleNow(f"the line of {model_name} is not held")
+                raise NotPossibleNow(f"the queue of {model_name} is not held")
             ServedModel.objects.filter(pk=model.pk).update(queue_held_reason="")
             following = queue.release_next(model.pk)
             record(

@@ -32,7 +32,7 @@ def require_seen(swap: SwapOperation, seen: Seen) -> None:
         )
 
 
-def require_looked_at(swap: SwapOperation, seen: Seen, *, full: bool) -> None:
+def require_viewed(swap: SwapOperation, seen: Seen, *, full: bool) -> None:
     """Of a promote, which may name no step. Raises NotPossibleNow when it would pass a hold, or
     end a bake time, that nobody can have looked at yet.
     """

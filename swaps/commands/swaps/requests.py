@@ -105,7 +105,7 @@ def open_swap(model: ServedModel) -> SwapOperation | None:
     )
 
 
-def _line(model: ServedModel) -> list[SwapOperation]:
+def _queue(model: ServedModel) -> list[SwapOperation]:
     return list(
         SwapOperation.objects.filter(
             model=model, queued=True, state=SwapState.NOT_STARTED
@@ -115,11 +115,11 @@ def _line(model: ServedModel) -> list[SwapOperation]:
 
 def require_free(model: ServedModel, request: SwapRequest) -> bool:
     """Whether the swap must wait in line. Raises SwapInProgress, QueueHeld."""
-    current, line = open_swap(model), _line(model)
-    if current is None and (request.reverses is not None or not line):
-        return False  # a rollback goes ahead of the line
+    current, queue = open_swap(model), _queue(model)
+    if current is None and (request.reverses is not None or not queue):
+        return False  # a rollback goes ahead of the queue
     if request.when_busy == "reject":
-        ahead = current or line[0]
+        ahead = current or queue[0]
         raise SwapInProgress(
             f"{model.name} has an open swap ({ahead.from_version or 'nothing'} → "
             f"{ahead.to_version}, {ahead.state}): wait for it, take it back (rollback), or ask "
@@ -127,11 +127,11 @@ def require_free(model: ServedModel, request: SwapRequest) -> bool:
             ahead.pk,
         )
     if model.queue_held_reason and current is None:
-        raise QueueHeld(f"the line of {model.name} is held: {model.queue_held_reason}")
+        raise QueueHeld(f"the queue of {model.name} is held: {model.queue_held_reason}")
     return True
 
 
-def require_turn(model: ServedModel, request: SwapRequest) -> bool:
+def must_wait(model: ServedModel, request: SwapRequest) -> bool:
     """Whether the swap must wait in line; refuses a source that will not serve at its turn.
 
     Raises SwapInProgress, QueueHeld, VersionNotActive, AlreadyActive.
@@ -139,7 +139,7 @@ def require_turn(model: ServedModel, request: SwapRequest) -> bool:
     if not require_free(model, request):
         _require_serving(model, request)
         return False
-    last = [*filter(None, [open_swap(model)]), *_line(model)][-1]
+    last = [*filter(None, [open_swap(model)]), *_queue(model)][-1]
     if request.from_version != last.to_version:
         raise VersionNotActive(
             f"{request.from_version or 'nothing'} will not serve {model.name} at that turn: "

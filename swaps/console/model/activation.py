@@ -9,7 +9,7 @@ from swaps.access.roles import Action, NotAllowed
 from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapRefused
 from swaps.commands.swaps.operations import request_activation
 from swaps.commands.swaps.requests import find_model
-from swaps.console.shared.dialogs import Refused, show_dialog
+from swaps.console.shared.dialogs import DialogRefusal, show_dialog
 from swaps.console.shared.refusal_words import sentence
 from swaps.console.shared.visitors import actor_of, context_of, page
 from swaps.models import Route, ServedModel
@@ -28,7 +28,7 @@ def activate(request: HttpRequest, name: str) -> HttpResponse:
         return _page(request, model, _why_not(request, model))
     version = request.POST.get("version", "").strip()
     if not version and actor.may(Action.ACTIVATE, name):
-        return _page(request, model, Refused("Choose the version.", 422, "version"))
+        return _page(request, model, DialogRefusal("Choose the version.", 422, "version"))
     try:
         swap = request_activation(
             actor=actor,
@@ -38,34 +38,34 @@ def activate(request: HttpRequest, name: str) -> HttpResponse:
             reason=request.POST.get("reason", "").strip(),
         )
     except NotAllowed as refused:
-        return _page(request, model, Refused(sentence(refused, actor.name), 403))
+        return _page(request, model, DialogRefusal(sentence(refused, actor.name), 403))
     except InvalidRequest as refused:
         field = {"target_hosts": "hosts", "to_version": "version"}.get(refused.field, "")
-        return _page(request, model, Refused(sentence(refused, name, version), 422, field))
+        return _page(request, model, DialogRefusal(sentence(refused, name, version), 422, field))
     except SwapRefused as refused:
-        return _page(request, model, Refused(sentence(refused, name, version), 409))
+        return _page(request, model, DialogRefusal(sentence(refused, name, version), 409))
     address = reverse("swap", args=[swap.pk]) if swap else reverse("model", args=[name])
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": address})
     return redirect(address)
 
 
-def _why_not(request: HttpRequest, model: ServedModel) -> Refused | None:
+def _why_not(request: HttpRequest, model: ServedModel) -> DialogRefusal | None:
     """Said before anybody chooses."""
     actor = actor_of(request)
     try:
         actor.require(Action.ACTIVATE, model.name)
     except NotAllowed as refused:
-        return Refused(sentence(refused, actor.name), 403)
+        return DialogRefusal(sentence(refused, actor.name), 403)
     route = Route.objects.filter(model=model).first()
     if route is not None and route.weights:
         serving = ", ".join(sorted(route.weights))
         words = f"{serving} serves {model.name} already: a new version comes by a swap from it."
-        return Refused(words, 409)
+        return DialogRefusal(words, 409)
     return None
 
 
-def _page(request: HttpRequest, model: ServedModel, refused: Refused | None) -> HttpResponse:
+def _page(request: HttpRequest, model: ServedModel, refused: DialogRefusal | None) -> HttpResponse:
     """As a page, and for htmx as the inside of a dialog."""
     allowed = actor_of(request).may(Action.ACTIVATE, model.name)
     found = find_versions(model.name) if allowed else None

@@ -1,4 +1,4 @@
-"""A model: what serves, on which hosts, its versions, line, swaps and traffic. Live."""
+"""A model: what serves, on which hosts, its versions, queue, swaps and traffic. Live."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ from swaps.domain.states import SwapState
 from swaps.live.broadcast import model_group
 from swaps.models import ServedModel, SwapOperation
 from swaps.readings.model.models import ModelReading, read_model
-from swaps.readings.model.versions import VersionLine, read_versions
+from swaps.readings.model.versions import VersionRow, read_versions
 from swaps.readings.shared.pages import CursorInvalid, Page
 from swaps.readings.swap.swaps import SwapReading, read_swap, read_swaps
 from swaps.readings.traffic.history import TrafficHistory, read_traffic_history
@@ -29,7 +29,7 @@ from swaps.readings.traffic.history import TrafficHistory, read_traffic_history
 FOLDER = "model"
 SHARED_FRAGMENTS = ("serving", "versions", "traffic", "history")
 # Those with buttons depend on who looks.
-PERSONAL_FRAGMENTS = ("commands", "line", "managing")
+PERSONAL_FRAGMENTS = ("commands", "queue", "managing")
 HISTORY_SHOWN = 10
 CHARTED_SECONDS = 10 * 60
 PACE_SECONDS = 0.5
@@ -41,7 +41,7 @@ class LiveModel:
 
     now: datetime
     reading: ModelReading
-    versions: list[VersionLine]
+    versions: list[VersionRow]
     open_swap: SwapReading | None
     last_completed: SwapOperation | None  # by which what serves came to serve
     history: Page[SwapReading]
@@ -49,8 +49,8 @@ class LiveModel:
     traffic: TrafficHistory
 
     @property
-    def serving(self) -> list[VersionLine]:
-        return [line for line in self.versions if line.reading.weight]
+    def serving(self) -> list[VersionRow]:
+        return [row for row in self.versions if row.reading.weight]
 
     @property
     def charts(self) -> list[TrafficChart]:

@@ -17,7 +17,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class ConcernLine:
+class ConcernRow:
     concern: Concern
     address: str  # where all of it stands
     offers: tuple[Offer, ...]
@@ -28,7 +28,7 @@ class ConcernLine:
 
     @property
     def key(self) -> str:
-        """Tells the line apart, for its buttons' ids."""
+        """Tells the row apart, for its buttons' ids."""
         one = self.concern
         return "-".join(
             filter(None, (one.kind, str(one.swap or one.model), one.host, one.node, one.part))
@@ -60,9 +60,9 @@ _LABELS = {
 }
 
 
-def lines_for(role: Role | None, concerns: Iterable[Concern]) -> list[ConcernLine]:
+def rows_for(role: Role | None, concerns: Iterable[Concern]) -> list[ConcernRow]:
     reader = Actor("", role, "console")
-    return [ConcernLine(one, _address(one), tuple(_offers(reader, one))) for one in concerns]
+    return [ConcernRow(one, _address(one), tuple(_offers(reader, one))) for one in concerns]
 
 
 def _address(concern: Concern) -> str:

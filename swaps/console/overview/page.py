@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import Role, role_of
-from swaps.console.overview.concern_actions import lines_for
+from swaps.console.overview.concern_actions import rows_for
 from swaps.console.shared.charts import TrafficBar, traffic_bar
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.live_page import render_fragments, render_personal
@@ -24,9 +24,9 @@ from swaps.readings.swap.events import EventReading, recent_events
 from swaps.readings.swap.swaps import SwapReading, open_swaps
 
 FOLDER = "overview"
-SHARED_FRAGMENTS = ("figures", "running", "line", "events")
+SHARED_FRAGMENTS = ("figures", "running", "queue", "events")
 # Those with buttons depend on who looks.
-PERSONAL_FRAGMENTS = ("first_steps", "attention")
+PERSONAL_FRAGMENTS = ("first_steps", "concerns")
 EVENTS_SHOWN = 20
 PACE_SECONDS = 0.7
 
@@ -57,7 +57,7 @@ class FleetNow:
     figures: FleetFigures
     concerns: list[Concern]
     running: list[RunningSwap]
-    line: list[SwapReading]
+    queue: list[SwapReading]
     events: list[tuple[SwapOperation, EventReading]]
 
     @property
@@ -84,7 +84,7 @@ def look_at_fleet() -> FleetNow:
         figures=read_figures(),
         concerns=read_concerns(unended, now),
         running=[RunningSwap(swap, entered.get(swap.id)) for swap in going],
-        line=[swap for swap in unended if swap.queued],
+        queue=[swap for swap in unended if swap.queued],
         events=recent_events(EVENTS_SHOWN),
     )
 
@@ -115,7 +115,7 @@ class OverviewSubject:
 def _context(fleet: FleetNow, role: Role | None) -> dict[str, object]:
     return {
         "fleet": fleet,
-        "lines": lines_for(role, fleet.concerns),
+        "concerns": rows_for(role, fleet.concerns),
         "visitor": Visitor(role),
         "live": {"now": fleet.now},
     }

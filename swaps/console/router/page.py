@@ -29,7 +29,7 @@ DRAINING = (SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK)
 
 
 @dataclass(frozen=True, slots=True)
-class NodeLine:
+class NodeRow:
     """One run of one Envoy, and how far it is with the routes."""
 
     reading: IncarnationReading
@@ -49,10 +49,10 @@ class RouterNow:
     drains: list[SwapOperation]  # that wait for every node's proof
 
     @property
-    def lines(self) -> list[NodeLine]:
+    def rows(self) -> list[NodeRow]:
         """Those that count."""
         wanted = {route.model: route.revision for route in self.reading.routes}
-        return [_line(node, wanted) for node in self.reading.nodes if node.required]
+        return [_row(node, wanted) for node in self.reading.nodes if node.required]
 
     @property
     def ended(self) -> list[IncarnationReading]:
@@ -84,7 +84,7 @@ def look_at_router() -> RouterNow:
     return RouterNow(read_router(), list(drains.select_related("model").order_by("start_time")))
 
 
-def _line(node: IncarnationReading, wanted: dict[str, int]) -> NodeLine:
+def _row(node: IncarnationReading, wanted: dict[str, int]) -> NodeRow:
     behind = [
         f"{on.model} at revision {on.revision}, wanted {wanted[on.model]}"
         for on in node.routes
@@ -96,7 +96,7 @@ def _line(node: IncarnationReading, wanted: dict[str, int]) -> NodeLine:
         for on in node.routes
         if on.refusal
     ]
-    return NodeLine(node, behind, refusals)
+    return NodeRow(node, behind, refusals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.utils.cache import patch_vary_headers
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class DialogRefusal:
     """Why nothing was done: the words, the HTTP status, and the field they are about."""
 
     words: str
@@ -20,7 +20,7 @@ class Refused:
 def show_dialog(
     request: HttpRequest,
     context: Mapping[str, object],
-    refusal: Refused | None,
+    refusal: DialogRefusal | None,
     *,
     inside: str,
     alone: str,

@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 
 from swaps.access.roles import Action, NotAllowed
 from swaps.commands.errors import HostNotFound, NodeNotFound, SwapRefused
-from swaps.console.shared.dialogs import Refused, show_dialog
+from swaps.console.shared.dialogs import DialogRefusal, show_dialog
 from swaps.console.shared.page_behind import page_behind
 from swaps.console.shared.refusal_words import sentence
 from swaps.console.shared.visitors import actor_of, context_of
@@ -60,7 +60,7 @@ def answer_ask(request: HttpRequest, ask: Callable[[], Ask]) -> HttpResponse:
     if request.method != "POST":
         return _dialog(request, asked, _why_not(request, asked))
     done = _do(request, asked)
-    if isinstance(done, Refused):
+    if isinstance(done, DialogRefusal):
         return _dialog(request, ask(), done)
     over_a_page = bool(request.headers.get("HX-Request"))
     if done is None:
@@ -71,39 +71,39 @@ def answer_ask(request: HttpRequest, ask: Callable[[], Ask]) -> HttpResponse:
     return redirect(done.address)
 
 
-def _why_not(request: HttpRequest, asked: Ask) -> Refused | None:
+def _why_not(request: HttpRequest, asked: Ask) -> DialogRefusal | None:
     """Said before anybody types a reason."""
     actor = actor_of(request)
     try:
         for action in asked.actions:
             actor.require(action)
     except NotAllowed as refused:
-        return Refused(sentence(refused, actor.name, *asked.names), 403)
-    return Refused(asked.refusal) if asked.refusal else None
+        return DialogRefusal(sentence(refused, actor.name, *asked.names), 403)
+    return DialogRefusal(asked.refusal) if asked.refusal else None
 
 
-def _do(request: HttpRequest, asked: Ask) -> Done | Refused | None:
+def _do(request: HttpRequest, asked: Ask) -> Done | DialogRefusal | None:
     actor, given = actor_of(request), request.POST
     # Whoever may not is refused by the engine itself, which also audits it.
     if all(actor.may(action) for action in asked.actions):
         if given.get("effect") != asked.effect_key:
-            return Refused(
+            return DialogRefusal(
                 "Something changed since you read this, and it would do something else now. "
                 "Nothing was done: read what it does."
             )
         if asked.typed and given.get("typed", "").strip() != asked.typed:
-            return Refused(f"Type {asked.typed} to confirm.", 422, "typed")
+            return DialogRefusal(f"Type {asked.typed} to confirm.", 422, "typed")
     try:
         return asked.do(given.get("reason", "").strip())
     except NotAllowed as refused:
-        return Refused(sentence(refused, actor.name, *asked.names), 403)
+        return DialogRefusal(sentence(refused, actor.name, *asked.names), 403)
     except (HostNotFound, NodeNotFound) as refused:
         raise Http404(str(refused)) from refused
     except SwapRefused as refused:
-        return Refused(sentence(refused, *asked.names))
+        return DialogRefusal(sentence(refused, *asked.names))
 
 
-def _dialog(request: HttpRequest, asked: Ask, refusal: Refused | None) -> HttpResponse:
+def _dialog(request: HttpRequest, asked: Ask, refusal: DialogRefusal | None) -> HttpResponse:
     context = context_of(request, asked.here) | {
         "asked": asked,
         "given": request.POST,

@@ -17,7 +17,7 @@ from swaps.console.host.words import (
     loaded,
     loaded_unregistered,
 )
-from swaps.console.swap.frozen import shown_inputs
+from swaps.console.swap.inputs import shown_inputs
 from swaps.console.swap.staircase import Staircase, staircase
 from swaps.domain.strategies import Strategy
 from swaps.readings.audit.entries import AuditReading

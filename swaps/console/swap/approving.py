@@ -11,10 +11,10 @@ from swaps.access.roles import Action, NotAllowed
 from swaps.commands.errors import InvalidRequest, SwapNotFound, SwapRefused
 from swaps.commands.swaps.approvals import approve_swap, reject_swap, require_second_person
 from swaps.commands.swaps.requests import find_swap
-from swaps.console.shared.dialogs import Refused, show_dialog
+from swaps.console.shared.dialogs import DialogRefusal, show_dialog
 from swaps.console.shared.refusal_words import sentence
 from swaps.console.shared.visitors import actor_of, context_of, page
-from swaps.console.swap.frozen import shown_inputs
+from swaps.console.swap.inputs import shown_inputs
 from swaps.models import SwapOperation
 from swaps.readings.swap.approvals import read_approval
 
@@ -44,26 +44,28 @@ def decide(request: HttpRequest, swap_id: uuid.UUID, verdict: str) -> HttpRespon
     except (NotAllowed, SwapRefused) as refused:
         statuses: dict[type[Exception], int] = {NotAllowed: 403, InvalidRequest: 422}
         words = sentence(refused, actor.name, swap.model.name)
-        return _dialog(request, swap, verdict, Refused(words, statuses.get(type(refused), 409)))
+        return _dialog(
+            request, swap, verdict, DialogRefusal(words, statuses.get(type(refused), 409))
+        )
     address = reverse("swap", args=[swap_id])
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": address})
     return redirect(address)
 
 
-def _why_not(request: HttpRequest, swap: SwapOperation) -> Refused | None:
+def _why_not(request: HttpRequest, swap: SwapOperation) -> DialogRefusal | None:
     """Said before anybody types a reason."""
     actor = actor_of(request)
     try:
         actor.require(Action.APPROVE, swap.model.name)
         require_second_person(actor, swap)
     except NotAllowed as refused:
-        return Refused(sentence(refused, actor.name, swap.model.name), 403)
+        return DialogRefusal(sentence(refused, actor.name, swap.model.name), 403)
     return None
 
 
 def _dialog(
-    request: HttpRequest, swap: SwapOperation, verdict: str, refusal: Refused | None
+    request: HttpRequest, swap: SwapOperation, verdict: str, refusal: DialogRefusal | None
 ) -> HttpResponse:
     swap.refresh_from_db()
     approval = read_approval(swap)

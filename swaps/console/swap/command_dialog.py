@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from swaps.access.roles import NotAllowed
 from swaps.commands.errors import InvalidRequest, NotPossibleNow, SwapNotFound, SwapRefused
 from swaps.commands.swaps.operations import DEFAULT_EXTENSION_SECONDS, apply_command
-from swaps.console.shared.dialogs import Refused, show_dialog
+from swaps.console.shared.dialogs import DialogRefusal, show_dialog
 from swaps.console.shared.page_behind import page_behind
 from swaps.console.shared.refusal_words import sentence
 from swaps.console.shared.visitors import actor_of, context_of, page
@@ -33,22 +33,24 @@ def command(request: HttpRequest, swap_id: uuid.UUID, command: str) -> HttpRespo
     asked = _asked(swap, Command(command))
     if request.method == "POST":
         done = _do(request, swap, asked)
-        if isinstance(done, Refused):
+        if isinstance(done, DialogRefusal):
             swap.refresh_from_db()
             return _dialog(request, swap, _asked(swap, asked.command), done)
         return _shown(request, swap, done)
     if not actor_of(request).may(ACTIONS[asked.command]):
         words = f"Your role does not include this: {command} needs an operator or administrator."
-        return _dialog(request, swap, asked, Refused(words, 403))
+        return _dialog(request, swap, asked, DialogRefusal(words, 403))
     return _dialog(request, swap, asked)
 
 
-def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapOperation | Refused:
+def _do(
+    request: HttpRequest, swap: SwapOperation, asked: Confirmation
+) -> SwapOperation | DialogRefusal:
     actor = actor_of(request)
     # Whoever may not is refused by the command itself, which also audits it.
     typed = request.POST.get("typed", "").strip()
     if asked.typed and actor.may(ACTIONS[asked.command]) and typed != asked.typed:
-        return Refused(f"Type {asked.typed} to confirm.", 422, "typed")
+        return DialogRefusal(f"Type {asked.typed} to confirm.", 422, "typed")
 
     def words(refused: Exception) -> str:
         return sentence(refused, actor.name, swap.model.name)
@@ -67,16 +69,16 @@ def _do(request: HttpRequest, swap: SwapOperation, asked: Confirmation) -> SwapO
             ),
         )
     except NotAllowed as refused:
-        return Refused(words(refused), 403)
+        return DialogRefusal(words(refused), 403)
     except InvalidRequest as refused:
-        return Refused(words(refused), 422, refused.field)
+        return DialogRefusal(words(refused), 422, refused.field)
     except NotPossibleNow as refused:
         again = " Try again in a moment." if refused.retry else ""
-        return Refused(words(refused) + again)
+        return DialogRefusal(words(refused) + again)
     except SwapNotFound as refused:
         raise Http404(str(refused)) from refused
     except SwapRefused as refused:
-        return Refused(words(refused))
+        return DialogRefusal(words(refused))
 
 
 def _asked(swap: SwapOperation, command: Command) -> Confirmation:
@@ -121,7 +123,10 @@ def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> Ht
 
 
 def _dialog(
-    request: HttpRequest, swap: SwapOperation, asked: Confirmation, refusal: Refused | None = None
+    request: HttpRequest,
+    swap: SwapOperation,
+    asked: Confirmation,
+    refusal: DialogRefusal | None = None,
 ) -> HttpResponse:
     context = context_of(request, "swap") | {
         "swap": swap,

@@ -45,7 +45,7 @@ from swaps.readings.swap.traffic_record import Tally, TrafficRecord
 
 # Those that are the same for whoever looks; the commands depend on the reader's role.
 SHARED_FRAGMENTS = (
-    *("head", "now", "approval", "flight", "by_host", "life", "fleet", "timeline", "clock"),
+    *("head", "now", "approval", "flight", "by_host", "life", "nodes", "timeline", "clock"),
 )
 # Above all, and those about the drain once more where the drain is shown.
 PERSONAL_FRAGMENTS = ("commands", "drain")

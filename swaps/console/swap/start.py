@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapInProgress, SwapRefused
-from swaps.commands.repeats import Answer, once
+from swaps.commands.repeats import KeptResponse, once
 from swaps.commands.swaps.operations import request_activation, request_swap
 from swaps.console.shared.refusal_words import sentence
 from swaps.console.shared.swap_fields import CUSTOM
@@ -42,15 +42,15 @@ def start_swap(request: HttpRequest) -> HttpResponse:
         form = StartSwapForm(request.POST)
         if form.is_valid():
             try:
-                begun = _ask(request, form)
+                started = _ask(request, form)
             except NotAllowed as refused:
                 form.add_error(None, sentence(refused, actor.name))
                 return _page(request, form, status=403)
             except SwapRefused as refused:
                 _show(refused, form)
             else:
-                if begun:
-                    return redirect(begun)
+                if started:
+                    return redirect(started)
                 form.add_error("to_version", "This version serves all traffic already.")
         return _page(request, form, status=422 if actor.may(Action.SWAP) else 403)
     status = 200 if actor.may(Action.SWAP) else 403
@@ -77,9 +77,9 @@ def _ask(request: HttpRequest, form: StartSwapForm) -> str:
     asked = asdict(form.as_request())
     del asked["reverses"]
 
-    def do() -> Answer:
+    def do() -> KeptResponse:
         swap = _start(actor, **asked)
-        return Answer(302, reverse("swap", args=[swap.pk]) if swap else "", "")
+        return KeptResponse(302, reverse("swap", args=[swap.pk]) if swap else "", "")
 
     key = form.cleaned_data["key"]
     return (once(actor, key, {"form": "start a swap"} | asked, do) if key else do()).location

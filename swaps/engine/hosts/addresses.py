@@ -26,7 +26,7 @@ class NotResolved(Exception):
     """Nobody could say what the name stands for."""
 
 
-class Refused(Exception):
+class ForbiddenAddress(Exception):
     """It stands for an address that no host may have."""
 
 
@@ -42,7 +42,7 @@ def resolve(url: HostUrl) -> list[Address]:
         problem = address_problem(address, settings.HOST_NETWORKS)
         if problem:
             name = "" if literal is not None else f"{url.name} stands for "
-            raise Refused(f"{name}{problem}")
+            raise ForbiddenAddress(f"{name}{problem}")
     return addresses
 
 
@@ -59,7 +59,7 @@ def pin(host: ModelHost) -> str:
         return ""
     try:
         addresses = [str(address) for address in resolve(url)]
-    except (NotResolved, Refused) as problem:
+    except (NotResolved, ForbiddenAddress) as problem:
         if not host.pinned_address:
             raise
         return f"{problem}; {host.pinned_address} is used, as it was checked before"

@@ -18,8 +18,8 @@ from swaps.adapters.contract import Ref
 from swaps.adapters.errors import Conflict
 from swaps.domain.steps import Call
 from swaps.engine.hosts.lanes import Lanes, Writers
-from swaps.engine.hosts.leases import Begun, Effect, begin
-from swaps.engine.hosts.outcomes import Said, commit, said_by
+from swaps.engine.hosts.leases import HostCall, LeasedCall, begin
+from swaps.engine.hosts.outcomes import CallResult, commit, result_of
 from swaps.engine.hosts.warm_up import WarmUp, warm_up
 from swaps.engine.observe import Placed
 from swaps.models import Placement
@@ -39,48 +39,48 @@ _lock = threading.Lock()
 _under_way: set[tuple[int, Call]] = set()
 
 
-def effect_of(call: Call, placement: Placement, **details: Any) -> Effect:
+def host_call_about(call: Call, placement: Placement, **details: Any) -> HostCall:
     ref = Ref(placement.model.name, placement.version)
-    return Effect(call, Placed(placement.pk, placement.fence), ref, **details)
+    return HostCall(call, Placed(placement.pk, placement.fence), ref, **details)
 
 
-def look(placement: Placement) -> Effect:
-    return effect_of(Call.LOOK, placement)
+def look(placement: Placement) -> HostCall:
+    return host_call_about(Call.LOOK, placement)
 
 
-def load(placement: Placement, *, digest: str) -> Effect:
-    return effect_of(Call.LOAD, placement, digest=digest)
+def load(placement: Placement, *, digest: str) -> HostCall:
+    return host_call_about(Call.LOAD, placement, digest=digest)
 
 
-def answer(placement: Placement, warm: WarmUp) -> Effect:
-    return effect_of(Call.ANSWER, placement, warm=warm)
+def answer(placement: Placement, warm: WarmUp) -> HostCall:
+    return host_call_about(Call.ANSWER, placement, warm=warm)
 
 
-def unload(placement: Placement) -> Effect:
-    return effect_of(Call.UNLOAD, placement)
+def unload(placement: Placement) -> HostCall:
+    return host_call_about(Call.UNLOAD, placement)
 
 
-def not_under_way(effects: Sequence[Effect]) -> list[Effect]:
+def not_under_way(host_calls: Sequence[HostCall]) -> list[HostCall]:
     """Those that this process does not await the answer of already, or is still to write it of."""
     with _lock:
-        return [one for one in effects if (one.placed.pk, one.call) not in _under_way]
+        return [one for one in host_calls if (one.placed.pk, one.call) not in _under_way]
 
 
-def perform(*effects: Effect) -> list[bool]:
+def perform(*host_calls: HostCall) -> list[bool]:
     """Begin, call, commit. For each, whether anything came of it within a moment: False also when
     the intent is another by now, or somebody is at it.
     """
-    begun = begin(*not_under_way(effects))
-    told = {one.effect.lease: said for one, said in call(begun)}
-    return [one.lease in told and commit(told[one.lease]) for one in effects]
+    leased = begin(*not_under_way(host_calls))
+    told = {one.host_call.lease: result for one, result in call(leased)}
+    return [one.lease in told and commit(told[one.lease]) for one in host_calls]
 
 
 def call(
-    calls: Sequence[Begun],
+    calls: Sequence[LeasedCall],
     *,
     moment: float = MOMENT_SECONDS,
     late: Callable[[], None] | None = None,
-) -> list[tuple[Begun, Said]]:
+) -> list[tuple[LeasedCall, CallResult]]:
     """Their hosts are asked side by side. Returns what is left to commit of the answers that came
     within `moment` (seconds); after each of the others was committed, `late` is called.
     """
@@ -90,33 +90,33 @@ def call(
         _answered(asked[one])  # its lease, seconds long, keeps others away until it is written
     for one in waiting:
         one.add_done_callback(partial(_hand_over, asked[one], late))
-    return [(asked[one], said_by(asked[one], one)) for one in done]
+    return [(asked[one], result_of(asked[one], one)) for one in done]
 
 
-def _submit(begun: Begun) -> Future[Any]:
-    lanes = _warm_ups if begun.effect.call is Call.ANSWER else _calls
+def _submit(leased: LeasedCall) -> Future[Any]:
+    lanes = _warm_ups if leased.host_call.call is Call.ANSWER else _calls
     with _lock:
-        _under_way.add(_about(begun))
-    return lanes.submit(begun.host.pk, partial(_ask, begun))
+        _under_way.add(_about(leased))
+    return lanes.submit(leased.host.pk, partial(_ask, leased))
 
 
-def _about(begun: Begun) -> tuple[int, Call]:
-    return begun.effect.placed.pk, begun.effect.call
+def _about(leased: LeasedCall) -> tuple[int, Call]:
+    return leased.host_call.placed.pk, leased.host_call.call
 
 
-def _answered(begun: Begun) -> None:
+def _answered(leased: LeasedCall) -> None:
     with _lock:
-        _under_way.discard(_about(begun))
+        _under_way.discard(_about(leased))
 
 
-def _hand_over(begun: Begun, late: Callable[[], None] | None, asked: Future[Any]) -> None:
+def _hand_over(leased: LeasedCall, late: Callable[[], None] | None, asked: Future[Any]) -> None:
     def write() -> None:
         try:
-            commit(said_by(begun, asked))
+            commit(result_of(leased, asked))
         finally:
             # Not before: its lease is over by now, and whoever looks at the rows would find that
             # nobody has asked yet. An inference would run twice.
-            _answered(begun)
+            _answered(leased)
         if late is not None:
             late()
 
@@ -124,25 +124,25 @@ def _hand_over(begun: Begun, late: Callable[[], None] | None, asked: Future[Any]
     _late.submit(write)
 
 
-def _ask(begun: Begun) -> Any:
-    effect, adapter = begun.effect, begun.adapter
-    if effect.call is not Call.LOOK and time.monotonic() > begun.until:
+def _ask(leased: LeasedCall) -> Any:
+    host_call, adapter = leased.host_call, leased.adapter
+    if host_call.call is not Call.LOOK and time.monotonic() > leased.until:
         # Stopped since: others may have gone on without us.
-        raise Conflict(f"{effect.call} of {effect.ref} was held up, and is not made any more")
-    match effect.call:
+        raise Conflict(f"{host_call.call} of {host_call.ref} was held up, and is not made any more")
+    match host_call.call:
         case Call.LOOK:
-            return adapter.status(effect.ref)
+            return adapter.status(host_call.ref)
         case Call.LOAD:
             return adapter.begin_load(
-                effect.ref,
-                fence=effect.placed.fence,
-                expected_digest=effect.digest or begun.digest or None,
+                host_call.ref,
+                fence=host_call.placed.fence,
+                expected_digest=host_call.digest or leased.digest or None,
             )
         case Call.ANSWER:
-            assert effect.warm is not None, "an answer needs to know what to ask"
-            return warm_up(adapter, effect.ref, effect.warm)
+            assert host_call.warm is not None, "an answer needs to know what to ask"
+            return warm_up(adapter, host_call.ref, host_call.warm)
         case Call.UNLOAD:
-            return adapter.begin_unload(effect.ref, fence=effect.placed.fence)
+            return adapter.begin_unload(host_call.ref, fence=host_call.placed.fence)
 
 
 def stop_calling() -> None:

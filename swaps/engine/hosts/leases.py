@@ -30,7 +30,7 @@ WARM_UP_LEASE = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class HostCall:
     """One call to one host, about the intent that `placed` names."""
 
     call: Call
@@ -44,10 +44,10 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """An effect whose lease is ours, or that needs none, and the placement as it was then."""
+class LeasedCall:
+    """A host call whose lease is ours, or that needs none, and the placement as it was then."""
 
-    effect: Effect
+    host_call: HostCall
     host: ModelHost
     observed: str
     observed_at: datetime | None
@@ -60,25 +60,25 @@ class Begun:
         return adapter_of(self.host)
 
 
-def begin(*effects: Effect) -> list[Begun]:
+def begin(*host_calls: HostCall) -> list[LeasedCall]:
     """Take the leases, in one transaction."""
-    statements = beginning(*effects)
+    statements = lease_statements(*host_calls)
     with transaction.atomic():
-        return begun(effects, run(*statements)[-len(effects) :] if effects else [])
+        return leased(host_calls, run(*statements)[-len(host_calls) :] if host_calls else [])
 
 
-def beginning(*effects: Effect) -> list[Statement]:
-    """The last ones, one an effect, return what `begun` reads."""
-    loads = [one.placed.pk for one in effects if one.call is Call.LOAD]
-    return [*([_lock_slots(loads)] if loads else []), *(_beginning(one) for one in effects)]
+def lease_statements(*host_calls: HostCall) -> list[Statement]:
+    """The last ones, one a host call, return what `leased` reads."""
+    loads = [one.placed.pk for one in host_calls if one.call is Call.LOAD]
+    return [*([_lock_slots(loads)] if loads else []), *(_beginning(one) for one in host_calls)]
 
 
-def begun(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Begun]:
+def leased(host_calls: Sequence[HostCall], outcomes: Sequence[Outcome]) -> list[LeasedCall]:
     """Those that may be called."""
     now = time.monotonic()
     return [
-        Begun(
-            effect,
+        LeasedCall(
+            host_call,
             ModelHost(
                 pk=host,
                 name=name,
@@ -91,10 +91,10 @@ def begun(effects: Sequence[Effect], outcomes: Sequence[Outcome]) -> list[Begun]
             observed_at,
             digest,
             until=now + WARM_UP_LEASE.total_seconds() / 2
-            if effect.call is Call.ANSWER
+            if host_call.call is Call.ANSWER
             else now + CALL_LEASE.total_seconds() / 2,
         )
-        for effect, outcome in zip(effects, outcomes, strict=True)
+        for host_call, outcome in zip(host_calls, outcomes, strict=True)
         for observed, observed_at, digest, host, name, kind, url, pinned, token in outcome.rows
     ]
 
@@ -136,17 +136,17 @@ _BEGIN = {
 }
 
 
-def _beginning(effect: Effect) -> Statement:
-    about = {"id": effect.placed.pk, "fence": effect.placed.fence}
-    if effect.call is Call.LOOK:
-        return Statement(_BEGIN[effect.call], about)
+def _beginning(host_call: HostCall) -> Statement:
+    about = {"id": host_call.placed.pk, "fence": host_call.placed.fence}
+    if host_call.call is Call.LOOK:
+        return Statement(_BEGIN[host_call.call], about)
     return Statement(
-        _BEGIN[effect.call],
+        _BEGIN[host_call.call],
         about
         | {
-            "lease": effect.lease,
-            "length": WARM_UP_LEASE if effect.call is Call.ANSWER else CALL_LEASE,
-            "desired": (Desired.ABSENT if effect.call is Call.UNLOAD else Desired.LOADED).value,
+            "lease": host_call.lease,
+            "length": WARM_UP_LEASE if host_call.call is Call.ANSWER else CALL_LEASE,
+            "desired": (Desired.ABSENT if host_call.call is Call.UNLOAD else Desired.LOADED).value,
         },
     )
 

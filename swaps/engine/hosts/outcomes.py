@@ -22,7 +22,7 @@ from swaps.db.statements import Statement, run
 from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.states import SwapState
 from swaps.domain.steps import Call
-from swaps.engine.hosts.leases import Begun, Effect
+from swaps.engine.hosts.leases import HostCall, LeasedCall
 from swaps.engine.hosts.warm_up import Warmth
 from swaps.live.wake import wake_swap
 from swaps.models import Placement
@@ -32,50 +32,50 @@ log = structlog.get_logger("swaps.engine")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CallResult:
     """What came of a call, to be committed; `slot_of`: the host whose load slot that frees."""
 
     statements: tuple[Statement, ...]
     slot_of: int | None = None
 
 
-def said_by(begun: Begun, answer: Future[Any]) -> Said:
+def result_of(leased: LeasedCall, answer: Future[Any]) -> CallResult:
     """Raises what is no error of the host's."""
     error = answer.exception()
     if error is not None and not isinstance(error, AdapterError):
         raise error
-    match begun.effect.call:
+    match leased.host_call.call:
         case Call.LOOK:
             seen = _unknown(error) if error else answer.result()
-            return _looked(begun, _if_it_is_that_file(seen, begun.effect.digest))
+            return _looked(leased, _if_it_is_that_file(seen, leased.host_call.digest))
         case Call.LOAD:
-            return _of_lease(begun, _of_load(begun.effect, error or answer.result()))
+            return _of_lease(leased, _of_load(leased.host_call, error or answer.result()))
         case Call.ANSWER:
             return (
-                _of_lease(begun, _seen(_failure(error)))
+                _of_lease(leased, _seen(_failure(error)))
                 if error
-                else _of_warmth(begun, answer.result())
+                else _of_warmth(leased, answer.result())
             )
         case Call.UNLOAD:
             if error is not None:
                 # Not known to be unloaded: the cleanup looks again, and again.
-                log.warning("unload", version=str(begun.effect.ref), error=str(error))
+                log.warning("unload", version=str(leased.host_call.ref), error=str(error))
             seen = _unknown(error) if error else answer.result()
-            return _of_lease(begun, _seen(seen) | {"answered_boot_id": ""}, slot=True)
+            return _of_lease(leased, _seen(seen) | {"answered_boot_id": ""}, slot=True)
 
 
-def _looked(begun: Begun, seen: Observation) -> Said:
-    return _found(begun.effect, begun.host.pk, begun.observed, begun.observed_at, seen)
+def _looked(leased: LeasedCall, seen: Observation) -> CallResult:
+    return _found(leased.host_call, leased.host.pk, leased.observed, leased.observed_at, seen)
 
 
-def listed_as(effect: Effect, row: Placement, seen: Observation) -> Said:
+def listed_as(host_call: HostCall, row: Placement, seen: Observation) -> CallResult:
     """As if it had been asked for by itself. `row` is older than the host's list."""
-    return _found(effect, row.host_id, row.observed, row.observed_at, seen)
+    return _found(host_call, row.host_id, row.observed, row.observed_at, seen)
 
 
 def _found(
-    effect: Effect, host: int, before: str, before_at: datetime | None, seen: Observation
-) -> Said:
+    host_call: HostCall, host: int, before: str, before_at: datetime | None, seen: Observation
+) -> CallResult:
     """A late answer never overwrites a newer one."""
     freed = before == Observed.LOADING and seen.status is not VersionStatus.LOADING
     changes = _seen(seen)
@@ -87,9 +87,9 @@ def _found(
     written = _write(
         changes,
         "id = %(id)s AND fence = %(fence)s AND observed_at IS NOT DISTINCT FROM %(before)s",
-        {"id": effect.placed.pk, "fence": effect.placed.fence, "before": before_at},
+        {"id": host_call.placed.pk, "fence": host_call.placed.fence, "before": before_at},
     )
-    return Said((written,), host if freed else None)
+    return CallResult((written,), host if freed else None)
 
 
 def _if_it_is_that_file(seen: Observation, digest: str) -> Observation:
@@ -100,10 +100,10 @@ def _if_it_is_that_file(seen: Observation, digest: str) -> Observation:
     return replace(seen, status=VersionStatus.FAILED, reason=reason)
 
 
-def _of_warmth(begun: Begun, tried: Warmth) -> Said:
+def _of_warmth(leased: LeasedCall, tried: Warmth) -> CallResult:
     changes = _seen(tried.seen)
     if tried.latency_ms is None:  # it was not ready, so nothing was asked of it
-        return _of_lease(begun, changes)
+        return _of_lease(leased, changes)
     if tried.answered:
         changes |= {
             "answered_boot_id": tried.seen.boot_id or "",
@@ -114,22 +114,22 @@ def _of_warmth(begun: Begun, tried: Warmth) -> Said:
         }
     # An answer counts whoever holds the lease by now: on a busy machine a slow model may
     # take longer than any lease, and would never be found ready.
-    return _of_lease(begun, changes, only_held=False)
+    return _of_lease(leased, changes, only_held=False)
 
 
 def _of_lease(
-    begun: Begun, changes: dict[str, Any], *, only_held: bool = True, slot: bool = False
-) -> Said:
+    leased: LeasedCall, changes: dict[str, Any], *, only_held: bool = True, slot: bool = False
+) -> CallResult:
     """What was seen, and the lease given back. What an outdated intent saw is no news about the
     present one, so the fence is compared; the lease is given back all the same.
     """
     about = {
-        "id": begun.effect.placed.pk,
-        "fence": begun.effect.placed.fence,
-        "held": begun.effect.lease,
+        "id": leased.host_call.placed.pk,
+        "fence": leased.host_call.placed.fence,
+        "held": leased.host_call.lease,
     }
     mine = " AND lease_token = %(held)s" if only_held else ""
-    return Said(
+    return CallResult(
         (
             _write(changes, "id = %(id)s AND fence = %(fence)s" + mine, about),
             Statement(
@@ -138,15 +138,15 @@ def _of_lease(
                 about,
             ),
         ),
-        begun.host.pk if slot else None,
+        leased.host.pk if slot else None,
     )
 
 
-def commit(said: Said) -> bool:
+def commit(result: CallResult) -> bool:
     """Whether it was news."""
     with transaction.atomic():
-        first, *_ = run(*said.statements)
-    wake_next_loads([said])
+        first, *_ = run(*result.statements)
+    wake_next_loads([result])
     return first.touched == 1
 
 
@@ -160,9 +160,9 @@ SELECT DISTINCT ON (p.host_id) swap.id
 """  # noqa: S608 - our own words
 
 
-def wake_next_loads(said: Sequence[Said]) -> None:
+def wake_next_loads(result: Sequence[CallResult]) -> None:
     """Load slots of hosts are free: wake the swaps that have waited longest for one."""
-    hosts = {one.slot_of for one in said if one.slot_of is not None}
+    hosts = {one.slot_of for one in result if one.slot_of is not None}
     if not hosts:
         return
     (waiting,) = run(Statement(_NEXT_LOADS, {"hosts": sorted(hosts)}))
@@ -234,13 +234,13 @@ def _unloaded(seen: Observation, *, otherwise: str = "%(reason)s::text") -> dict
     }
 
 
-def _of_load(effect: Effect, answer: Observation | BaseException) -> dict[str, Any]:
+def _of_load(host_call: HostCall, answer: Observation | BaseException) -> dict[str, Any]:
     if isinstance(answer, AdapterError):
         # By these two nothing was begun: whatever becomes of the host, it is not that load.
         untouched = isinstance(answer, Conflict | HostUnreachable)
         return _seen(_failure(answer)) | ({"load_pending": False} if untouched else {})
     assert isinstance(answer, Observation), "other errors were raised"
-    return _seen(answer) | {"load_fence": effect.placed.fence}
+    return _seen(answer) | {"load_fence": host_call.placed.fence}
 
 
 def _unknown(error: BaseException) -> Observation:

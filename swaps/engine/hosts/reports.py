@@ -14,7 +14,7 @@ from swaps.adapters.contract import HostInfo, Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
 from swaps.domain.names import name_problem
 from swaps.engine.hosts.adapters import adapter_of
-from swaps.engine.hosts.addresses import NotResolved, Refused, pin
+from swaps.engine.hosts.addresses import ForbiddenAddress, NotResolved, pin
 from swaps.engine.hosts.questions import answered, whom
 from swaps.models import ModelHost, Placement, ServedModel
 from swaps.models.hosts import Desired, HostHealth, Observed
@@ -49,7 +49,7 @@ def check_host(host: ModelHost) -> bool:
     """Ask the host who it is; its health goes into its row. Returns whether it answered."""
     try:
         moved = pin(host)
-    except (NotResolved, Refused) as error:
+    except (NotResolved, ForbiddenAddress) as error:
         write_health(host, error)
         return False
     try:

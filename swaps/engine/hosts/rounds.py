@@ -20,7 +20,7 @@ from django.db import connection
 
 from swaps.db.statements import Statement, run
 from swaps.db.writability import OUTAGE
-from swaps.engine.hosts.addresses import NotResolved, Refused, pin
+from swaps.engine.hosts.addresses import ForbiddenAddress, NotResolved, pin
 from swaps.engine.hosts.lanes import Lanes, Writers
 from swaps.engine.hosts.reconcile import finish_cleanups, reconcile_host
 from swaps.engine.hosts.reports import Report, ask_host
@@ -146,7 +146,7 @@ def _ask(host: ModelHost) -> tuple[Report, str]:
     """What it says, and a sentence about its address."""
     try:
         moved = pin(host)
-    except (NotResolved, Refused) as error:
+    except (NotResolved, ForbiddenAddress) as error:
         return Report(error), ""
     finally:
         connection.close()  # of this thread; an address that changed was written

@@ -21,9 +21,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from swaps.db.statements import NEED_NOT_WAIT, run
 from swaps.engine.advance import advance
-from swaps.engine.listener import hear_of_others
+from swaps.engine.listener import listen_for_others
 from swaps.engine.sweeping import duties
-from swaps.engine.warm_start import prime
+from swaps.engine.warm_start import warm_start
 from swaps.engine.write import store
 from swaps.live.broker import Message, broker_trouble, when_not_sent
 from swaps.live.heartbeats import BEAT_SECONDS, CLOCK_TOLERANCE_SECONDS, Pulse, clock_ahead
@@ -36,7 +36,7 @@ log = structlog.get_logger("swaps.engine")
 LATE_SECONDS = 2.0
 LONGEST_TICK_SECONDS = 1.0
 # Swaps that are taken here at the same moment; others wait for a thread.
-TURNS_AT_ONCE = 4
+SWAPS_AT_ONCE = 4
 DUTIES_AT_ONCE = 3
 # What Postgres refused is told of for so long.
 REFUSAL_TOLD_SECONDS = 60.0
@@ -50,14 +50,14 @@ class Sweeper:
     def __init__(self, name: str) -> None:
         self.pulse = Pulse(ProcessKind.WORKER, name)
         self._duties = duties.duties()
-        self._turns = ThreadPoolExecutor(TURNS_AT_ONCE, thread_name_prefix="sweep")
+        self._swaps = ThreadPoolExecutor(SWAPS_AT_ONCE, thread_name_prefix="sweep")
         self._chores = ThreadPoolExecutor(DUTIES_AT_ONCE, thread_name_prefix="duty")
         self._lock = threading.Lock()
         self._at_work: set[uuid.UUID] = set()  # swaps that are taken here
         self._running: set[str] = set()  # duties that are done here
         self._done: set[str] = set()  # and those whose row does not say so yet
         self._idle: set[BaseDatabaseWrapper] = set()  # connections of its threads without work
-        self._heard: set[int] = set()  # models that nodes said something of
+        self._to_wake: set[int] = set()  # models that nodes said something of
         self._nudged = threading.Event()
         self._over = False
         self._beat_at = -BEAT_SECONDS
@@ -67,10 +67,10 @@ class Sweeper:
     def start(self) -> None:
         """Returns at once, whatever is away."""
         when_not_sent(self._take_message)
-        hear_of_others(self._hear)
+        listen_for_others(self._wake_later)
         self._thread.start()
         # Beside it: a host that hangs must not hold up the first sweep.
-        threading.Thread(target=_prime, name="prime", daemon=True).start()
+        threading.Thread(target=_warm_start, name="warm-start", daemon=True).start()
 
     def stop(self, seconds: float = 5.0) -> None:
         with self._lock:
@@ -81,8 +81,8 @@ class Sweeper:
             one.inc_thread_sharing()  # its thread waits for work that does not come any more
             one.close()
         when_not_sent(None)
-        hear_of_others(None)
-        for pool in (self._turns, self._chores):
+        listen_for_others(None)
+        for pool in (self._swaps, self._chores):
             pool.shutdown(wait=False, cancel_futures=True)
         self._thread.join(seconds)
 
@@ -148,9 +148,9 @@ class Sweeper:
         for (name,) in taken.rows:
             self._begin(name)
         with self._lock:
-            heard, self._heard = self._heard, set()
-        if heard:
-            wake_swaps_of(heard)
+            to_wake, self._to_wake = self._to_wake, set()
+        if to_wake:
+            wake_swaps_of(to_wake)
 
     def _compare_clocks(self, ahead_seconds: float) -> None:
         if abs(ahead_seconds) > CLOCK_TOLERANCE_SECONDS:
@@ -188,13 +188,13 @@ class Sweeper:
 
     # -- from any thread --
 
-    def _hear(self, model_id: int) -> None:
+    def _wake_later(self, model_id: int) -> None:
         """A node said something of a model that nobody here waits for. Whoever wrote that wakes
         the swap by Celery; where that does not work, this is the way.
         """
         if broker_trouble():
             with self._lock:
-                self._heard.add(model_id)
+                self._to_wake.add(model_id)
             self._nudged.set()
 
     def _take_message(self, message: Message) -> None:
@@ -208,14 +208,14 @@ class Sweeper:
                 return
             self._at_work.add(swap_id)
         try:
-            self._turns.submit(self._turn, swap_id, if_due)
+            self._swaps.submit(self._advance, swap_id, if_due)
         except RuntimeError:  # the worker is ending
             with self._lock:
                 self._at_work.discard(swap_id)
 
     # -- the threads of its own --
 
-    def _turn(self, swap_id: uuid.UUID, if_due: bool) -> None:
+    def _advance(self, swap_id: uuid.UUID, if_due: bool) -> None:
         again: float | None = None
         try:
             again = self._guarded(lambda: advance(swap_id, if_due=if_due), what=f"swap {swap_id}")
@@ -263,10 +263,10 @@ class Sweeper:
                 mine.close()
 
 
-def _prime() -> None:
+def _warm_start() -> None:
     try:
-        prime()
+        warm_start()
     except Exception:
-        log.exception("worker not primed")
+        log.exception("worker not warmed up")
     finally:
         connection.close()

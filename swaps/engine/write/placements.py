@@ -8,21 +8,21 @@ from swaps.adapters.contract import Ref
 from swaps.db.statements import Statement
 from swaps.domain.steps import Want
 from swaps.engine.hosts.adapters import adapter_of
-from swaps.engine.observe import Placed, Sighting
+from swaps.engine.observe import ObservedSwap, Placed
 from swaps.models import ModelHost, SwapOperation
 
 
-def intend(sighting: Sighting, want: Want) -> list[Statement]:
+def intend(observed: ObservedSwap, want: Want) -> list[Statement]:
     """For the transaction that changes the swap. Each grows the placements' fences by one."""
-    swap, placed = sighting.swap, sighting.placed(want.version, want.hosts)
+    swap, placed = observed.swap, observed.placed(want.version, want.hosts)
     if not want.loaded:
         undone = want.version == swap.to_version
         return [_give_up(placed, undone=undone), _retire_cluster(swap, want.version)]
     known = len(placed) == len(want.hosts)
     return [
         *([] if known else [_make_known(swap, want)]),
-        _want_loaded(swap, want, first=sighting.first_fence),
-        *([] if want.version in sighting.clusters else [_make_cluster(swap, want)]),
+        _want_loaded(swap, want, first=observed.first_fence),
+        *([] if want.version in observed.clusters else [_make_cluster(swap, want)]),
     ]
 
 

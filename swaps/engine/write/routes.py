@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 
 from swaps.db.statements import Statement
 from swaps.domain.steps import RouteChange
-from swaps.engine.observe import Sighting
+from swaps.engine.observe import ObservedSwap
 
 # So many drained versions answer 410 on their pinned path; older ones answer 404.
 REMEMBERED_GONE = 20
@@ -16,22 +16,22 @@ class RouteInvalid(Exception):
     """A route that must not reach any node."""
 
 
-def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
+def new_revision(observed: ObservedSwap, change: RouteChange) -> Statement:
     """Touches no row when the route is not at the revision any more that was decided upon.
 
     Raises RouteInvalid, for weights that don't sum to 100 or name a version without
     endpoints: Envoy would accept the former silently.
     """
-    swap = sighting.swap
+    swap = observed.swap
     if change.weights and sum(change.weights.values()) != 100:
         raise RouteInvalid(f"weights of {swap.model.name} sum to {sum(change.weights.values())}")
-    missing = set(change.weights) - set(sighting.clusters)
+    missing = set(change.weights) - set(observed.clusters)
     if missing:
         raise RouteInvalid(f"{swap.model.name} {', '.join(missing)} has no cluster to route to")
     sticky = str(swap.strategy.get("stickyHeader", ""))
     # One version is no split: the way back carries nothing that a node may have refused.
     divided = sum(1 for weight in change.weights.values() if weight) > 1 and sticky
-    gone = [version for version in sighting.gone if version not in change.pinned]
+    gone = [version for version in observed.gone if version not in change.pinned]
     if change.gone and change.gone not in gone:
         gone.append(change.gone)
     return Statement(
@@ -44,7 +44,7 @@ def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
         """,
         {
             "model": swap.model_id,
-            "seen": sighting.snapshot.revision,
+            "seen": observed.snapshot.revision,
             "weights": Jsonb(dict(change.weights)),
             "pinned": Jsonb(sorted(change.pinned)),
             "gone": Jsonb(gone[-REMEMBERED_GONE:]),
@@ -55,15 +55,15 @@ def new_revision(sighting: Sighting, change: RouteChange) -> Statement:
     )
 
 
-def watch_drain(sighting: Sighting, version: str, watch: uuid.UUID) -> Statement:
+def watch_drain(observed: ObservedSwap, version: str, watch: uuid.UUID) -> Statement:
     """Ask every node whether the version is idle, from the new revision on."""
     return Statement(
         "INSERT INTO swaps_drainwatch (id, cluster_id, route_revision, opened_at)"
         " VALUES (%(id)s, %(cluster)s, %(revision)s, statement_timestamp())",
         {
             "id": watch,
-            "cluster": sighting.clusters[version],
-            "revision": sighting.snapshot.revision + 1,
+            "cluster": observed.clusters[version],
+            "revision": observed.snapshot.revision + 1,
         },
     )
 
@@ -75,12 +75,12 @@ def close_watch(watch: uuid.UUID) -> Statement:
     )
 
 
-def applied_ms(sighting: Sighting) -> float | None:
+def applied_ms(observed: ObservedSwap) -> float | None:
     """Milliseconds from the revision's commit to the last required node's ack row.
 
     None when no node of now acked this revision itself.
     """
-    began, acked = sighting.swap.revision_at, sighting.acked_at
+    began, acked = observed.swap.revision_at, observed.acked_at
     if began is None or acked is None:
         return None
     return round((acked - began).total_seconds() * 1000, 3)

@@ -13,10 +13,10 @@ from django.db.models.functions import Now
 
 from swaps.db.statements import Statement, run
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Advance, MoveTo, PassReturn, Want
+from swaps.domain.steps import MoveTo, PassReturn, Proceed, Want
 from swaps.engine import observed_traffic, queue
-from swaps.engine.hosts.leases import Begun, Effect, beginning, begun
-from swaps.engine.observe import NODE_IS_CONNECTED, Sighting
+from swaps.engine.hosts.leases import HostCall, LeasedCall, lease_statements, leased
+from swaps.engine.observe import NODE_IS_CONNECTED, ObservedSwap
 from swaps.engine.write import placements
 from swaps.engine.write.routes import applied_ms, close_watch, new_revision, watch_drain
 from swaps.engine.write.store import StaleSwap, write
@@ -27,15 +27,15 @@ from swaps.models.swap_operations import EventKind
 
 # How long whoever wrote last is left alone with the swap: it acts, calls hosts, and waits for an
 # ack or a proof itself, see swaps.engine.advance. Should it die, the sweep comes so much later.
-ATTENTION = timedelta(milliseconds=500)
+ATTENDED_FOR = timedelta(milliseconds=500)
 
 
-def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
-    """`effects` begin with what the step wants; returns those that may be called now.
+def move(observed: ObservedSwap, step: MoveTo, *host_calls: HostCall) -> list[LeasedCall]:
+    """`host_calls` begin with what the step wants; returns those that may be called now.
 
     Raises StaleSwap.
     """
-    swap = sighting.swap
+    swap = observed.swap
     changes = _onward()
     data: dict[str, Any] = {}
     match step.state:
@@ -50,20 +50,20 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
                 changes |= {"abort_requested": "", "roll_forward_requested": False}
                 changes |= {"failure": "", "forced_by": "", "swap_deadline": None}
             else:
-                data |= _applied(sighting)
+                data |= _applied(observed)
                 changes["routing_update_ms"] = data["routing_update_ms"]
         case SwapState.LOADING_NEW_VERSION:
             # A swap that stood in line was asked for before its source was loaded.
-            changes["source_hosts"] = sighting.source_now
+            changes["source_hosts"] = observed.source_now
             # What it waited before, for its turn and for people, is not its own time.
             if swap.swap_timeout_seconds is not None:
                 changes["swap_deadline"] = Now() + timedelta(seconds=swap.swap_timeout_seconds)
         case SwapState.TRANSITIONING:
-            calls = [view.called_at for view in sighting.snapshot.target if view.called_at]
+            calls = [view.called_at for view in observed.snapshot.target if view.called_at]
             began = max(min(calls), swap.start_time) if calls else None
             changes["load_began_at"] = began
             # Not when we noticed: that is time of ours.
-            ready = sighting.ready_at
+            ready = observed.ready_at
             changes["ready_at"] = ready if ready and (not began or ready > began) else Now()
         case state if state in END_STATES:
             changes |= {"end_time": Now(), "next_check_at": None, "attended_until": None}
@@ -72,43 +72,43 @@ def move(sighting: Sighting, step: MoveTo, *effects: Effect) -> list[Begun]:
         changes["step_index"] = data["step_index"] = step.step_index
     over = step.state in END_STATES
     with transaction.atomic(savepoint=False):
-        begun = _write_step(
-            sighting,
+        leased = _write_step(
+            observed,
             step,
-            effects,
+            host_calls,
             kind=EventKind.TRANSITION,
             reason=step.failure or step.reason,
             to_state=step.state,
             data=data,
             changes=changes,
-            locks=[queue.lock_line_of(swap.pk)] if over else [],
+            locks=[queue.lock_queue_of(swap.pk)] if over else [],
         )
         if over:
-            owed, line = run(placements.owed(swap), queue.first_in_line(swap.model_id))
+            owed, queued = run(placements.owed(swap), queue.first_queued(swap.model_id))
             if owed.touched:
                 SwapOperation.objects.filter(pk=swap.pk).update(cleanup_pending=True)
-            following = queue.after(swap) if line.touched else None
+            following = queue.after(swap) if queued.touched else None
             if following is not None:
                 transaction.on_commit(lambda: wake_swap(following))
-    return begun
+    return leased
 
 
-def advance(sighting: Sighting, step: Advance) -> None:
+def proceed(observed: ObservedSwap, step: Proceed) -> None:
     """Raises StaleSwap."""
-    swap, changes = sighting.swap, _onward()
+    swap, changes = observed.swap, _onward()
     if step.drained:
         changes["drained_at"] = Now()
     if step.reload is not None:
         changes["reloading_since"] = Now() if step.reload else None
         changes["reloads"] = swap.reloads + step.reload
     moved_on = swap.state == SwapState.TRANSITIONING
-    data = _applied(sighting) if moved_on else {}
+    data = _applied(observed) if moved_on else {}
     if step.step_index is not None:
         # In the event too: how long each step lasted is read from there.
         changes["step_index"] = data["step_index"] = step.step_index
     with transaction.atomic(savepoint=False):
         _write_step(
-            sighting,
+            observed,
             step,
             (),
             kind=EventKind.STEP,
@@ -124,14 +124,14 @@ def _onward() -> dict[str, Any]:
         "step_entered_at": Now(),
         "waiting_for": "",
         "next_check_at": Now(),
-        "attended_until": Now() + ATTENTION,
+        "attended_until": Now() + ATTENDED_FOR,
     }
 
 
 def _write_step(
-    sighting: Sighting,
-    step: MoveTo | Advance,
-    effects: Sequence[Effect],
+    observed: ObservedSwap,
+    step: MoveTo | Proceed,
+    host_calls: Sequence[HostCall],
     *,
     kind: EventKind,
     reason: str,
@@ -139,16 +139,16 @@ def _write_step(
     data: dict[str, Any],
     changes: dict[str, Any],
     locks: Sequence[Statement] = (),
-) -> list[Begun]:
+) -> list[LeasedCall]:
     """The swap's row first, but for `locks`: whoever is late stops there, before anything else
     is touched.
     """
-    swap, route = sighting.swap, step.route
+    swap, route = observed.swap, step.route
     statements: list[Statement] = []
     if route is not None:
-        statements.append(new_revision(sighting, route))
-        data = data | {"weights": dict(route.weights), "revision": sighting.snapshot.revision + 1}
-        changes |= {"revision": sighting.snapshot.revision + 1, "revision_at": Now()}
+        statements.append(new_revision(observed, route))
+        data = data | {"weights": dict(route.weights), "revision": observed.snapshot.revision + 1}
+        changes |= {"revision": observed.snapshot.revision + 1, "revision_at": Now()}
         changes["drain_watch_id"] = None
         if _gradual(swap):  # the strategy leaves time to observe something
             changes["counted"] = observed_traffic.counts(swap)
@@ -157,9 +157,9 @@ def _write_step(
         if route.watch is not None:
             changes["drain_watch_id"] = watch = uuid.uuid4()
             changes["drain_deadline"] = Now() + timedelta(seconds=swap.drain_timeout_seconds)
-            statements.append(watch_drain(sighting, route.watch, watch))
+            statements.append(watch_drain(observed, route.watch, watch))
     if step.want is not None:
-        statements += placements.intend(sighting, step.want)
+        statements += placements.intend(observed, step.want)
     if statements:
         notify_routes(swap.model_id)
     write(
@@ -168,40 +168,42 @@ def _write_step(
         reason=reason,
         to_state=to_state,
         data=data,
-        read_at=sighting.snapshot.now,
+        read_at=observed.snapshot.now,
         locks=locks,
         **changes,
     )
-    outcomes = run(*statements, *beginning(*effects)) if statements or effects else []
+    outcomes = run(*statements, *lease_statements(*host_calls)) if statements or host_calls else []
     if route is not None and outcomes[0].touched != 1:
         raise StaleSwap(
-            f"route of {swap.model.name} is no longer revision {sighting.snapshot.revision}"
+            f"route of {swap.model.name} is no longer revision {observed.snapshot.revision}"
         )
-    return begun(effects, outcomes[-len(effects) :]) if effects else []
+    return leased(host_calls, outcomes[-len(host_calls) :]) if host_calls else []
 
 
 def _gradual(swap: SwapOperation) -> bool:
     return len(swap.strategy["steps"]) > 1
 
 
-def _applied(sighting: Sighting) -> dict[str, Any]:
+def _applied(observed: ObservedSwap) -> dict[str, Any]:
     """For the record, as the swap leaves a revision that every node has applied."""
-    swap = sighting.swap
-    data: dict[str, Any] = {"applied": swap.revision, "routing_update_ms": applied_ms(sighting)}
+    swap = observed.swap
+    data: dict[str, Any] = {"applied": swap.revision, "routing_update_ms": applied_ms(observed)}
     if _gradual(swap):
         data["observed"] = observed_traffic.shares(swap.counted, observed_traffic.counts(swap))
     return data
 
 
-def pass_return(sighting: Sighting, step: PassReturn, *effects: Effect) -> list[Begun]:
+def pass_return(
+    observed: ObservedSwap, step: PassReturn, *host_calls: HostCall
+) -> list[LeasedCall]:
     """The point of no return. Raises StaleSwap when route or nodes are not as decided on.
 
     The route row is locked, so no revision can come between the proof and this commit;
     a node that registers later reads its routes in its own transaction and finds this
     revision or a newer one, which does not name the version any more.
-    `effects` begin with this commit; returns those that may be called now.
+    `host_calls` begin with this commit; returns those that may be called now.
     """
-    swap, snapshot = sighting.swap, sighting.snapshot
+    swap, snapshot = observed.swap, observed.snapshot
     changes = _onward() | {
         "past_return_at": Now(),
         "drained_at": swap.drained_at or Now(),
@@ -217,11 +219,11 @@ def pass_return(sighting: Sighting, step: PassReturn, *effects: Effect) -> list[
             **changes,
         )
         route, nodes, *others = run(
-            _lock_route(sighting, step.version),
+            _lock_route(observed, step.version),
             _nodes(swap, snapshot.revision, forced=step.forced),
             *([close_watch(swap.drain_watch_id)] if swap.drain_watch_id else []),
-            *placements.intend(sighting, Want(step.version, step.hosts, loaded=False)),
-            *beginning(*effects),
+            *placements.intend(observed, Want(step.version, step.hosts, loaded=False)),
+            *lease_statements(*host_calls),
         )
         notify_routes(swap.model_id)
         if route.touched != 1:
@@ -230,17 +232,17 @@ def pass_return(sighting: Sighting, step: PassReturn, *effects: Effect) -> list[
         if snapshot.routed and not (facts and all(facts)):
             lacking = "that has not applied the route" if step.forced else "without a proof"
             raise StaleSwap(f"a node {lacking} appeared")
-        return begun(effects, others[len(others) - len(effects) :])
+        return leased(host_calls, others[len(others) - len(host_calls) :])
 
 
-def _lock_route(sighting: Sighting, version: str) -> Statement:
+def _lock_route(observed: ObservedSwap, version: str) -> Statement:
     """No row when it is another revision by now, or names the version."""
     return Statement(
         "SELECT id FROM swaps_route WHERE model_id = %(model)s AND revision = %(seen)s"
         " AND NOT jsonb_exists(weights, %(version)s) FOR UPDATE",
         {
-            "model": sighting.swap.model_id,
-            "seen": sighting.snapshot.revision,
+            "model": observed.swap.model_id,
+            "seen": observed.snapshot.revision,
             "version": version,
         },
     )

@@ -27,20 +27,20 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, head: Head | None, **options: Any) -> None:
-        verdict = verify(self.stdout.write, head=head)
+        found = verify(self.stdout.write, head=head)
         self.stdout.write(
-            f"{verdict.entries} entries, {verdict.sealed} seals, {verdict.waiting} not yet sealed; "
-            f"the head is {verdict.head or 'none: nothing is sealed yet'}"
+            f"{found.entries} entries, {found.sealed} seals, {found.waiting} not yet sealed; "
+            f"the head is {found.head or 'none: nothing is sealed yet'}"
         )
-        if not verdict.anchored:
+        if not found.anchored:
             self.stdout.write(
                 f"note: {settings.AUDIT_HEAD} is not there, so nothing was made on this machine "
                 "that shows a cut-off end: give the last head from the logs by --head"
             )
         for weakness in weaknesses():
             self.stdout.write(f"note: {weakness}")
-        if verdict.problems:
-            raise CommandError(f"the audit log was tampered with: {verdict.problems} problems")
+        if found.problems:
+            raise CommandError(f"the audit log was tampered with: {found.problems} problems")
         self.stdout.write("nothing is wrong")
 
 

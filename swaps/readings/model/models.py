@@ -14,12 +14,12 @@ from swaps.commands.revisions import revision_of
 from swaps.commands.swaps.strategies import default_strategy
 from swaps.domain.names import version_order
 from swaps.domain.states import END_STATES
-from swaps.engine.frozen_inputs import lacks_approval
+from swaps.engine.inputs import lacks_approval
 from swaps.live.gauges import in_flight
 from swaps.models import Placement, Route, ServedModel, SwapOperation, UnprotectRequest
 from swaps.models.hosts import Desired, Observed
 from swaps.models.served_models import DrainTimeoutPolicy
-from swaps.readings.overview.fleet import ModelRows, read_fleet
+from swaps.readings.overview.model_rows import ModelRows, read_model_rows
 from swaps.readings.shared.json_form import Reading, one_of
 from swaps.readings.shared.pages import DEFAULT_LIMIT, Page, cut, from_name
 from swaps.readings.traffic.traffic import Traffic, traffic_of
@@ -142,8 +142,8 @@ def _within(scope: Scope) -> QuerySet[ServedModel]:
 
 
 def _read_each(pks: Sequence[int]) -> list[ModelReading]:
-    fleet = read_fleet(pks)
-    return [_reading(fleet[pk]) for pk in pks]
+    rows = read_model_rows(pks)
+    return [_reading(rows[pk]) for pk in pks]
 
 
 def _reading(rows: ModelRows) -> ModelReading:

@@ -28,7 +28,7 @@ class VersionPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionLine:
+class VersionRow:
     """`last_served`: when it gave up its traffic; None: never had any, or has it now."""
 
     reading: VersionReading
@@ -60,7 +60,7 @@ class VersionLine:
         return sum(place.status == Observed.READY for place in self.places)
 
 
-def read_versions(model: ModelReading) -> list[VersionLine]:
+def read_versions(model: ModelReading) -> list[VersionRow]:
     """Those with traffic first, then the newest name first."""
     placed: dict[str, list[Placement]] = {}
     rows = Placement.objects.select_related("host").filter(model__name=model.name)
@@ -68,7 +68,7 @@ def read_versions(model: ModelReading) -> list[VersionLine]:
         placed.setdefault(row.version, []).append(row)
     served = _last_served(model.name)
     lines = [
-        VersionLine(
+        VersionRow(
             reading=version,
             places=_places(version, placed.get(version.version, [])),
             last_served=None if version.weight else served.get(version.version),

@@ -152,11 +152,11 @@ def _swaps(text: str, scope: Scope, limit: int) -> list[SwapHit]:
         newest = swaps.order_by("-start_time", "-pk")[:TEXT_SEARCHED].values("pk")
         model, _, version = text.rpartition(" ")
         if model:
-            said = Q(model__name__contains=model) & _of_version(version)
+            matching = Q(model__name__contains=model) & _of_version(version)
         else:
-            said = Q(model__name__contains=text) | _of_version(text)
-        said |= Q(reason__icontains=text)
-        more = SwapOperation.objects.filter(said, pk__in=newest)
+            matching = Q(model__name__contains=text) | _of_version(text)
+        matching |= Q(reason__icontains=text)
+        more = SwapOperation.objects.filter(matching, pk__in=newest)
         more = more.exclude(pk__in=[hit.id for hit in hits])
         hits += _hits(more.order_by("-start_time", "-pk"), limit - len(hits))
     return hits

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import prefetch_related_objects
 
 from swaps.domain.states import SwapState
-from swaps.engine.frozen_inputs import digest_of, inputs_of, lacks_approval
+from swaps.engine.inputs import digest_of, inputs_of, lacks_approval
 from swaps.models import SwapOperation
 from swaps.models.approvals import Verdict
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, assert_never
 
-from swaps.domain.commands import Accepted, Command, NewSwap, Refused, verdict
+from swaps.domain.commands import Accepted, Command, NewSwap, NotPossible, check_command
 from swaps.domain.rolling_forward import no_way_forward
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
@@ -13,7 +13,7 @@ from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep, parse_
 from swaps.live.gauges import in_flight
 from swaps.models import Placement, SwapOperation
 from swaps.models.hosts import HostHealth, Observed
-from swaps.readings.overview.fleet import ModelRows, Node
+from swaps.readings.overview.model_rows import ModelRows, Node
 from swaps.readings.shared.json_form import one_of
 
 
@@ -225,8 +225,8 @@ def commands_of(swap: SwapOperation, rows: ModelRows) -> dict[str, str | None]:
     reasons: dict[str, str | None] = {}
     past_return = swap.past_return_at is not None
     for command in Command:
-        match verdict(command, SwapState(swap.state), past_return=past_return):
-            case Refused(reason):
+        match check_command(command, SwapState(swap.state), past_return=past_return):
+            case NotPossible(reason):
                 reasons[command.value] = reason
             case NewSwap():
                 reasons[command.value] = _why_not_back(swap, rows)

@@ -17,7 +17,7 @@ from swaps.commands.swaps.requests import (
     choose_hosts,
     default_policy,
     find_model,
-    require_turn,
+    must_wait,
 )
 from swaps.commands.swaps.strategies import default_strategy, resolve_strategy
 from swaps.domain.names import version_order
@@ -26,7 +26,7 @@ from swaps.domain.strategies import Hold, Pause, SetWeight, Strategy
 from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.models.served_models import DrainTimeoutPolicy
-from swaps.readings.overview.fleet import ModelRows, read_fleet
+from swaps.readings.overview.model_rows import ModelRows, read_model_rows
 from swaps.readings.swap.parts import timings_of
 from swaps.readings.traffic.traffic import pinned_requests
 
@@ -83,7 +83,7 @@ class FoundVersion:
 
 def found_versions(model: ServedModel) -> list[FoundVersion]:
     """The newest name first."""
-    rows = read_fleet([model.pk])[model.pk]
+    rows = read_model_rows([model.pk])[model.pk]
     found = []
     for version in sorted(
         {row.version for row in rows.placements}, key=version_order, reverse=True
@@ -104,13 +104,13 @@ def found_versions(model: ServedModel) -> list[FoundVersion]:
 def plan_swap(request: SwapRequest, actor: Actor) -> SwapPlan:
     """Asks the target hosts now, two seconds at most. Raises ModelNotFound."""
     model = find_model(request.model_name, seen_by=actor)
-    rows = read_fleet([model.pk])[model.pk]
+    rows = read_model_rows([model.pk])[model.pk]
     checks: list[Check] = []
     strategy = _strategy(model, request, checks)
     _tried(checks, lambda: check_fields(replace(request, strategy=None)))
     if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
         _tried(checks, lambda: actor.require(Action.FORCE_UNLOAD, model.name))
-    _check_turn(checks, model, request)
+    _check_queue(checks, model, request)
     hosts: list[OnHost] = []
     try:
         source, target = choose_hosts(model, request)
@@ -160,11 +160,11 @@ def _strategy(model: ServedModel, request: SwapRequest, checks: list[Check]) -> 
         return None
 
 
-def _check_turn(checks: list[Check], model: ServedModel, request: SwapRequest) -> None:
+def _check_queue(checks: list[Check], model: ServedModel, request: SwapRequest) -> None:
     if not request.to_version:
         return
     try:
-        waits = require_turn(model, request)
+        waits = must_wait(model, request)
     except SwapRefused as refused:
         checks.append(Check(False, _sentence(refused)))
         return
@@ -188,17 +188,17 @@ def _hosts(
     unreachable: dict[str, str] = {}
     if request.to_version:
         seen, unreachable = ask_hosts(target, ref)
-        _check_presence(checks, ref, seen, unreachable)
+        _check_availability(checks, ref, seen, unreachable)
     sick = [host.name for host in target if host.health == HostHealth.UNREACHABLE]
     for name in sorted(set(sick) - unreachable.keys()):
         checks.append(Check(None, f"{name} did not answer when it was last looked at."))
     hosts = []
     sources = {host.name for host in source}
     for host in [*target, *(host for host in source if host not in target)]:
-        said = seen.get(host.name)
+        now = seen.get(host.name)
         then = []
         if host in target:
-            ready = said is not None and said.status is VersionStatus.READY
+            ready = now is not None and now.status is VersionStatus.READY
             then.append("takes over what is loaded" if ready else f"loads {ref.version}")
             then.append("answers warm-up calls")
         if host.name in sources:
@@ -206,21 +206,21 @@ def _hosts(
         hosts.append(
             OnHost(
                 host=host.name,
-                found=said.status.value if said else "unknown",
-                digest=said.digest if said else None,
-                size_bytes=said.size_bytes if said else None,
+                found=now.status.value if now else "unknown",
+                digest=now.digest if now else None,
+                size_bytes=now.size_bytes if now else None,
                 then=tuple(then),
             )
         )
     return hosts
 
 
-def _check_presence(
+def _check_availability(
     checks: list[Check], ref: Ref, seen: dict[str, Observation], unreachable: dict[str, str]
 ) -> None:
     for host, reason in sorted(unreachable.items()):
         checks.append(Check(False, f"{host} does not say whether it has {ref.version}: {reason}."))
-    absent = sorted(h for h, said in seen.items() if said.status is VersionStatus.ABSENT)
+    absent = sorted(h for h, now in seen.items() if now.status is VersionStatus.ABSENT)
     if absent:
         checks.append(
             Check(
@@ -230,14 +230,14 @@ def _check_presence(
         )
     elif seen and not unreachable:
         checks.append(Check(True, f"{', '.join(sorted(seen))} just said: {ref.version} is here."))
-    digests = {said.digest for said in seen.values() if said.digest}
+    digests = {now.digest for now in seen.values() if now.digest}
     if len(digests) > 1:
         checks.append(Check(False, f"The hosts have different files under {ref.version}."))
     elif digests and len(seen) > 1:
         checks.append(Check(True, "It is the same file everywhere, by its digest."))
-    for host, said in sorted(seen.items()):
-        if said.status is VersionStatus.FAILED:
-            why = said.reason or "it did not say why"
+    for host, now in sorted(seen.items()):
+        if now.status is VersionStatus.FAILED:
+            why = now.reason or "it did not say why"
             checks.append(Check(None, f"The last load on {host} failed: {why}."))
 
 

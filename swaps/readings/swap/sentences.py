@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from swaps.db import writability
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.frozen_inputs import lacks_approval
+from swaps.engine.inputs import lacks_approval
 from swaps.live.heartbeats import SILENT_AFTER_SECONDS
 from swaps.models import SwapOperation
-from swaps.readings.overview.fleet import ModelRows
+from swaps.readings.overview.model_rows import ModelRows
 from swaps.readings.swap.parts import StepReading
 
 
@@ -27,7 +27,7 @@ def waiting_for(
     if no_writes := writability.known():
         return f"{no_writes}. The swap goes on by itself once it can be."
     if swap.queued:
-        return _in_line(swap, rows)
+        return _in_queue(swap, rows)
     if unattended := _unattended(swap, rows.now):
         return unattended
     if swap.paused and state is SwapState.TRANSITIONING:
@@ -69,7 +69,7 @@ def _unattended(swap: SwapOperation, now: datetime) -> str:
     )
 
 
-def _in_line(swap: SwapOperation, rows: ModelRows) -> str:
+def _in_queue(swap: SwapOperation, rows: ModelRows) -> str:
     lacking = lacks_approval(swap)
     if lacking:
         return _sentence(lacking[0].upper() + lacking[1:])

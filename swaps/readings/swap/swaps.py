@@ -13,7 +13,7 @@ from swaps.domain.states import END_STATES, Phase, SwapState, phase_of
 from swaps.live.gauges import in_flight
 from swaps.models import ServedModel, SwapOperation
 from swaps.models.served_models import DrainTimeoutPolicy
-from swaps.readings.overview.fleet import ModelRows, read_fleet
+from swaps.readings.overview.model_rows import ModelRows, read_model_rows
 from swaps.readings.shared.json_form import Reading, one_of
 from swaps.readings.shared.pages import DEFAULT_LIMIT, CursorInvalid, Page, cut, from_cursor
 from swaps.readings.swap.approvals import ApprovalReading, look_up_approvals, read_approval
@@ -92,19 +92,19 @@ class SwapReading(Reading):
 
 
 def read_swap(swap: SwapOperation, *, scope: Scope = None) -> SwapReading:
-    """`scope`: see read_fleet; that the swap is within it is for the caller to ask."""
+    """`scope`: see read_model_rows; that the swap is within it is for the caller to ask."""
     return read_each([swap], scope=scope)[0]
 
 
 def read_each(swaps: Sequence[SwapOperation], *, scope: Scope = None) -> list[SwapReading]:
     """The readings of these swaps: a fixed number of queries, however many they are."""
-    fleet = read_fleet(
+    by_model = read_model_rows(
         {swap.model_id for swap in swaps},
         watches={swap.drain_watch_id for swap in swaps},
         scope=scope,
     )
     look_up_approvals(swaps)
-    return [_reading(swap, fleet[swap.model_id]) for swap in swaps]
+    return [_reading(swap, by_model[swap.model_id]) for swap in swaps]
 
 
 def read_swaps(
@@ -201,10 +201,10 @@ def _with_text(
 ) -> QuerySet[SwapOperation]:
     # No index finds parts of words here, so it is bounded by how much is read.
     newest = found.order_by("-start_time", "-pk")[:TEXT_SEARCHED]
-    said = Q()
+    matching = Q()
     for column in ("from_version", "to_version", "reason", "error_message"):
-        said |= Q(**{f"{column}__icontains": text})
-    return SwapOperation.objects.filter(said, pk__in=newest.values("pk")).order_by(*order)
+        matching |= Q(**{f"{column}__icontains": text})
+    return SwapOperation.objects.filter(matching, pk__in=newest.values("pk")).order_by(*order)
 
 
 def open_swaps() -> list[SwapReading]:

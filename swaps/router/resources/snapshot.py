@@ -84,7 +84,7 @@ class BuiltModel:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ResourceSnapshot:
     """All models. Replaced as a whole, never changed.
 
     `asked` is the table of no model that carries the questions of readers: see `Asked`.
@@ -95,7 +95,7 @@ class Snapshot:
 
     def with_models(
         self, read: Mapping[int, DesiredModel], *, forget_others: bool = False
-    ) -> "Snapshot":
+    ) -> "ResourceSnapshot":
         """This snapshot after `read`; itself when nothing changed."""
         models = {} if forget_others else dict(self.models)
         changed = forget_others and self.models.keys() != read.keys()
@@ -106,7 +106,7 @@ class Snapshot:
             else:
                 models[pk] = build_model(desired, before)
                 changed = True
-        return Snapshot(models, Asked.of(models, self.asked)) if changed else self
+        return ResourceSnapshot(models, Asked.of(models, self.asked)) if changed else self
 
     @cached_property
     def clusters(self) -> dict[str, Resource]:

@@ -14,7 +14,7 @@ from django.db import connection
 
 from swaps.db.writability import OUTAGE
 from swaps.live.notify import ROUTES_CHANNEL
-from swaps.router.resources.snapshot import Snapshot
+from swaps.router.resources.snapshot import ResourceSnapshot
 from swaps.router.rows.reads import read_models
 from swaps.router.rows.writer import close_connection
 
@@ -34,11 +34,11 @@ class StateFeed:
     """
 
     def __init__(self) -> None:
-        self.snapshot = Snapshot()
+        self.snapshot = ResourceSnapshot()
         self._listeners: set[Callable[[], None]] = set()
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._built = Snapshot()  # the thread's, which the loop is about to take
-        self._heard: set[int] = set()
+        self._built = ResourceSnapshot()  # the thread's, which the loop is about to take
+        self._changed: set[int] = set()
         self._look_again_at = 0.0
         self._following = ThreadPoolExecutor(1, thread_name_prefix="follow")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="reads")
@@ -50,7 +50,7 @@ class StateFeed:
         self._listeners.add(call)
         return lambda: self._listeners.discard(call)
 
-    async def reread(self) -> Snapshot:
+    async def reread(self) -> ResourceSnapshot:
         """All rows as they are after this call; waits for as long as Postgres is away."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(done)
@@ -102,28 +102,28 @@ class StateFeed:
         connection.close()
 
     def _follow_what_is_told(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._heard = {ALL}  # for what was told while nobody listened
+        self._changed = {ALL}  # for what was told while nobody listened
         connection.connection.add_notify_handler(self._hear)
         with selectors.DefaultSelector() as readable:
             readable.register(self._woken, selectors.EVENT_READ)
             readable.register(connection.connection, selectors.EVENT_READ)
             while not self._closed:
-                told, self._heard = self._heard, set()
+                told, self._changed = self._changed, set()
                 self._read(loop, told)
                 self._listen(readable)
 
     def _listen(self, readable: selectors.BaseSelector) -> None:
         """Returns once something was heard, or all is to be looked at again."""
         self._hear_what_came()
-        while not self._heard:
+        while not self._changed:
             left = self._look_again_at - time.monotonic()
             if left <= 0:
-                self._heard.add(ALL)
+                self._changed.add(ALL)
                 return
             for key, _ in readable.select(left):
                 if key.fd == self._woken:
                     os.read(self._woken, 4096)
-                    self._heard.add(ALL)
+                    self._changed.add(ALL)
             self._hear_what_came()
 
     def _hear_what_came(self) -> None:
@@ -133,11 +133,11 @@ class StateFeed:
         with connection.wrap_database_errors:
             raw.consume_input()
             while told := raw.notifies():
-                self._heard.add(int(told.extra or ALL))
+                self._changed.add(int(told.extra or ALL))
 
     def _hear(self, told: psycopg.Notify) -> None:
         """What comes while something is asked on this connection."""
-        self._heard.add(int(told.payload or ALL))
+        self._changed.add(int(told.payload or ALL))
 
     def _read(self, loop: asyncio.AbstractEventLoop, told: set[int]) -> None:
         waiting = len(self._waiters)
@@ -155,7 +155,7 @@ class StateFeed:
 
     # --- in the loop
 
-    def _take(self, snapshot: Snapshot, waiters: list[asyncio.Future[None]]) -> None:
+    def _take(self, snapshot: ResourceSnapshot, waiters: list[asyncio.Future[None]]) -> None:
         before, self.snapshot = self.snapshot, snapshot
         if snapshot is not before:
             self._tell(before)
@@ -163,7 +163,7 @@ class StateFeed:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _tell(self, before: Snapshot) -> None:
+    def _tell(self, before: ResourceSnapshot) -> None:
         for pk, model in self.snapshot.models.items():
             old = before.models.get(pk)
             if model.problem and (old is None or old.problem != model.problem):

@@ -116,16 +116,16 @@ class Admission:
         self._open: dict[asyncio.Timeout, str] = {}  # the certificate's serial
 
     @asynccontextmanager
-    async def admitted(self, said: base_pb2.Node, context: Any) -> AsyncIterator[NodeIdentity]:
+    async def admitted(self, announced: base_pb2.Node, context: Any) -> AsyncIterator[NodeIdentity]:
         """Around the whole of a stream, which ends with the reason for whoever is not admitted
         (any more), or when the body raises NotAdmitted.
         """
-        node_id, peer = said.id, None
+        node_id, peer = announced.id, None
         while_it_stands = asyncio.timeout(None)
         try:
             peer = Peer.of(context)
-            node_id = peer.node_id or said.id
-            node = NodeIdentity.of(said, peer)
+            node_id = peer.node_id or announced.id
+            node = NodeIdentity.of(announced, peer)
             async with while_it_stands:
                 try:
                     if peer.serial is not None:

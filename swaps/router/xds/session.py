@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from envoy.service.discovery.v3 import discovery_pb2
 
 from swaps.domain.texts import storable
-from swaps.router.resources.snapshot import TYPE_PREFIX, Resource, Snapshot, Table, digest_of
+from swaps.router.resources.snapshot import (
+    TYPE_PREFIX,
+    Resource,
+    ResourceSnapshot,
+    Table,
+    digest_of,
+)
 
 LISTENERS = TYPE_PREFIX + "envoy.config.listener.v3.Listener"
 CLUSTERS = TYPE_PREFIX + "envoy.config.cluster.v3.Cluster"
@@ -86,7 +92,7 @@ class NodeSession:
     """One stream. Feed it requests and snapshots; take responses and outcomes."""
 
     def __init__(
-        self, listener: Resource, snapshot: Snapshot, served: frozenset[str] = frozenset()
+        self, listener: Resource, snapshot: ResourceSnapshot, served: frozenset[str] = frozenset()
     ) -> None:
         """`served`: the tables that this run of the node took on streams before this one."""
         self._listener = listener
@@ -109,7 +115,7 @@ class NodeSession:
         self._refusal = ""
         self._outcomes: list[Outcome] = []
 
-    def set_snapshot(self, snapshot: Snapshot) -> None:
+    def set_snapshot(self, snapshot: ResourceSnapshot) -> None:
         self._snapshot = snapshot
 
     def held_tables(self) -> dict[str, Table]:

@@ -13,7 +13,7 @@ from swaps.console.model.questions import model_ask
 from swaps.console.swap.confirmations import confirmation, subject_of
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.engine.frozen_inputs import digest_of
+from swaps.engine.inputs import digest_of
 from swaps.models import (
     ApiToken,
     Cluster,

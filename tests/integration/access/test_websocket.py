@@ -47,7 +47,7 @@ async def test_the_buttons_that_come_are_those_of_the_role(
 @pytest.mark.parametrize(
     ("path", "last", "least"),
     [
-        ("/overview", 'id="overview-attention"', {"/models/iris/release": Role.OPERATOR}),
+        ("/overview", 'id="overview-concerns"', {"/models/iris/release": Role.OPERATOR}),
         (
             "/models/iris",
             'id="model-managing"',

@@ -67,8 +67,8 @@ class AdapterConformance:
         return found
 
     def load(self, adapter: Adapter, ref: Ref, fence: int = 1) -> Observation:
-        begun = adapter.begin_load(ref, fence=fence, expected_digest=None)
-        assert begun.status in (S.LOADING, S.READY)
+        accepted = adapter.begin_load(ref, fence=fence, expected_digest=None)
+        assert accepted.status in (S.LOADING, S.READY)
         return self.reach(adapter, ref, S.READY)
 
     def test_probe_says_who_is_there(self, adapter: Adapter) -> None:

@@ -126,10 +126,10 @@ def test_an_answer_that_is_none_is_a_clear_error(
     monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 300_000)
     with a_host_that(behaves) as url:
         host = adapter_for("bundled", HostAddress("alpha", url, TOKEN))
-        with pytest.raises(error, match=words) as said:
+        with pytest.raises(error, match=words) as raised:
             host.status(Ref("iris", "1.0"))
-    assert "alpha" in str(said.value) or "the host says" in str(said.value)
-    assert TOKEN not in str(said.value)
+    assert "alpha" in str(raised.value) or "the host says" in str(raised.value)
+    assert TOKEN not in str(raised.value)
 
 
 def test_what_it_says_is_cut_and_cleaned() -> None:
@@ -165,9 +165,9 @@ def test_a_redirect_is_not_followed_and_takes_no_token_along() -> None:
 def test_a_token_that_no_header_can_carry_is_never_quoted() -> None:
     with a_host_that(says(_READY)) as url:
         host = adapter_for("bundled", HostAddress("alpha", url, "open\nsesame"))
-        with pytest.raises(ProtocolError, match="characters that HTTP does not allow") as said:
+        with pytest.raises(ProtocolError, match="characters that HTTP does not allow") as raised:
             host.status(Ref("iris", "1.0"))
-    error: BaseException | None = said.value
+    error: BaseException | None = raised.value
     assert "sesame" not in str(error)
 
 
@@ -181,10 +181,10 @@ def test_what_its_errors_quote_is_cut_and_cleaned() -> None:
     for behaves in (raw, lambda caller: caller.sendall(refusal), says({"models": "\x00" * 5000})):
         with a_host_that(behaves) as url:
             host = adapter_for("bundled", HostAddress("alpha", url, TOKEN))
-            with pytest.raises(AdapterError) as said:
+            with pytest.raises(AdapterError) as raised:
                 host.list()
-        assert str(said.value).isprintable()
-        assert len(str(said.value)) < LONGEST_SENTENCE + 200
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < LONGEST_SENTENCE + 200
 
 
 def test_names_that_cannot_be_are_not_listed() -> None:

@@ -95,12 +95,12 @@ def test_a_list_tells_nothing_of_secrets(
 def test_what_somebody_else_changed_is_not_overwritten(administrator: Client) -> None:
     host = a_host()
     page = address(host, "change")
-    looked_at = {
+    viewed = {
         name: administrator.get(page).context["adminform"].form[name].value()
         for name in ("kind", "url", "if_match")
     }
     ModelHost.objects.update(max_concurrent_loads=7)
-    response = administrator.post(page, looked_at | {"max_concurrent_loads": "2"})
+    response = administrator.post(page, viewed | {"max_concurrent_loads": "2"})
     assert "was changed since you looked" in errors_of(response)["__all__"]
     host.refresh_from_db()
     assert host.max_concurrent_loads == 7

@@ -43,9 +43,9 @@ EDITS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 def test_the_later_of_two_edits_is_told(
     path: str, change: dict[str, Any], other: dict[str, Any], administrator: Caller
 ) -> None:
-    looked_at = administrator.get(path)
-    etag = looked_at["ETag"]
-    assert etag == f'"{json_of(looked_at)["etag"]}"'
+    viewed = administrator.get(path)
+    etag = viewed["ETag"]
+    assert etag == f'"{json_of(viewed)["etag"]}"'
     changed = administrator("PATCH", path, change, If_Match=etag)
     (field,) = change
     assert json_of(changed)[field] == change[field]

@@ -165,7 +165,7 @@ def test_a_failure_of_ours_says_so_and_tells_nothing(
     def broken(**_: object) -> None:
         raise RuntimeError("the secret of the database")
 
-    monkeypatch.setattr("swaps.api.fleet.read_router", broken)
+    monkeypatch.setattr("swaps.api.router_nodes.read_router", broken)
     problem = problem_of(operator.get("router"), 500, "internal-error")
     assert "secret" not in str(problem)
     assert "the secret of the database" in caplog.text
@@ -177,7 +177,7 @@ def test_without_the_database_it_is_503_and_says_when_to_ask_again(
     def away(**_: object) -> None:
         raise OperationalError("connection to server at 10.0.0.7 failed")
 
-    monkeypatch.setattr("swaps.api.fleet.read_router", away)
+    monkeypatch.setattr("swaps.api.router_nodes.read_router", away)
     response = operator.get("router")
     problem = problem_of(response, 503, "unavailable")
     assert int(response["Retry-After"]) > 0

@@ -21,24 +21,24 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def verified(*arguments: str) -> tuple[int, str]:
     """The exit code, and all that was said."""
-    said = StringIO()
+    output = StringIO()
     try:
-        call_command("verify_audit", *arguments, stdout=said)
+        call_command("verify_audit", *arguments, stdout=output)
     except CommandError as error:
-        return error.returncode, f"{said.getvalue()}{error}"
-    return 0, said.getvalue()
+        return error.returncode, f"{output.getvalue()}{error}"
+    return 0, output.getvalue()
 
 
 def test_an_untouched_log_verifies_sealed_or_not() -> None:
-    code, said = verified()
-    assert (code, "0 entries, 0 seals" in said) == (0, True)
+    code, output = verified()
+    assert (code, "0 entries, 0 seals" in output) == (0, True)
     entries(5)
     assert verified()[0] == 0
     seal_all()
     entries(2)
-    code, said = verified()
-    assert code == 0, said
-    assert "7 entries, 5 seals, 2 not yet sealed; the head is 5:" in said
+    code, output = verified()
+    assert code == 0, output
+    assert "7 entries, 5 seals, 2 not yet sealed; the head is 5:" in output
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_a_sealed_entry_that_is_touched_is_named(
     numbers = entries(5)
     seal_all()
     as_superuser(statement, numbers[2])
-    code, said = verified()
+    code, output = verified()
     assert code == 1
-    assert re.search(rf"entry {numbers[2]} .*{words}", said), said
+    assert re.search(rf"entry {numbers[2]} .*{words}", output), output
     for innocent in {*numbers} - {numbers[2]}:
-        assert f"entry {innocent} " not in said
+        assert f"entry {innocent} " not in output
 
 
 UNSEALED: list[Crime] = [
@@ -93,23 +93,23 @@ def test_one_that_waits_for_its_seal_is_named_too(
 ) -> None:
     number = entries(3)[1]
     as_superuser(statement, number)
-    code, said = verified()
+    code, output = verified()
     assert code == 1
-    assert re.search(rf"entry {number} .*{words}", said), said
+    assert re.search(rf"entry {number} .*{words}", output), output
     if what != "out of line":
         seal_all()  # being sealed does not make it right
-        code, said = verified()
+        code, output = verified()
         assert code == 1
-        assert f"entry {number} " in said
+        assert f"entry {number} " in output
 
 
 COLUMNS = """at, actor, role, source, token, address, request_id, action, object_kind,
     object_name, swap, outcome, reason, before, after, key_id, signature"""
 
 
-@pytest.mark.parametrize("in_line", [True, False])
+@pytest.mark.parametrize("awaits_seal", [True, False])
 def test_an_entry_put_in_is_named_though_it_copies_a_genuine_one(
-    in_line: bool, as_superuser: Sql
+    awaits_seal: bool, as_superuser: Sql
 ) -> None:
     entries(3)
     seal_all()
@@ -119,13 +119,13 @@ def test_an_entry_put_in_is_named_though_it_copies_a_genuine_one(
     )
     forged = AuditEntry.objects.order_by("pk").last()
     assert forged is not None
-    if in_line:
+    if awaits_seal:
         UnsealedEntry.objects.get_or_create(entry_id=forged.pk)
     assert verified()[0] == 1
     seal_all()
-    code, said = verified()
+    code, output = verified()
     assert code == 1
-    assert f"entry {forged.pk} was " in said
+    assert f"entry {forged.pk} was " in output
 
 
 def test_a_copy_with_its_nonce_is_named(as_superuser: Sql) -> None:
@@ -143,9 +143,9 @@ def test_a_copy_with_its_nonce_is_named(as_superuser: Sql) -> None:
             f"INSERT INTO swaps_auditentry ({COLUMNS}, nonce) SELECT {COLUMNS}, nonce"
             " FROM swaps_auditentry LIMIT 1"
         )
-        code, said = verified()
+        code, output = verified()
         assert code == 1
-        assert "are copies of one" in said
+        assert "are copies of one" in output
     finally:
         as_superuser("TRUNCATE swaps_auditentry, swaps_auditseal, swaps_unsealedentry")
         as_superuser(f"ALTER TABLE swaps_auditentry ADD CONSTRAINT {constraint} UNIQUE (nonce)")
@@ -158,9 +158,9 @@ def test_a_seal_that_is_removed_or_changed_is_named(as_superuser: Sql) -> None:
     assert f"seal 2, of entry {numbers[1]}, was changed" in verified()[1]
     as_superuser("DELETE FROM swaps_auditseal WHERE number IN (2, 3)")
     as_superuser("DELETE FROM swaps_auditentry WHERE id = ANY(%s)", numbers[1:3])
-    code, said = verified()
+    code, output = verified()
     assert code == 1
-    assert "seals 2 to 3 are missing" in said
+    assert "seals 2 to 3 are missing" in output
 
 
 def test_an_end_cut_off_with_its_seals_is_found_by_what_the_machine_remembers(
@@ -171,14 +171,14 @@ def test_an_end_cut_off_with_its_seals_is_found_by_what_the_machine_remembers(
     remembered = Head(**json.loads(audit_head.read_text()))
     as_superuser("DELETE FROM swaps_auditentry WHERE id >= %s", numbers[3])
     as_superuser("DELETE FROM swaps_auditseal WHERE number >= 4")
-    code, said = verified()
+    code, output = verified()
     assert code == 1
-    assert "seal 5 is not the one that was remembered" in said
-    assert "it ends at seal 3 now" in said
+    assert "seal 5 is not the one that was remembered" in output
+    assert "it ends at seal 3 now" in output
     # On another machine the head of the logs shows it.
     audit_head.unlink()
-    code, said = verified()
-    assert (code, "give the last head from the logs by --head" in said) == (0, True)
+    code, output = verified()
+    assert (code, "give the last head from the logs by --head" in output) == (0, True)
     assert verified("--head", str(remembered))[0] == 1
 
 
@@ -198,24 +198,24 @@ def test_nothing_is_sealed_over_an_end_that_was_cut_off(
 
 
 def test_a_head_that_is_none_is_refused_in_words() -> None:
-    code, said = verified("--head", "nonsense")
+    code, output = verified("--head", "nonsense")
     assert code != 0
-    assert "is not a head" in said
+    assert "is not a head" in output
 
 
 def test_an_entry_that_commits_late_is_sealed_late_and_holds_up_nobody() -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     def late() -> None:
         with transaction.atomic():
             entries(1)
-            begun.set()
+            started.set()
             assert go_on.wait(60)
         connection.close()
 
     thread = threading.Thread(target=late)
     thread.start()
-    assert begun.wait(60)
+    assert started.wait(60)
     try:
         (prompt,) = entries(1)
         seal_all()
@@ -263,10 +263,10 @@ def test_the_key_can_be_changed(settings: Settings) -> None:
     seal_all()
     assert verified()[0] == 0
     settings.AUDIT_KEY_FALLBACKS = []
-    code, said = verified()
+    code, output = verified()
     assert code == 1
-    assert "which is neither HOTSWAP_AUDIT_KEY nor one of HOTSWAP_AUDIT_KEY_FALLBACKS" in said
-    assert str(earlier) not in said
+    assert "which is neither HOTSWAP_AUDIT_KEY nor one of HOTSWAP_AUDIT_KEY_FALLBACKS" in output
+    assert str(earlier) not in output
 
 
 def test_the_key_is_never_in_the_database_or_in_what_is_said(settings: Settings) -> None:

@@ -150,7 +150,7 @@ def test_a_dialog_is_answered_with_the_page_behind_it(operator: Client, iris: Se
     effect = dialog.split('name="effect" value="')[1].split('"')[0]
     done = operator.post(path, {"effect": effect}, headers=htmx)
     assert done["HX-Trigger"] == "command-done"
-    assert 'id="overview-attention"' in words(done)
+    assert 'id="overview-concerns"' in words(done)
     assert "is held" not in words(done)
 
 

@@ -55,7 +55,7 @@ def test_a_calm_fleet_says_so(viewer: Client, iris: ServedModel) -> None:
     ModelHost.objects.update(health="healthy")
     a_worker()
     html = overview(viewer)
-    assert "Nothing needs you" in section(html, "attention")
+    assert "Nothing needs you" in section(html, "concerns")
     assert "No swap is running" in section(html, "running")
     assert "Three steps" not in html
 
@@ -110,14 +110,14 @@ def test_each_thing_that_needs_a_person_is_named(
         "failed there: no space": ("/hosts/alpha", ""),
         "iris 1.0 → 1.1": ("/swaps/", "/extend-drain"),
     }
-    shown = {role: section(overview(signed_in(role)), "attention") for role in Role}
-    for said, (link, dialog) in words.items():
+    shown = {role: section(overview(signed_in(role)), "concerns") for role in Role}
+    for sentence, (link, dialog) in words.items():
         for role, html in shown.items():
-            assert said in html, said
-            assert f'href="{link}' in html, said
+            assert sentence in html, sentence
+            assert f'href="{link}' in html, sentence
             managing = "unprotect" in dialog or "retire" in dialog
             may = role is Role.ADMINISTRATOR or (role is Role.OPERATOR and not managing)
-            assert not dialog or (dialog in html) is may, (role, said)
+            assert not dialog or (dialog in html) is may, (role, sentence)
     # The gravest first.
     order = [shown[Role.VIEWER].index(one) for one in ("iris 1.0", "no such host", "ada asks")]
     assert order == sorted(order)
@@ -138,7 +138,7 @@ async def test_it_shows_what_happens_by_itself(open_page: Opener, fleet: Fleet, 
     assert 'id="page' not in shown
     await sync_to_async(lambda: scene.drain(1, seconds=-5))()
     # The button of whoever may.
-    assert "/extend-drain" in await page.read_until("overview-attention")
+    assert "/extend-drain" in await page.read_until("overview-concerns")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -26,7 +26,7 @@ class Call:
     began: float  # of time.monotonic
     ended: float
     status: int
-    said: str
+    text: str
 
 
 @dataclass
@@ -44,10 +44,10 @@ class Callers:
             began = time.monotonic()
             try:
                 answer = infer(self.envoy, self.model)
-                status, said = answer.status, answer.body.decode(errors="replace")[:200]
+                status, text = answer.status, answer.body.decode(errors="replace")[:200]
             except (OSError, EOFError) as error:
-                status, said = 0, repr(error)
-            self.calls.append(Call(began, time.monotonic(), status, said))
+                status, text = 0, repr(error)
+            self.calls.append(Call(began, time.monotonic(), status, text))
 
     def more(self, calls: int = 30) -> None:
         """Wait until so many that begin from now on have their answer."""

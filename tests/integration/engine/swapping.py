@@ -20,8 +20,8 @@ from swaps.domain.steps import Step, Wait
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.advance import advance, take
 from swaps.engine.hosts.rounds import reconcile
-from swaps.engine.observe import Sighting, observe
-from swaps.engine.turn_lock import Turn
+from swaps.engine.observe import ObservedSwap, observe
+from swaps.engine.work_items import WorkItem
 from swaps.models import ModelHost, Placement, Route, ServedModel, SwapOperation
 from tests.integration.bundled_host.running import PATIENCE_SECONDS, TOKEN, wait_until
 from tests.integration.engine.hosts import HostOfTests, a_new_name
@@ -93,9 +93,9 @@ def carry_on(swap: SwapOperation, *, until: Condition) -> SwapOperation:
         time.sleep(0.002)
 
 
-def turn_of_another_process(swap: SwapOperation) -> None:
+def advance_elsewhere(swap: SwapOperation) -> None:
     """Beside all others: in one process, `advance` lets nobody take a second turn."""
-    take(Turn(swap.pk))
+    take(WorkItem(swap.pk))
 
 
 def waits_for(words: str) -> Condition:
@@ -103,24 +103,24 @@ def waits_for(words: str) -> Condition:
     return lambda swap: words in swap.waiting_for
 
 
-def decided(swap: SwapOperation) -> tuple[Sighting, Step]:
+def decided(swap: SwapOperation) -> tuple[ObservedSwap, Step]:
     """What a worker sees and decides now, and may carry out later."""
-    sighting = observe(swap.pk)
-    return sighting, next_step(sighting.snapshot)
+    observed = observe(swap.pk)
+    return observed, next_step(observed.snapshot)
 
 
-def next_is(kind: type[Step], swap: SwapOperation) -> tuple[Sighting, Any]:
+def next_is(kind: type[Step], swap: SwapOperation) -> tuple[ObservedSwap, Any]:
     """Go on step by step until the next one is of this kind, not yet carried out."""
 
-    def found() -> tuple[Sighting, Step] | None:
-        sighting, step = decided(swap)
+    def found() -> tuple[ObservedSwap, Step] | None:
+        observed, step = decided(swap)
         if isinstance(step, kind):
-            return sighting, step
+            return observed, step
         if not isinstance(step, Wait):
-            carry_out(sighting, step)
+            carry_out(observed, step)
         return None
 
-    there: tuple[Sighting, Any] = wait_until(found, f"{swap} comes to {kind.__name__}")
+    there: tuple[ObservedSwap, Any] = wait_until(found, f"{swap} comes to {kind.__name__}")
     return there
 
 

@@ -68,8 +68,8 @@ def test_a_version_that_serves_already_is_adopted_without_a_load(
     loaded_at = alpha.status(model, "1.0")["loaded_at_ns"]
 
     carry_on(activation(model, "1.0", alpha), until=S.COMPLETED)
-    said = alpha.status(model, "1.0")
-    assert (said["fence"], said["loaded_at_ns"]) == (None, loaded_at), "nobody called load"
+    shown = alpha.status(model, "1.0")
+    assert (shown["fence"], shown["loaded_at_ns"]) == (None, loaded_at), "nobody called load"
     assert weights(model) == {"1.0": 100}
     seen = placement(model, "1.0", alpha)
     assert seen.load_called_at is None
@@ -99,8 +99,8 @@ def test_an_adoption_that_is_undone_leaves_the_version_as_others_loaded_it(
     done = carry_on(swap, until=S.CANCELLED if command is Command.CANCEL else S.ROLLED_BACK)
     assert not done.cleanup_pending
     reconcile()
-    said = alpha.status(model, "1.0")
-    assert (said["state"], said["fence"]) == ("ready", None), "nobody called unload"
+    shown = alpha.status(model, "1.0")
+    assert (shown["state"], shown["fence"]) == ("ready", None), "nobody called unload"
     left = placement(model, "1.0", alpha)
     assert (left.desired, left.observed, left.unload_owed) == ("absent", "ready", False)
 

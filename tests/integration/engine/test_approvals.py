@@ -16,7 +16,7 @@ from swaps.commands.swaps.operations import apply_command, request_activation
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
-from swaps.engine.frozen_inputs import digest_of
+from swaps.engine.inputs import digest_of
 from swaps.models import AuditEntry, ServedModel, SwapOperation
 from swaps.readings.swap.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests

@@ -231,9 +231,9 @@ def test_a_refused_way_back_says_what_helps_and_a_roll_forward_does(
     iris: str, node: Node, swapper: ModelHotSwapper
 ) -> None:
     swap = a_refused_way_back(swapper, iris, node)
-    said = fresh(swap).waiting_for
-    assert "it serves what it had" in said
-    assert "turn the swap round, or end that Envoy and retire it" in said
+    sentence = fresh(swap).waiting_for
+    assert "it serves what it had" in sentence
+    assert "turn the swap round, or end that Envoy and retire it" in sentence
     command(Command.ROLL_FORWARD)(swap)
     carry_on(swap, until=S.COMPLETED)
     assert weights(iris) == {"1.1": 100}

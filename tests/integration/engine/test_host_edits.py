@@ -137,14 +137,14 @@ def test_what_is_not_registered_cannot_be_changed(name: str) -> None:
 
 def test_an_edit_of_what_was_changed_since_is_refused_and_says_what() -> None:
     a_host("alpha", control_token="one")
-    looked_at = seen("alpha")
-    update_host(actor=ADMINISTRATOR, name="alpha", if_match=looked_at, control_token="two")
+    viewed = seen("alpha")
+    update_host(actor=ADMINISTRATOR, name="alpha", if_match=viewed, control_token="two")
     update_host(actor=ADMINISTRATOR, name="alpha", max_concurrent_loads=3)
     with pytest.raises(Stale, match="control_token, max_concurrent_loads of host alpha") as stale:
-        update_host(actor=ADMINISTRATOR, name="alpha", if_match=looked_at, control_token="three")
+        update_host(actor=ADMINISTRATOR, name="alpha", if_match=viewed, control_token="three")
     assert stale.value.changed == ["control_token", "max_concurrent_loads"]
     with pytest.raises(Stale):
-        delete_host(actor=ADMINISTRATOR, name="alpha", if_match=looked_at)
+        delete_host(actor=ADMINISTRATOR, name="alpha", if_match=viewed)
     with pytest.raises(Stale, match="something of host alpha was changed"):
         delete_host(actor=ADMINISTRATOR, name="alpha", if_match="no revision at all")
     assert ModelHost.objects.get().control_token == "two"

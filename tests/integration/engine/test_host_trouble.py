@@ -51,8 +51,8 @@ def a_host_that_says(words: dict[str, Any]) -> Iterator[str]:
     class Liar(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             index = {"models": [{"name": "iris", "version": "1.0"} | words]} | words
-            said = index | {"extensions": [EXTENSION], "name": "liar", "version": "1"}
-            body = json.dumps(said).encode()
+            answer = index | {"extensions": [EXTENSION], "name": "liar", "version": "1"}
+            body = json.dumps(answer).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

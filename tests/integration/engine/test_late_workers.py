@@ -23,7 +23,7 @@ from swaps.engine.hosts import calls as effects
 from swaps.engine.hosts import leases, outcomes
 from swaps.engine.hosts.adapters import adapter_of
 from swaps.engine.hosts.rounds import reconcile
-from swaps.engine.observe import Sighting
+from swaps.engine.observe import ObservedSwap
 from swaps.engine.write import steps as transitions
 from swaps.engine.write.store import StaleSwap
 from swaps.models import Placement, SwapEvent, SwapOperation
@@ -51,19 +51,19 @@ def iris(alpha: HostOfTests, node: Node) -> str:
     return a_serving_model(alpha)
 
 
-def about_to(call: Call, swap: SwapOperation) -> tuple[Sighting, CallHosts]:
+def about_to(call: Call, swap: SwapOperation) -> tuple[ObservedSwap, CallHosts]:
     """A worker committed the intent and died; the next decided on the call and is stopped."""
     if call is Call.UNLOAD:
-        sighting, passing = next_is(PassReturn, swap)
-        transitions.pass_return(sighting, passing)
+        observed, passing = next_is(PassReturn, swap)
+        transitions.pass_return(observed, passing)
     else:
-        sighting, start = next_is(MoveTo, swap)
-        transitions.move(sighting, start)
+        observed, start = next_is(MoveTo, swap)
+        transitions.move(observed, start)
     while True:
-        sighting, step = next_is(CallHosts, swap)
+        observed, step = next_is(CallHosts, swap)
         if step.call is call:
-            return sighting, step
-        carry_out(sighting, step)
+            return observed, step
+        carry_out(observed, step)
 
 
 def test_a_late_unload_does_not_touch_a_version_that_serves_again(

@@ -113,4 +113,4 @@ def test_hosts_whose_load_stalls_what_they_serve_load_one_after_the_other(
     assert ("loading", "available") in seen
     assert ("ready", "loading") in seen
     assert ("loading", "loading") not in seen
-    assert any("one after the other" in said for said in words)
+    assert any("one after the other" in sentence for sentence in words)

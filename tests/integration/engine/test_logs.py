@@ -41,10 +41,10 @@ def iris(alpha: HostOfTests, node: Node, caplog: pytest.LogCaptureFixture) -> st
 
 
 def lines_of(swap: SwapOperation, caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    said = [record.msg for record in caplog.records if record.name == "swaps.engine"]
+    logged = [record.msg for record in caplog.records if record.name == "swaps.engine"]
     return [
         line
-        for line in said
+        for line in logged
         if isinstance(line, dict) and line["event"] == "swap" and line["swap"] == str(swap.pk)
     ]
 

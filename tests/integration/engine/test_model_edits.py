@@ -124,13 +124,13 @@ def test_what_is_not_registered_cannot_be_changed(name: str) -> None:
 def test_an_edit_of_what_was_changed_since_is_refused_and_says_what() -> None:
     create_strategy(actor=ADMINISTRATOR, name="careful", steps=[{"setWeight": 100}])
     register_model(actor=ADMINISTRATOR, name="iris", default_strategy="careful")
-    looked_at = seen("iris")
+    viewed = seen("iris")
     # The name that the model follows stands for something else now.
     update_strategy(actor=ADMINISTRATOR, name="careful", steps=[{"setWeight": 5}])
     with pytest.raises(Stale, match="default_strategy of model iris was changed"):
-        update_model(actor=ADMINISTRATOR, name="iris", if_match=looked_at, keep_warm_seconds=1)
+        update_model(actor=ADMINISTRATOR, name="iris", if_match=viewed, keep_warm_seconds=1)
     with pytest.raises(Stale):
-        delete_model(actor=ADMINISTRATOR, name="iris", if_match=looked_at)
+        delete_model(actor=ADMINISTRATOR, name="iris", if_match=viewed)
     update_model(actor=ADMINISTRATOR, name="iris", if_match=seen("iris"), keep_warm_seconds=1)
     delete_model(actor=ADMINISTRATOR, name="iris", if_match=seen("iris"))
 

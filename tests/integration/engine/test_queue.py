@@ -10,7 +10,7 @@ from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.domain.steps import MoveTo
 from swaps.engine.advance import _do as carry_out
-from swaps.engine.observe import Sighting
+from swaps.engine.observe import ObservedSwap
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.engine.hosts import HostOfTests
@@ -39,7 +39,7 @@ def iris(alpha: HostOfTests, node: Node) -> str:
     return a_serving_model(alpha)
 
 
-def in_line(
+def queue_up(
     swapper: ModelHotSwapper, iris: str, *versions: str, load: str = "1.0"
 ) -> list[SwapOperation]:
     """A chain of swaps from the version that serves; the first is open, the rest wait."""
@@ -54,7 +54,7 @@ def states(*swaps: SwapOperation) -> list[str]:
 def test_a_chain_of_swaps_is_carried_out_in_the_order_it_was_asked_for(
     iris: str, alpha: HostOfTests, swapper: ModelHotSwapper
 ) -> None:
-    chain = in_line(swapper, iris, "1.1", "1.0", "1.1")
+    chain = queue_up(swapper, iris, "1.1", "1.0", "1.1")
     for number, swap in enumerate(chain):
         assert states(*chain[number:]) == [S.NOT_STARTED] * (3 - number)
         carry_on(swap, until=S.COMPLETED)
@@ -68,13 +68,13 @@ def test_a_chain_of_swaps_is_carried_out_in_the_order_it_was_asked_for(
 def test_a_swap_in_line_starts_from_what_the_one_ahead_will_leave(
     iris: str, swapper: ModelHotSwapper
 ) -> None:
-    in_line(swapper, iris, "1.1")
+    queue_up(swapper, iris, "1.1")
     with pytest.raises(VersionNotActive, match=r"the swap ahead ends with 1\.1"):
         swapper.swap_version(iris, "1.0", "1.1", when_busy="queue")
 
 
 def test_a_swap_in_line_is_cancelled_at_once(iris: str, swapper: ModelHotSwapper) -> None:
-    first, second = in_line(swapper, iris, "1.1", "1.0")
+    first, second = queue_up(swapper, iris, "1.1", "1.0")
     apply_command(second.pk, Command.CANCEL, actor=OPERATOR)
     assert states(first, second) == [S.NOT_STARTED, S.CANCELLED]
     carry_on(first, until=S.COMPLETED)
@@ -85,7 +85,7 @@ def test_a_swap_in_line_is_cancelled_at_once(iris: str, swapper: ModelHotSwapper
 def test_what_stood_behind_a_cancelled_swap_fails_when_its_source_does_not_serve(
     iris: str, swapper: ModelHotSwapper
 ) -> None:
-    first, second, third = in_line(swapper, iris, "1.1", "1.0", "1.1")
+    first, second, third = queue_up(swapper, iris, "1.1", "1.0", "1.1")
     apply_command(second.pk, Command.CANCEL, actor=OPERATOR)
     carry_on(first, until=S.COMPLETED)
     failed = carry_on(third, until=S.FAILED)
@@ -94,13 +94,13 @@ def test_what_stood_behind_a_cancelled_swap_fails_when_its_source_does_not_serve
 
 
 def test_the_line_goes_on_after_a_cancelled_swap(iris: str, swapper: ModelHotSwapper) -> None:
-    first, second = in_line(swapper, iris, "1.1", "1.0")
+    first, second = queue_up(swapper, iris, "1.1", "1.0")
     apply_command(first.pk, Command.CANCEL, actor=OPERATOR)
     carry_on(first, until=S.CANCELLED)
     assert fresh(second).queued is False
 
 
-def a_held_line(
+def a_held_queue(
     iris: str, node: Node, swapper: ModelHotSwapper
 ) -> tuple[SwapOperation, SwapOperation]:
     """The first swap failed at the router; the second waits for the operator."""
@@ -115,7 +115,7 @@ def a_held_line(
 def test_the_line_is_held_after_a_failure_until_an_operator_releases_it(
     iris: str, node: Node, swapper: ModelHotSwapper
 ) -> None:
-    _, second = a_held_line(iris, node, swapper)
+    _, second = a_held_queue(iris, node, swapper)
     assert "ended Failed" in row_of(iris).queue_held_reason
     assert (fresh(second).state, fresh(second).queued) == (S.NOT_STARTED, True)
     with pytest.raises(QueueHeld):
@@ -135,7 +135,7 @@ def test_the_line_is_held_after_a_rollback_too(
     iris: str, node: Node, swapper: ModelHotSwapper
 ) -> None:
     node.now(proves=False)
-    first, second = in_line(swapper, iris, "1.1", "1.0")
+    first, second = queue_up(swapper, iris, "1.1", "1.0")
     carry_on(first, until=waits_for("not yet idle"))
     swapper.rollback(first.pk)
     node.now(proves=True)
@@ -197,16 +197,16 @@ def test_a_swap_that_joins_the_line_while_the_open_one_ends_is_not_forgotten(
     carry_on(second, until=S.COMPLETED)
 
 
-def next_is_the_end(swap: SwapOperation) -> tuple[Sighting, MoveTo]:
+def next_is_the_end(swap: SwapOperation) -> tuple[ObservedSwap, MoveTo]:
     while True:
-        sighting, step = next_is(MoveTo, swap)
+        observed, step = next_is(MoveTo, swap)
         if step.state is S.COMPLETED:
-            return sighting, step
-        carry_out(sighting, step)
+            return observed, step
+        carry_out(observed, step)
 
 
 def test_every_turn_is_in_the_swaps_own_story(iris: str, swapper: ModelHotSwapper) -> None:
-    first, second = in_line(swapper, iris, "1.1", "1.0")
+    first, second = queue_up(swapper, iris, "1.1", "1.0")
     carry_on(first, until=S.COMPLETED)
     assert SwapEvent.objects.filter(swap=second, reason="its turn has come").count() == 1
     assert decided(second)[1]

@@ -24,13 +24,13 @@ from tests.integration.engine.swapping import (
     PAUSED_HALF_WAY,
     Beside,
     a_serving_model,
+    advance_elsewhere,
     at_once,
     carry_on,
     decided,
     fresh,
     next_is,
     somebody_waits_for_a_lock,
-    turn_of_another_process,
     waits_for,
     weights,
 )
@@ -96,7 +96,7 @@ def test_two_workers_that_run_freely_do_no_step_twice(
 
         def work(swap: SwapOperation = swap) -> None:
             while fresh(swap).state not in END_STATES:
-                turn_of_another_process(swap)
+                advance_elsewhere(swap)
 
         assert at_once(work, work) == [None, None]
         assert fresh(swap).state == S.COMPLETED
@@ -134,7 +134,7 @@ def test_cancel_and_rollback_at_once_end_the_swap_once(
     outcomes = at_once(
         lambda: apply_command(swap.pk, Command.CANCEL, actor=OPERATOR),
         lambda: apply_command(swap.pk, Command.ROLLBACK, actor=OPERATOR),
-        lambda: turn_of_another_process(swap),
+        lambda: advance_elsewhere(swap),
     )
     assert not any(is_stale(one) for one in outcomes), outcomes
     over = carry_on(swap, until=lambda s: s.state in END_STATES)
@@ -161,8 +161,8 @@ def at_the_point_of_no_return(
 ) -> tuple[SwapOperation, Callable[[], bool]]:
     """A swap whose next step is the point of no return, and that step, decided already."""
     swap = swapper.swap_version(iris, old, new)
-    sighting, step = next_is(PassReturn, swap)
-    return swap, lambda: carry_out(sighting, step)
+    observed, step = next_is(PassReturn, swap)
+    return swap, lambda: carry_out(observed, step)
 
 
 def test_a_rollback_that_commits_first_wins_over_the_point_of_no_return(
@@ -295,7 +295,7 @@ def test_pause_and_rollback_at_once_roll_back(
     at_once(
         lambda: apply_command(swap.pk, Command.PAUSE, actor=OPERATOR),
         lambda: swapper.rollback(swap.pk),
-        lambda: turn_of_another_process(swap),
+        lambda: advance_elsewhere(swap),
     )
     carry_on(swap, until=S.ROLLED_BACK)
     assert_one_event_a_generation(swap)

@@ -43,9 +43,9 @@ def test_hosts_that_remember_more_than_the_rows_say_so_and_are_told_anew(
     carry_on(swap, until=waits_for("restored from a backup"))
     assert alpha.state(model, "1.1") == "available"
 
-    said = StringIO()
-    call_command("after_restore", stdout=said)
-    assert "2 versions" in said.getvalue()
+    output = StringIO()
+    call_command("after_restore", stdout=output)
+    assert "2 versions" in output.getvalue()
     nodes.reconnect()
     carry_on(swap, until=waits_for("then promote"))
     assert alpha.state(model, "1.0") == "ready"

@@ -186,9 +186,9 @@ def test_a_roll_forward_of_what_never_had_traffic_is_refused_with_the_reason(
     swap = swapper.swap_version(iris, "1.0", "1.1")
     carry_on(swap, until=waits_for("no healthy connection"))
     swapper.rollback(swap.pk)
-    sighting, step = decided(swap)
+    observed, step = decided(swap)
     assert isinstance(step, MoveTo)
-    carry_out(sighting, step)
+    carry_out(observed, step)
     with pytest.raises(NotPossibleNow, match=r"1\.1 never had traffic"):
         apply_command(swap.pk, Command.ROLL_FORWARD, actor=OPERATOR)
     carry_on(swap, until=S.ROLLED_BACK)

@@ -305,8 +305,8 @@ def test_an_old_version_that_never_drains_asks_the_operator_and_stays_loaded(
     swap = swapper.swap_version(iris, "1.0", "1.1")
     carry_on(swap, until=S.OLD_VERSION_DRAINING)
     time_passes(swap, 60)
-    asking = carry_on(swap, until=waits_for("extend the drain, roll back, or have an admin"))
-    assert "1.0 is not yet idle on edge-1" in asking.waiting_for
+    overdue = carry_on(swap, until=waits_for("extend the drain, roll back, or have an admin"))
+    assert "1.0 is not yet idle on edge-1" in overdue.waiting_for
     assert alpha.answers(iris, "1.0")
     assert weights(iris) == {"1.1": 100}
     apply_command(swap.pk, Command.EXTEND_DRAIN, actor=OPERATOR, seconds=600)

@@ -183,10 +183,10 @@ def test_who_is_disabled_is_out_with_every_token() -> None:
 def test_a_change_of_what_was_changed_since_is_refused_and_says_what() -> None:
     a_user("root", "administrator")
     ada = a_user()
-    looked_at = revision_of(contents_of(ada))
-    update_user(actor=ADMINISTRATOR, username="ada", if_match=looked_at, active=False)
+    viewed = revision_of(contents_of(ada))
+    update_user(actor=ADMINISTRATOR, username="ada", if_match=viewed, active=False)
     with pytest.raises(Stale, match="active of user ada was changed"):
-        update_user(actor=ADMINISTRATOR, username="ada", if_match=looked_at, role="viewer")
+        update_user(actor=ADMINISTRATOR, username="ada", if_match=viewed, role="viewer")
 
 
 @pytest.mark.parametrize("name", ["nobody", "\x00"])

@@ -28,9 +28,9 @@ def ada() -> User:
 
 
 def created(*arguments: str) -> str:
-    said = io.StringIO()
-    call_command("createtoken", *arguments, stdout=said)
-    return said.getvalue().strip()
+    output = io.StringIO()
+    call_command("createtoken", *arguments, stdout=output)
+    return output.getvalue().strip()
 
 
 def test_it_speaks_for_its_user_with_their_role_and_is_in_the_audit_log(ada: User) -> None:

@@ -22,9 +22,9 @@ def provision(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(document: object) -> Any:
         text = document if isinstance(document, str) else json.dumps(document)
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
-        said = io.StringIO()
-        call_command("provision", stdout=said)
-        return json.loads(said.getvalue())
+        output = io.StringIO()
+        call_command("provision", stdout=output)
+        return json.loads(output.getvalue())
 
     return run
 

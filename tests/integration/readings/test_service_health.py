@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 AGO = timedelta(minutes=1)
 
 
-def said(health: ServiceHealth, part: Part) -> str:
+def sentence_of(health: ServiceHealth, part: Part) -> str:
     return " ".join(one.reason for one in health.findings() if one.part is part)
 
 
@@ -54,21 +54,21 @@ def test_one_that_fell_silent_beside_another_is_named_for_a_while() -> None:
 def test_a_worker_whose_sweeps_fail_is_told_of() -> None:
     a_worker()
     PeriodicDuty.objects.create(name="sweep", done_at=timezone.now() - AGO)
-    assert "were last looked for" in said(read_service_health(), Part.WORKERS)
+    assert "were last looked for" in sentence_of(read_service_health(), Part.WORKERS)
 
 
 def test_what_a_worker_cannot_do_is_said_in_its_words() -> None:
     a_worker(trouble="Postgres refused what it wrote: No space left on device")
-    assert "No space left on device" in said(read_service_health(), Part.WORKERS)
+    assert "No space left on device" in sentence_of(read_service_health(), Part.WORKERS)
 
 
 def test_clocks_that_differ_from_postgres_are_named() -> None:
     a_worker(clock_ahead_seconds=300.0)
-    words = said(read_service_health(), Part.CLOCKS)
+    words = sentence_of(read_service_health(), Part.CLOCKS)
     assert "worker-1@tests is 300 s ahead of Postgres'" in words
     health = read_service_health()
     behind = replace(health, postgres=replace(health.postgres, clock_ahead_seconds=-300.0))
-    assert "this console is 300 s behind Postgres'" in said(behind, Part.CLOCKS)
+    assert "this console is 300 s behind Postgres'" in sentence_of(behind, Part.CLOCKS)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_clocks_that_differ_from_postgres_are_named() -> None:
 def test_a_postgres_that_is_not_as_it_should_be(facts: dict[str, object], words: str) -> None:
     health = read_service_health()
     worse = replace(health, postgres=replace(health.postgres, **facts))  # type: ignore[arg-type]
-    assert words not in said(health, Part.POSTGRES)
-    assert words in said(worse, Part.POSTGRES)
+    assert words not in sentence_of(health, Part.POSTGRES)
+    assert words in sentence_of(worse, Part.POSTGRES)
 
 
 def test_a_valkey_that_is_away_makes_nothing_stand() -> None:

@@ -34,7 +34,7 @@ def new_envoy(router: RouterCommand, sockets: Path) -> Iterator[Callable[..., En
         def start(**more: object) -> EnvoyNode:
             node = EnvoyNode(sockets, [router.socket], **more).start()  # type: ignore[arg-type]
             ends.callback(lambda: node.kill())
-            eventually(node.listens, f"Envoy listens: {node.said()} {router.said()}")
+            eventually(node.listens, f"Envoy listens: {node.output()} {router.output()}")
             return node
 
         yield start

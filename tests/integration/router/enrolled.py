@@ -63,12 +63,12 @@ class EnrolledEnvoy:
     def log(self) -> Path:
         return self.folder / "envoy.log"
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     def serves(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"Envoy ended: {self.said()}"
+        assert self.process.poll() is None, f"Envoy ended: {self.output()}"
         return is_listened_to(self.port)
 
     @property
@@ -83,7 +83,7 @@ class EnrolledEnvoy:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            print(self.said())  # shown when the test failed
+            print(self.output())  # shown when the test failed
 
     def wait_until_it_serves(self) -> Self:
         eventually(self.serves, "the enrolled Envoy listens")

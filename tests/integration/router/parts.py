@@ -110,16 +110,16 @@ class RouterCommand:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self.serves, f"the router process listens on {self.socket}: {self.said()}")
+        eventually(self.serves, f"the router process listens on {self.socket}: {self.output()}")
         return self
 
     def serves(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"the router process ended: {self.said()}"
+        assert self.process.poll() is None, f"the router process ended: {self.output()}"
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.socket)) == 0
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
     def kill(self) -> None:
@@ -176,10 +176,10 @@ class EnvoyNode:
 
     def listens(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"Envoy ended: {self.said()}"
+        assert self.process.poll() is None, f"Envoy ended: {self.output()}"
         return is_listened_to(self.port)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return (self.folder / f"{self.node_id}.log").read_text()
 
     @property

@@ -33,10 +33,10 @@ def test_clients_of_the_protocol_are_answered_in_what_they_ask_of_a_server(port:
 
     with socket.create_connection(("127.0.0.1", port)) as old:
         old.sendall(f"POST {INFER} HTTP/1.0\r\ncontent-length: 2\r\n\r\n{{}}".encode())
-        said = b""
+        output = b""
         while more := old.recv(65536):
-            said += more
-    assert b" 200 OK\r\n" in said.partition(b"\r\n\r\n")[0] + b"\r\n", said
+            output += more
+    assert b" 200 OK\r\n" in output.partition(b"\r\n\r\n")[0] + b"\r\n", output
 
 
 def test_what_the_router_does_not_take_is_said(port: int) -> None:
@@ -45,13 +45,13 @@ def test_what_the_router_does_not_take_is_said(port: int) -> None:
         lines = [f"{name}: {value}" for name, value in upgrade.items()]
         head = [f"GET {INFER} HTTP/1.1", "host: router", "connection: upgrade", *lines, "", ""]
         client.sendall("\r\n".join(head).encode())
-        said = b""
-        while b"}" not in said:
+        output = b""
+        while b"}" not in output:
             more = client.recv(65536)
-            assert more, said
-            said += more
-    assert said.startswith(b"HTTP/1.1 403 ")
-    assert "no upgrade to websocket" in json.loads(said.partition(b"\r\n\r\n")[2])["error"]
+            assert more, output
+            output += more
+    assert output.startswith(b"HTTP/1.1 403 ")
+    assert "no upgrade to websocket" in json.loads(output.partition(b"\r\n\r\n")[2])["error"]
 
     many = {f"x-{number}": "1" for number in range(100)}
     refused(ask(port, "POST", INFER, headers=many), 431, "100 fields", "HOTSWAP_ROUTER_HEADERS")

@@ -60,7 +60,7 @@ def network_router(
     ).start()
     yield command, port
     command.stop()
-    print(command.said())  # shown when the test failed
+    print(command.output())  # shown when the test failed
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_an_enrolled_node_gets_routes_serves_and_proves(
     assert proof.incarnation.alone
 
 
-def said_by(node: EnrolledEnvoy, *words: str) -> bool:
-    return all(word in node.said() for word in words)
+def prints(node: EnrolledEnvoy, *words: str) -> bool:
+    return all(word in node.output() for word in words)
 
 
 def xds(bootstrap: dict[str, Any]) -> dict[str, Any]:
@@ -137,10 +137,10 @@ def test_without_a_certificate_of_our_authority_no_stream_begins(
         "WRONG_VERSION_NUMBER",  # no TLS at all
         "certificate signature failure",
     ):
-        eventually(lambda it=why: it in router.said(), f"hung up on: {why}")  # type: ignore[misc]
+        eventually(lambda it=why: it in router.output(), f"hung up on: {why}")  # type: ignore[misc]
     honest.start().wait_until_it_serves()
     assert set(NodeIncarnation.objects.values_list("node_id", flat=True)) == {"honest"}
-    assert "node refused" not in router.said(), "none came so far as to say a word"
+    assert "node refused" not in router.output(), "none came so far as to say a word"
 
 
 def test_a_node_does_not_take_routes_from_whoever_is_no_router_process(
@@ -150,7 +150,7 @@ def test_a_node_does_not_take_routes_from_whoever_is_no_router_process(
     victim, other = new_node("edge-1"), new_node("edge-2")
     certificates.router.write_bytes((other.folder / "node.pem").read_bytes())
     victim.start()
-    eventually(lambda: said_by(victim, "CERTIFICATE_VERIFY_FAILED"), "it does not believe it")
+    eventually(lambda: prints(victim, "CERTIFICATE_VERIFY_FAILED"), "it does not believe it")
     assert not NodeIncarnation.objects.exists()
 
 
@@ -163,12 +163,12 @@ def test_a_node_that_says_it_is_another_is_refused_and_that_is_on_record(
 
     liar = new_node("edge-2").start_with(as_edge_1)
     why = "node edge-2 says that it is node edge-1"
-    eventually(lambda: said_by(liar, why), "it is told")
+    eventually(lambda: prints(liar, why), "it is told")
     assert not NodeIncarnation.objects.exists()
     entry = AuditEntry.objects.filter(action="connect-node").latest("pk")
     assert (entry.outcome, entry.object_name, entry.reason) == ("refused", "edge-2", why)
     assert (entry.source, entry.address) == ("router", "127.0.0.1")
-    assert why in network_router[0].said()
+    assert why in network_router[0].output()
 
 
 def test_a_node_cannot_prove_anything_for_another_ones_run(
@@ -219,7 +219,7 @@ def test_an_unenrolled_node_is_cut_off_and_comes_back_once_it_is_enrolled_again(
 
     call_command("unenrolnode", "edge-1", reason="its machine was sold")
     eventually(lambda: node.row.state == NodeState.AWAY, "its streams are ended")
-    eventually(lambda: said_by(node, "is not enrolled with this certificate"), "and refused")
+    eventually(lambda: prints(node, "is not enrolled with this certificate"), "and refused")
     entry = AuditEntry.objects.get(action="unenrol-node")
     assert (entry.object_name, entry.reason) == ("edge-1", "its machine was sold")
     assert node.row.state == NodeState.AWAY
@@ -260,8 +260,8 @@ def test_who_is_cut_off_soon_is_said_by_what_is_really_shown(
     assert "`manage.py enrolnode edge-1` renews it" in (ends["node"].warning or "")
     # Renewed into a folder that stays here: the node shows what it has.
     EnrolledEnvoy(sockets / "elsewhere", "edge-1").enrol(free_port())
-    [said] = warnings_of(read_certificates())
-    assert said.startswith("node edge-1 still shows a certificate that ends on ")
+    [output] = warnings_of(read_certificates())
+    assert output.startswith("node edge-1 still shows a certificate that ends on ")
     # Brought to it, and connected again (of itself within a day).
     (node.folder / "node.pem").write_bytes((sockets / "elsewhere" / "node.pem").read_bytes())
     node.kill()

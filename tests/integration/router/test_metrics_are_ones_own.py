@@ -16,7 +16,7 @@ from swaps.router.metrics.messages import (
     StreamMetricsMessage,
     StreamMetricsResponse,
 )
-from swaps.router.resources.snapshot import Snapshot
+from swaps.router.resources.snapshot import ResourceSnapshot
 from swaps.router.rows.reads import read_models
 from tests.integration.router.parts import (
     EnvoyNode,
@@ -55,7 +55,7 @@ async def tell(socket: Path, message: Any, told: Callable[[], bool]) -> grpc.Sta
 
 def idle(node_id: str, nonce: str, cluster: Cluster) -> Any:
     """What an Envoy would send that has heard what is asked, and nothing in flight on `cluster`."""
-    table = Snapshot().with_models(read_models(None), forget_others=True).asked.table
+    table = ResourceSnapshot().with_models(read_models(None), forget_others=True).asked.table
     message = StreamMetricsMessage()
     message.identifier.node.CopyFrom(base_pb2.Node(id=node_id))
     message.identifier.node.metadata.update(

@@ -108,17 +108,17 @@ def test_a_node_that_died_is_away_until_it_is_reaped_and_its_next_start_is_anoth
     assert gone.state == NodeState.AWAY, "nobody has said yet that it can send nothing any more"
     assert RouteOnNode.objects.get(incarnation=gone, route=route).revision == 1
 
-    said = StringIO()
-    call_command("reapnode", dead, stdout=said)
+    output = StringIO()
+    call_command("reapnode", dead, stdout=output)
     entry = AuditEntry.objects.get(action="reap-node")
     assert (entry.source, entry.object_kind) == ("command line", "node")
     assert entry.object_name.endswith(dead)
     gone.refresh_from_db()
     assert gone.state == NodeState.REAPED
     assert gone.ended_at is not None
-    assert f"({dead}) is reaped" in said.getvalue()
+    assert f"({dead}) is reaped" in output.getvalue()
     ended_at = gone.ended_at
-    call_command("reapnode", dead, stdout=said)
+    call_command("reapnode", dead, stdout=output)
     gone.refresh_from_db()
     assert gone.ended_at == ended_at, "it ended once"
     assert envoy.row.state == NodeState.CONNECTED
@@ -154,7 +154,7 @@ def test_a_postgres_outage_stops_no_request_and_is_made_up_for(
                     " WHERE datname = %s AND pid <> %s",
                     [name, ours],
                 )
-                eventually(lambda: "Postgres is not reachable" in router.said(), "it is noticed")
+                eventually(lambda: "Postgres is not reachable" in router.output(), "it is noticed")
                 commit_route(route, {"1.1": 100})
             finally:
                 admin.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
@@ -163,7 +163,7 @@ def test_a_postgres_outage_stops_no_request_and_is_made_up_for(
     connection.close()  # the test's own, which the outage would break
     statuses = asyncio.run(answers_while(envoy, outage))
     assert set(statuses) == {200}
-    assert "Postgres is back" in router.said()
+    assert "Postgres is back" in router.output()
 
 
 def test_a_port_that_is_taken_is_a_refusal_in_words_until_it_is_free(
@@ -280,7 +280,7 @@ def test_a_node_that_moves_in_mid_drain_proves_anew_at_the_other_router_process(
         watch = commit_route(route, {"1.1": 100}, drain=clusters[0])
         eventually(lambda: applied(route, node), "revision 2 is applied, and 1.0 drains")
         before = node.row
-        [first] = [one for one in (router, second) if str(before.router_id) in one.said()]
+        [first] = [one for one in (router, second) if str(before.router_id) in one.output()]
         first.kill()
         eventually(
             lambda: node.row.router_id != before.router_id and node.row.state == "connected",

@@ -152,8 +152,8 @@ def test_a_pinned_version_is_served_without_weight_and_gone_once_drained(
     for method, verb in (("POST", "/infer"), ("GET", "/ready"), ("GET", "")):
         refused(ask(envoy.port, method, f"/v2/models/iris/versions/1.0{verb}"), 410, "1.0", "iris")
     # From this revision on, and not from its drain on: what was sent before may still run.
-    said = ask(envoy.port, "POST", "/v2/models/iris/versions/1.0/infer").json["error"]
-    assert said == "version 1.0 of iris is served no longer: another one took its place"
+    output = ask(envoy.port, "POST", "/v2/models/iris/versions/1.0/infer").json["error"]
+    assert output == "version 1.0 of iris is served no longer: another one took its place"
     refused(ask(envoy.port, "POST", "/v2/models/iris/versions/9.9/infer"), 404, "iris")
 
 

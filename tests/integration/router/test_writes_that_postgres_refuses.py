@@ -86,7 +86,7 @@ def test_a_node_that_cannot_be_put_on_record_gets_no_routes(
     try:
         with refusing("swaps_nodeincarnation", "node_id <> 'envoy-1'"):
             node.start()
-            eventually(lambda: "cannot be put on record" in router.said(), "it is refused")
+            eventually(lambda: "cannot be put on record" in router.output(), "it is refused")
             assert not is_listened_to(node.port)
             assert not NodeIncarnation.objects.exists()
         eventually(node.listens, "once its row is taken it is served")
@@ -103,7 +103,7 @@ def test_an_ack_that_was_refused_is_told_again(
     eventually(lambda: warm(envoy, cluster), "it is warm")
     with refusing("swaps_routeonnode", "revision = 0"):
         commit_route(route, {"1.0": 100})
-        eventually(lambda: "is left out" in router.said(), "its ack is refused")
+        eventually(lambda: "is left out" in router.output(), "its ack is refused")
         answer = eventually(
             lambda: (
                 found

@@ -24,8 +24,8 @@ def test_what_a_spreadsheet_would_carry_out_becomes_text(begins: str) -> None:
 
 
 def test_quotes_commas_and_new_lines_stay_in_their_cell() -> None:
-    said = 'it said "no, never"\nand stopped'
-    assert cells(1, said, None, {"serving": "1.0"}) == ["1", said, "", '{"serving": "1.0"}']
+    quoted = 'it said "no, never"\nand stopped'
+    assert cells(1, quoted, None, {"serving": "1.0"}) == ["1", quoted, "", '{"serving": "1.0"}']
 
 
 def test_json_lines_hold_what_rest_shows() -> None:

@@ -5,7 +5,7 @@ import pytest
 from swaps.console.shared.refusal_words import sentence
 from swaps.console.shared.template_tags import duration, known, p95
 from swaps.console.swap.confirmations import Subject, confirmation
-from swaps.domain.commands import Command, Refused, verdict
+from swaps.domain.commands import Command, NotPossible, check_command
 from swaps.domain.states import SwapState
 from swaps.readings.traffic.traffic import Traffic
 
@@ -49,7 +49,7 @@ def test_a_version_without_requests_has_no_percentile() -> None:
 @pytest.mark.parametrize("state", SwapState)
 def test_every_possible_command_says_its_effect(command: Command, state: SwapState) -> None:
     """And a confirmation for one effect is never one for another."""
-    if isinstance(verdict(command, state, past_return=False), Refused):
+    if isinstance(check_command(command, state, past_return=False), NotPossible):
         return
     asked = confirmation(command, Subject("iris", "1.0", "1.1", state))
     assert asked.effect.endswith(".")

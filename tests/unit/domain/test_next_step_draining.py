@@ -8,7 +8,7 @@ import pytest
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import NodeView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, RouteChange, Wait
+from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, RouteChange, Wait
 from tests.unit.domain.builders import (
     JUST_NOW,
     NEW,
@@ -79,7 +79,7 @@ def test_a_refusal_of_the_route_is_told_in_the_nodes_words() -> None:
 
 def test_a_proof_for_an_earlier_revision_is_asked_for_anew() -> None:
     step = next_step(draining(nodes=IDLE, watching=None))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == RouteChange({NEW: 100}, frozenset({NEW}), gone=OLD, watch=OLD)
 
 
@@ -98,7 +98,7 @@ def test_the_old_version_stays_while_the_new_one_is_ready_nowhere() -> None:
 
 def test_idle_it_is_noted_and_stays_warm() -> None:
     step = next_step(draining(nodes=IDLE, keep_warm=seconds(60)))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.drained
     assert step.route is None
 

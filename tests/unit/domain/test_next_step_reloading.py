@@ -8,7 +8,7 @@ from swaps.domain.next_step import next_step
 from swaps.domain.reloading import MOST_RELOADS
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, RouteChange, Step, Wait
+from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.strategies import Hold, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,
@@ -62,7 +62,7 @@ def _calls(step: Step, call: Call, version: str) -> bool:
 
 def test_a_restart_of_its_host_begins_a_reload_and_keeps_the_step() -> None:
     step = next_step(held(target=(restarted(),)))
-    assert step == Advance("host-a restarted empty: 1.1 is loaded again", reload=True)
+    assert step == Proceed("host-a restarted empty: 1.1 is loaded again", reload=True)
 
 
 def test_where_enough_hosts_still_have_it_nothing_changes() -> None:
@@ -101,7 +101,7 @@ def test_out_of_reach_its_hosts_are_asked_once_more_before_it_turns_back() -> No
 
 def test_the_old_version_gets_all_traffic_and_that_is_no_drain() -> None:
     step = next_step(reloading())
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == RouteChange({OLD: 100}, BOTH)
     assert (step.reload, step.step_index) == (None, None)
 
@@ -156,7 +156,7 @@ def test_the_whole_swaps_time_and_people_can_end_it(late: dict[str, Any]) -> Non
 
 def test_ready_and_warm_it_has_the_weight_back_that_it_held() -> None:
     step = next_step(off(target=(a_host(),)))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == RouteChange({OLD: 75, NEW: 25}, BOTH)
     assert (step.reload, step.step_index) == (False, None)
 
@@ -173,17 +173,17 @@ def test_not_before_every_node_took_the_weight_off_and_reaches_it() -> None:
 
 def test_whose_weight_was_never_taken_off_goes_on_with_it() -> None:
     step = next_step(reloading(source=(SILENT,), target=(a_host(),)))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert (step.reload, step.route) == (False, None)
 
 
 def test_an_activation_goes_on_too() -> None:
     alone = {"from_version": None, "source": (), "weights": {NEW: 100}, "step_index": len(STEPS)}
     began = next_step(held(target=(restarted(),), **alone))
-    assert isinstance(began, Advance)
+    assert isinstance(began, Proceed)
     assert began.reload is True
     over = next_step(reloading(target=(a_host(),), **alone))
-    assert isinstance(over, Advance)
+    assert isinstance(over, Proceed)
     assert (over.reload, over.route) == (False, None)
 
 

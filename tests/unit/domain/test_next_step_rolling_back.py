@@ -7,7 +7,7 @@ import pytest
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, RouteChange, Wait, Want
+from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, RouteChange, Wait, Want
 from tests.unit.domain.builders import (
     ENTERED,
     JUST_NOW,
@@ -38,7 +38,7 @@ def half_way(**only_what_matters: object) -> Snapshot:
 
 def test_all_traffic_returns_in_one_revision_that_watches_the_new_versions_drain() -> None:
     step = next_step(half_way())
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == BACK
 
 
@@ -56,14 +56,14 @@ def test_an_old_version_that_is_not_ready_is_loaded_again_while_the_new_one_serv
 
 def test_an_old_version_nobody_wants_is_wanted_again() -> None:
     step = next_step(half_way(source=(a_host(wanted=False),)))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.want == Want(OLD, ("host-a",), loaded=True)
 
 
 def test_one_ready_host_is_enough_to_return_to() -> None:
     hosts = (a_host(status="unknown", answered=False), a_host(host="host-b"))
     step = next_step(half_way(source=hosts))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == BACK
 
 
@@ -101,7 +101,7 @@ def test_waits_until_the_nodes_reach_the_old_version() -> None:
 
 def test_an_away_node_does_not_keep_the_others_on_the_new_version() -> None:
     step = next_step(half_way(nodes=(a_node(), AWAY)))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == BACK
 
 
@@ -138,7 +138,7 @@ def test_a_version_that_never_had_a_request_needs_no_proof() -> None:
 
 def test_a_watch_of_an_earlier_revision_is_opened_anew() -> None:
     step = next_step(rolling_back(watching=None))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == BACK
 
 
@@ -235,7 +235,7 @@ def test_while_the_new_version_cannot_take_traffic_the_way_back_goes_on_and_says
     unfit: dict[str, object], words: str
 ) -> None:
     step = next_step(half_way(roll_forward=True, **unfit))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == BACK
     assert f"(asked to roll forward, which waits: {words})" in step.reason
 
@@ -267,7 +267,7 @@ def test_there_is_no_way_forward_once_the_new_version_is_given_up() -> None:
 
 def test_an_activation_rolled_back_leaves_no_version_serving() -> None:
     first = next_step(half_way(from_version=None, source=(), weights={NEW: 100}))
-    assert isinstance(first, Advance)
+    assert isinstance(first, Proceed)
     assert first.route == RouteChange({}, frozenset(), gone=NEW, watch=NEW)
     last = next_step(
         rolling_back(

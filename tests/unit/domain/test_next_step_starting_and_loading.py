@@ -198,8 +198,8 @@ def test_where_a_load_disturbs_one_host_at_a_time_loads(
 
 
 def test_where_a_load_disturbs_the_others_wait_for_the_one_under_way() -> None:
-    begun = replace(B, status="loading", load_called=True, called_at=ago(60))
-    step = next_step(a_snapshot(state=LOADING, target=(A, begun, C)))
+    loading_now = replace(B, status="loading", load_called=True, called_at=ago(60))
+    step = next_step(a_snapshot(state=LOADING, target=(A, loading_now, C)))
     assert isinstance(step, Wait)
     assert "one after the other" in step.reason
     assert step.until is not None

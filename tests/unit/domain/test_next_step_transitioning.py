@@ -6,7 +6,7 @@ import pytest
 
 from swaps.domain.next_step import next_step
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, RouteChange, Step, Wait
+from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.strategies import Hold, Pause, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,
@@ -100,14 +100,14 @@ def test_holds_for_the_duration() -> None:
 def test_the_hold_over_the_next_weight_goes_out() -> None:
     entered = ago(60)
     step = next_step(a_snapshot(steps=STEPS, step_index=AT_HOLD, step_entered_at=entered))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == RouteChange({OLD: 50, NEW: 50}, frozenset({OLD, NEW}))
     assert step.step_index == AT_PAUSE
 
 
 def test_promote_passes_a_hold() -> None:
     step = next_step(a_snapshot(steps=STEPS, step_index=AT_HOLD, promoted_steps=AT_HOLD + 1))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route is not None
     assert step.route.weights == {OLD: 50, NEW: 50}
 
@@ -119,21 +119,21 @@ def test_a_pause_lasts_until_promoted() -> None:
 
 def test_promoted_past_the_pause_all_traffic_goes_to_new() -> None:
     step = next_step(a_snapshot(steps=STEPS, step_index=AT_PAUSE, promoted_steps=AT_PAUSE + 1))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route == RouteChange({NEW: 100}, frozenset({NEW}), gone=OLD, watch=OLD)
 
 
 def test_a_promotion_passes_one_step_only() -> None:
     two = (SetWeight(25), Pause(), Pause(), SetWeight(100))
     step = next_step(a_snapshot(steps=two, step_index=1, promoted_steps=2))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert (step.step_index, step.route) == (2, None)
     assert isinstance(next_step(a_snapshot(steps=two, step_index=2, promoted_steps=2)), Wait)
 
 
 def test_promote_full_passes_all_steps_even_when_paused() -> None:
     step = next_step(a_snapshot(steps=STEPS, step_index=AT_HOLD, promoted_full=True, paused=True))
-    assert isinstance(step, Advance)
+    assert isinstance(step, Proceed)
     assert step.route is not None
     assert step.route.weights == {NEW: 100}
 
@@ -171,7 +171,7 @@ def test_no_longer_ready_rolls_back_and_says_where(status: str) -> None:
 
 def test_enough_ready_hosts_are_enough_for_the_next_weight() -> None:
     hosts = (a_host(status="absent", answered=False), a_host(host="host-b"))
-    assert isinstance(next_step(a_snapshot(target=hosts, min_ready_hosts=1)), Advance)
+    assert isinstance(next_step(a_snapshot(target=hosts, min_ready_hosts=1)), Proceed)
     assert _rolls_back(next_step(a_snapshot(target=hosts)), "host-a")
 
 

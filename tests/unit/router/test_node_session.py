@@ -7,7 +7,7 @@ from google.rpc import status_pb2  # type: ignore[import-untyped]
 
 from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint
 from swaps.router.resources.listeners import LISTENER, build_listener
-from swaps.router.resources.snapshot import Snapshot, resource
+from swaps.router.resources.snapshot import ResourceSnapshot, resource
 from swaps.router.xds.session import (
     CLUSTERS,
     LISTENERS,
@@ -42,14 +42,14 @@ def a_model(
     return DesiredModel(pk, f"model-{pk}", route, live)
 
 
-def a_snapshot(*models: DesiredModel) -> Snapshot:
-    return Snapshot().with_models({model.pk: model for model in models}, forget_others=True)
+def a_snapshot(*models: DesiredModel) -> ResourceSnapshot:
+    return ResourceSnapshot().with_models({model.pk: model for model in models}, forget_others=True)
 
 
 class Node:
     """The other end of the stream, as Envoy behaves."""
 
-    def __init__(self, snapshot: Snapshot, served: frozenset[str] = frozenset()) -> None:
+    def __init__(self, snapshot: ResourceSnapshot, served: frozenset[str] = frozenset()) -> None:
         listener = resource(LISTENER, build_listener("127.0.0.1", 8080))
         self.session = NodeSession(listener, snapshot, served)
 
@@ -68,7 +68,7 @@ class Node:
         )
         return self.session.take_responses()
 
-    def gets(self, snapshot: Snapshot) -> list[Response]:
+    def gets(self, snapshot: ResourceSnapshot) -> list[Response]:
         self.session.set_snapshot(snapshot)
         return self.session.take_responses()
 

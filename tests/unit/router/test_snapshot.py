@@ -10,7 +10,7 @@ from swaps.domain.drain_proof import Question
 from swaps.router.desired import DesiredModel, DesiredRoute, Endpoint, Watch
 from swaps.router.resources.clusters import cluster_problem
 from swaps.router.resources.route_tables import route_problem
-from swaps.router.resources.snapshot import Snapshot, build_model
+from swaps.router.resources.snapshot import ResourceSnapshot, build_model
 from tests.unit.router.test_node_session import a_model, a_snapshot
 
 
@@ -42,9 +42,9 @@ def test_a_route_that_envoy_would_misread_is_not_built(
 ) -> None:
     model = with_route(**changes)
     assert model.route is not None
-    said = route_problem(model, model.route)
-    assert said is not None
-    assert said.endswith(problem)
+    reason_given = route_problem(model, model.route)
+    assert reason_given is not None
+    assert reason_given.endswith(problem)
     assert build_model(model).table is None
 
 
@@ -70,9 +70,9 @@ def test_a_cluster_that_envoy_would_refuse_is_not_built(
     changes: dict[str, object], problem: str
 ) -> None:
     cluster = replace(a_model().clusters["v0"], **changes)  # type: ignore[arg-type]
-    said = cluster_problem(cluster)
-    assert said is not None
-    assert problem in said
+    reason_given = cluster_problem(cluster)
+    assert reason_given is not None
+    assert problem in reason_given
 
 
 def test_a_model_whose_rows_did_not_change_is_not_built_again() -> None:
@@ -92,7 +92,7 @@ def test_versions_carry_revision_and_content_whoever_computes_them() -> None:
     assert one.marker == float(xxhash.xxh64_intdigest(one.version_info.encode()))
 
 
-def a_watched(revision: int | None, *, route: DesiredRoute | None = None) -> Snapshot:
+def a_watched(revision: int | None, *, route: DesiredRoute | None = None) -> ResourceSnapshot:
     model = a_model(revision=5, weights={"v1": 100})
     watch = Watch("w", "hs_10", revision)
     return a_snapshot(replace(model, watches=[watch], route=route or model.route))
@@ -109,9 +109,9 @@ def test_a_watch_asks_for_the_very_table_of_its_revision() -> None:
     [(4, "moved on to revision 5"), (6, "revision 6 of the route was not read yet")],
 )
 def test_a_watch_for_another_revision_is_not_asked(revision: int, reason: str) -> None:
-    [said] = a_watched(revision).models[1].questions.values()
-    assert isinstance(said, str)
-    assert reason in said
+    [reason_given] = a_watched(revision).models[1].questions.values()
+    assert isinstance(reason_given, str)
+    assert reason in reason_given
 
 
 def test_no_proof_while_a_pinned_path_still_leads_there() -> None:
@@ -192,7 +192,7 @@ def test_a_route_with_one_version_carries_nothing_of_a_split() -> None:
 def test_a_change_of_the_route_builds_no_cluster_again_and_a_moved_host_does() -> None:
     model = a_model()
     assert model.route is not None
-    before = Snapshot().with_models({model.pk: model})
+    before = ResourceSnapshot().with_models({model.pk: model})
     shifted = replace(model, route=replace(model.route, revision=model.route.revision + 1))
     after = before.with_models({model.pk: shifted})
     assert after.tables != before.tables

@@ -47,7 +47,7 @@ def test_the_client_is_the_nearest_that_is_no_proxy_of_ours(
 
 
 @pytest.mark.parametrize(
-    ("kind", "peer", "said", "scheme"),
+    ("kind", "peer", "forwarded", "scheme"),
     [
         ("http", "10.0.0.2", "https", "https"),
         ("websocket", "10.0.0.2", "https", "wss"),
@@ -57,9 +57,9 @@ def test_the_client_is_the_nearest_that_is_no_proxy_of_ours(
     ],
 )
 def test_the_scheme_is_what_a_trusted_proxy_says(
-    kind: str, peer: str | None, said: str, scheme: str
+    kind: str, peer: str | None, forwarded: str, scheme: str
 ) -> None:
-    asked = scope(peer, x_forwarded_proto=said) | {"type": kind}
+    asked = scope(peer, x_forwarded_proto=forwarded) | {"type": kind}
     found = as_the_proxies_say(asked, PROXIES)
     assert found["scheme"] == (scheme if scheme != "http" else asked["scheme"])
 

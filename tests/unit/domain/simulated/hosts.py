@@ -20,7 +20,7 @@ class Host:
     # When a version will be, or was, ready; None: its load failed.
     loaded: dict[str, datetime | None] = field(default_factory=dict)
     # When it last said to whoever asked that a version is ready.
-    said_ready: dict[str, datetime] = field(default_factory=dict)
+    answered_ready: dict[str, datetime] = field(default_factory=dict)
 
     def status(self, version: str, now: datetime) -> str:
         if not self.reachable:
@@ -35,7 +35,7 @@ class Host:
     def say(self, version: str, now: datetime) -> str:
         status = self.status(version, now)
         if status == "ready":
-            self.said_ready[version] = now
+            self.answered_ready[version] = now
         return status
 
     def serves(self, version: str, now: datetime) -> bool:

@@ -7,10 +7,10 @@ does, and refuses what the engine's store refuses.
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from swaps.domain.commands import Accepted, Command, verdict
+from swaps.domain.commands import Accepted, Command, check_command
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import TRANSITIONS, SwapState
-from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Want
+from swaps.domain.steps import MoveTo, PassReturn, Proceed, RouteChange, Want
 from tests.unit.domain.simulated.nodes import Node, Route
 
 LOAD_TIMEOUT = timedelta(seconds=600)
@@ -113,7 +113,7 @@ class Rows:
         assert step.state in TRANSITIONS[before], f"{before} → {step.state} is no transition"
         self._carry_out(step.route, step.want)
 
-    def advance(self, read: int, step: Advance, now: datetime) -> None:
+    def proceed(self, read: int, step: Proceed, now: datetime) -> None:
         changes: dict[str, object] = {"step_entered_at": now}
         if step.step_index is not None:
             changes["step_index"] = step.step_index
@@ -162,7 +162,7 @@ class Rows:
 
     def ask(self, command: Command, *, full: bool, now: datetime) -> None:
         swap = self.swap
-        answer = verdict(command, swap.state, past_return=swap.past_return)
+        answer = check_command(command, swap.state, past_return=swap.past_return)
         if not isinstance(answer, Accepted) or answer.already:
             return
         self.write(self.generation, **_flags(command, swap, full=full, now=now))

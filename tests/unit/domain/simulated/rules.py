@@ -6,7 +6,7 @@ from datetime import timedelta
 from swaps.domain.reloading import MOST_RELOADS
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Advance, MoveTo, PassReturn, RouteChange, Step, Wait, Want
+from swaps.domain.steps import MoveTo, PassReturn, Proceed, RouteChange, Step, Wait, Want
 from tests.unit.domain.simulated.hosts import Host
 from tests.unit.domain.simulated.rows import Rows
 
@@ -23,7 +23,7 @@ def check_decision(s: Snapshot, step: Step) -> None:
         assert isinstance(step, Wait) or step.state in END_STATES, "begun without an approval"
     if isinstance(step, MoveTo) and step.state in _ONWARD and not s.past_return:
         assert _applied(s) or step.route, "all traffic is on new, but not everywhere"
-    if isinstance(step, MoveTo | Advance):
+    if isinstance(step, MoveTo | Proceed):
         if step.route is not None:
             _check_route(s, step.route)
         if step.want is not None:
@@ -105,10 +105,10 @@ def check_the_other_answers(step: PassReturn, decided: Snapshot, hosts: Mapping[
     if stays is None or not decided.routed:
         return
     views = decided.source if back else decided.target
-    said = [hosts[view.host].said_ready.get(stays) for view in views]
+    answers = [hosts[view.host].answered_ready.get(stays) for view in views]
     asked_for = [node.proven_at for node in decided.nodes if node.proven_at]
     since = max([*asked_for, decided.now - NOW_MEANS])
-    assert any(moment and moment >= since for moment in said), (
+    assert any(moment and moment >= since for moment in answers), (
         f"{step.version} goes, and {stays} has not answered since {since}"
     )
     live = [node for node in decided.nodes if node.connected]

@@ -10,7 +10,7 @@ from swaps.domain.commands import Command
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import END_STATES
-from swaps.domain.steps import Advance, Call, CallHosts, MoveTo, PassReturn, Step, Wait, Want
+from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
 from tests.unit.domain.simulated.hosts import Host, Unreachable
 from tests.unit.domain.simulated.nodes import Node
 from tests.unit.domain.simulated.rows import Placement, Rows, Stale
@@ -30,7 +30,7 @@ class Decision:
     read: int
     snapshot: Snapshot
     step: Step
-    fences: dict[str, int]
+    read_fences: dict[str, int]
 
 
 @dataclass(repr=False)
@@ -66,10 +66,10 @@ class World:
         snapshot = self.rows.observe(self.now)
         step = next_step(snapshot)
         check_decision(snapshot, step)
-        fences = {}
+        read_fences = {}
         if isinstance(step, CallHosts):
-            fences = {host: self._placement(step.version, host).fence for host in step.hosts}
-        return Decision(self.rows.generation, snapshot, step, fences)
+            read_fences = {host: self._placement(step.version, host).fence for host in step.hosts}
+        return Decision(self.rows.generation, snapshot, step, read_fences)
 
     def do(self, decision: Decision, *, killed: bool = False) -> None:
         """`killed`: right after the commit, before the call that follows it. Raises Stale."""
@@ -81,8 +81,8 @@ class World:
                 follows = CallHosts(Call.LOAD, version, hosts, step.reason)
             case MoveTo() as step:
                 self.rows.move(decision.read, step, self.now)
-            case Advance() as step:
-                self.rows.advance(decision.read, step, self.now)
+            case Proceed() as step:
+                self.rows.proceed(decision.read, step, self.now)
             case PassReturn() as step:
                 self.rows.pass_return(decision.read, step, decision.snapshot, self.now)
                 check_unload(step, decision.snapshot, self.rows)
@@ -90,7 +90,7 @@ class World:
                 follows = CallHosts(Call.UNLOAD, step.version, step.hosts, step.reason)
             case CallHosts() as step:
                 for host in step.hosts:
-                    self.call(step.call, step.version, host, decision.fences[host])
+                    self.call(step.call, step.version, host, decision.read_fences[host])
             case Wait():
                 pass
         if follows is not None and not killed:

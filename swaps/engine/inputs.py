@@ -7,7 +7,7 @@ from swaps.models import SwapOperation
 from swaps.models.approvals import Verdict
 
 # Where the old version is, is no input: that is read anew when a swap's turn has come.
-_FROZEN = (
+_INPUTS = (
     "from_version",
     "to_version",
     "strategy",
@@ -29,7 +29,7 @@ _FROZEN = (
 
 def inputs_of(swap: SwapOperation) -> dict[str, Any]:
     """`swap` with its model."""
-    return {"model_name": swap.model.name} | {name: getattr(swap, name) for name in _FROZEN}
+    return {"model_name": swap.model.name} | {name: getattr(swap, name) for name in _INPUTS}
 
 
 def digest_of(swap: SwapOperation) -> str:

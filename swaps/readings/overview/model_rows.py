@@ -78,7 +78,7 @@ class ModelRows:
         return active_versions(self.weights, ready, swaps)
 
 
-def read_fleet(
+def read_model_rows(
     model_ids: Iterable[int],
     *,
     watches: Iterable[uuid.UUID | None] = (),

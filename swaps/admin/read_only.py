@@ -11,7 +11,7 @@ from swaps.db.version_order import version_order
 from swaps.models import AuditEntry, Placement, SwapEvent, SwapOperation
 
 
-class LookedAt(ThroughEngine):
+class ReadOnlyAdmin(ThroughEngine):
     """Nothing is added, changed or deleted."""
 
     adds = changes = False
@@ -19,7 +19,7 @@ class LookedAt(ThroughEngine):
 
 
 @admin.register(Placement, site=site)
-class PlacementAdmin(LookedAt):
+class PlacementAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "desired", "observed", "observed_at", "host_link", "model_link")
     list_filter = ("observed", "desired", "host", "model")
     search_fields = ("version", "model__name", "host__name")
@@ -42,7 +42,7 @@ class PlacementAdmin(LookedAt):
 
 
 @admin.register(SwapEvent, site=site)
-class EventAdmin(LookedAt):
+class EventAdmin(ReadOnlyAdmin):
     list_display = ("at", "kind", "from_state", "to_state", "actor", "reason", "swap_link")
     list_filter = ("kind", "to_state", "source")
     search_fields = ("swap__model__name", "actor", "reason")
@@ -63,7 +63,7 @@ class EventAdmin(LookedAt):
 
 
 @admin.register(AuditEntry, site=site)
-class AuditAdmin(LookedAt):
+class AuditAdmin(ReadOnlyAdmin):
     list_display = ("at", "actor", "role", "source", "action", "object_name", "outcome", "reason")
     list_filter = ("outcome", "source", "action", "role")
     search_fields = ("actor", "object_name", "reason", "address", "request_id")

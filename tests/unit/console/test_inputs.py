@@ -1,6 +1,6 @@
 """What somebody approves, in words that leave nothing out."""
 
-from swaps.console.swap.frozen import shown_inputs
+from swaps.console.swap.inputs import shown_inputs
 
 
 def test_a_strategy_is_told_step_by_step() -> None:

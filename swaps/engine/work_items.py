@@ -17,12 +17,12 @@ from contextlib import contextmanager
 QUICK_STEP_SECONDS = 0.25
 
 
-class Turn:
+class WorkItem:
     """`heard` is set when there is reason to look again."""
 
     def __init__(self, swap_id: uuid.UUID) -> None:
         self.swap_id = swap_id
-        self.heard = threading.Event()
+        self.woken = threading.Event()
         self._step_began_at: float | None = None
 
     @contextmanager
@@ -40,25 +40,25 @@ class Turn:
     def over(self) -> bool:
         """End it, unless somebody has told it to look again since it cleared `heard`."""
         with _lock:
-            if self.heard.is_set():
+            if self.woken.is_set():
                 return False
             _forget(self)
             return True
 
 
 _lock = threading.Lock()
-_turns: dict[uuid.UUID, Turn] = {}
+_at_work: dict[uuid.UUID, WorkItem] = {}
 
 
 @contextmanager
-def turn_at(swap_id: uuid.UUID) -> Iterator[Turn | None]:
+def work_on(swap_id: uuid.UUID) -> Iterator[WorkItem | None]:
     """The only turn at this swap; None when another has it, which was told to look again."""
-    mine = Turn(swap_id)
+    mine = WorkItem(swap_id)
     with _lock:
-        other = _turns.setdefault(swap_id, mine)
+        other = _at_work.setdefault(swap_id, mine)
         if other is not mine and other.held_up():
-            _turns[swap_id] = other = mine
-        other.heard.set()
+            _at_work[swap_id] = other = mine
+        other.woken.set()
     if other is not mine:
         yield None
         return
@@ -69,6 +69,6 @@ def turn_at(swap_id: uuid.UUID) -> Iterator[Turn | None]:
             _forget(mine)
 
 
-def _forget(turn: Turn) -> None:
-    if _turns.get(turn.swap_id) is turn:
-        del _turns[turn.swap_id]
+def _forget(turn: WorkItem) -> None:
+    if _at_work.get(turn.swap_id) is turn:
+        del _at_work[turn.swap_id]
