@@ -8,9 +8,9 @@ members are counted.
 
 from datetime import datetime, timedelta
 
+from swaps.domain.decisions import Call, CallHosts, Wait
 from swaps.domain.loading import POLL_SLOW
 from swaps.domain.snapshot import HostView, Snapshot
-from swaps.domain.steps import Call, CallHosts, Wait
 
 # How old an answer may be that counts as now.
 SEEN_NOW = timedelta(seconds=5)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, Proceed, Step, Wait, Want
 from swaps.domain.router_view import may_be_judged, no_node, not_warm
 from swaps.domain.snapshot import UNLOADED_STATUSES, HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, Step, Wait, Want
 
 # How often a host that loads is asked: between these two.
 POLL_FIRST = timedelta(milliseconds=20)

@@ -8,6 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from swaps.domain.decisions import (
+    MoveTo,
+    PassReturn,
+    Proceed,
+    RouteChange,
+    Step,
+    Wait,
+    Want,
+)
 from swaps.domain.last_look import last_look
 from swaps.domain.loading import SWAP_TOO_LONG, load_step, return_step
 from swaps.domain.reloading import reload_step
@@ -29,15 +38,6 @@ from swaps.domain.shifting import (
 )
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import (
-    MoveTo,
-    PassReturn,
-    Proceed,
-    RouteChange,
-    Step,
-    Wait,
-    Want,
-)
 from swaps.domain.unloading import left_to_unload, unload_step
 from swaps.domain.weights import weights_for
 

@@ -19,11 +19,11 @@ a load that fails or lasts too long, turns it back with the reason.
 
 from dataclasses import replace
 
+from swaps.domain.decisions import MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.loading import load_step, return_step
 from swaps.domain.router_view import no_node, not_applied
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.weights import held_weight
 
 MOST_RELOADS = 3

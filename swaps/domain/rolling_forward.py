@@ -1,10 +1,10 @@
 """Turning round once more, while traffic returns to the old version: all of it to the new one."""
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, RouteChange, Step, Wait
 from swaps.domain.loading import seen_since_step
 from swaps.domain.router_view import no_node, not_warm
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, RouteChange, Step, Wait
 
 
 def no_way_forward(s: Snapshot) -> str:

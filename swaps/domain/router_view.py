@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from swaps.domain.decisions import Wait
 from swaps.domain.snapshot import Snapshot
-from swaps.domain.steps import Wait
 
 # After an outage of ours, and after its own stream broke, a node has so long to say again what
 # it does before a deadline that passed meanwhile is held against it.

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, Proceed, Step, Wait
 from swaps.domain.loading import POLL_SLOW, seen_since_step
 from swaps.domain.reloading import MOST_RELOADS, begin_reload
 from swaps.domain.router_view import most_members, not_warm, unreached, unreached_since
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, Step, Wait
 from swaps.domain.strategies import Hold, Pause, SetWeight
 from swaps.domain.weights import weights_for
 

@@ -6,9 +6,9 @@ to the version, and the cleanup goes on by itself.
 
 from datetime import timedelta
 
+from swaps.domain.decisions import Call, CallHosts, Step, Wait
 from swaps.domain.loading import POLL_FIRST, POLL_SLOW
 from swaps.domain.snapshot import HostView, Snapshot
-from swaps.domain.steps import Call, CallHosts, Step, Wait
 
 UNLOAD_PATIENCE = timedelta(seconds=10)
 

@@ -1,7 +1,7 @@
 """The strategy's weights as routes."""
 
+from swaps.domain.decisions import RouteChange
 from swaps.domain.snapshot import Snapshot
-from swaps.domain.steps import RouteChange
 from swaps.domain.strategies import SetWeight
 
 

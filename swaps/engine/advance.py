@@ -15,10 +15,10 @@ from django.db.models.functions import Now
 
 from swaps.adapters.contract import Ref
 from swaps.db.statements import Statement, run
+from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
 from swaps.domain.loading import load_together
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
 from swaps.engine.hosts import calls, leases, outcomes
 from swaps.engine.hosts.leases import HostCall, LeasedCall
 from swaps.engine.hosts.outcomes import CallResult

@@ -16,7 +16,7 @@ from typing import Any
 
 from swaps.adapters.contract import Ref
 from swaps.adapters.errors import Conflict
-from swaps.domain.steps import Call
+from swaps.domain.decisions import Call
 from swaps.engine.hosts.lanes import Lanes, Writers
 from swaps.engine.hosts.leases import HostCall, LeasedCall, begin
 from swaps.engine.hosts.outcomes import CallResult, commit, result_of

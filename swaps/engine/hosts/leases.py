@@ -16,7 +16,7 @@ from django.db import transaction
 
 from swaps.adapters.contract import Adapter, Ref
 from swaps.db.statements import Outcome, Statement, run
-from swaps.domain.steps import Call
+from swaps.domain.decisions import Call
 from swaps.engine.hosts.adapters import adapter_of
 from swaps.engine.hosts.warm_up import WarmUp
 from swaps.engine.observe import LACKS_WHAT_SERVES, SLOT_FREE, Placed

@@ -19,9 +19,9 @@ from django.db import transaction
 from swaps.adapters.contract import Observation, VersionStatus
 from swaps.adapters.errors import AdapterError, Conflict, HostUnreachable, OutcomeUnknown
 from swaps.db.statements import Statement, run
+from swaps.domain.decisions import Call
 from swaps.domain.snapshot import UNLOADED_STATUSES
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call
 from swaps.engine.hosts.leases import HostCall, LeasedCall
 from swaps.engine.hosts.warm_up import Warmth
 from swaps.live.wake import wake_swap

@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 
 from swaps.adapters.contract import Ref
 from swaps.db.statements import Statement
-from swaps.domain.steps import Want
+from swaps.domain.decisions import Want
 from swaps.engine.hosts.adapters import adapter_of
 from swaps.engine.observe import ObservedSwap, Placed
 from swaps.models import ModelHost, SwapOperation

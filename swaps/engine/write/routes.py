@@ -5,7 +5,7 @@ import uuid
 from psycopg.types.json import Jsonb
 
 from swaps.db.statements import Statement
-from swaps.domain.steps import RouteChange
+from swaps.domain.decisions import RouteChange
 from swaps.engine.observe import ObservedSwap
 
 # So many drained versions answer 410 on their pinned path; older ones answer 404.

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from swaps.db.statements import Statement, run
+from swaps.domain.decisions import MoveTo, PassReturn, Proceed, Want
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import MoveTo, PassReturn, Proceed, Want
 from swaps.engine import observed_traffic, queue
 from swaps.engine.hosts.leases import HostCall, LeasedCall, lease_statements, leased
 from swaps.engine.observe import NODE_IS_CONNECTED, ObservedSwap

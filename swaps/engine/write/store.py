@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from swaps.access.roles import ENGINE, Actor
 from swaps.db.statements import Statement, run
+from swaps.domain.decisions import Wait
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Wait
 from swaps.live.broadcast import swap_changed
 from swaps.models import SwapEvent, SwapOperation
 from swaps.models.swap_operations import EventKind

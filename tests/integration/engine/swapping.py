@@ -14,9 +14,9 @@ from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from swaps.access.roles import Actor, Role
 from swaps.commands.registration import register_host, register_model
 from swaps.commands.swaps.operations import request_activation
+from swaps.domain.decisions import Step, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Step, Wait
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.advance import advance, take
 from swaps.engine.hosts.rounds import reconcile

@@ -16,8 +16,8 @@ from swaps.adapters.errors import Conflict
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
+from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.hosts import calls as effects
 from swaps.engine.hosts import leases, outcomes

@@ -10,8 +10,8 @@ import structlog
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
+from swaps.domain.decisions import PassReturn
 from swaps.domain.states import SwapState
-from swaps.domain.steps import PassReturn
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.write.store import StaleSwap
 from swaps.models import Route, SwapOperation

@@ -7,8 +7,8 @@ from swaps.commands.errors import NotPossibleNow, QueueHeld, SwapInProgress, Ver
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command, release_queue
 from swaps.domain.commands import Command
+from swaps.domain.decisions import MoveTo
 from swaps.domain.states import SwapState
-from swaps.domain.steps import MoveTo
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.observe import ObservedSwap
 from swaps.models import SwapEvent, SwapOperation

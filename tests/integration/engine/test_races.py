@@ -11,8 +11,8 @@ from swaps.commands.errors import PastPointOfNoReturn, SwapInProgress, VersionNo
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
+from swaps.domain.decisions import CallHosts, PassReturn, Wait
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import CallHosts, PassReturn, Wait
 from swaps.engine.advance import _do as carry_out
 from swaps.engine.write.store import StaleSwap
 from swaps.models import AuditEntry, Route, SwapEvent, SwapOperation

@@ -9,8 +9,8 @@ from swaps.commands.errors import NotPossibleNow, PastPointOfNoReturn, VersionNo
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
+from swaps.domain.decisions import MoveTo, PassReturn
 from swaps.domain.states import SwapState
-from swaps.domain.steps import MoveTo, PassReturn
 from swaps.engine.advance import _do as carry_out
 from swaps.models import SwapEvent
 from swaps.readings.swap.swaps import read_swap

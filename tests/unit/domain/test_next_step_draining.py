@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pytest
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn, Proceed, RouteChange, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import NodeView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, RouteChange, Wait
 from tests.unit.domain.builders import (
     JUST_NOW,
     NEW,

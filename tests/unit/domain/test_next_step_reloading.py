@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.reloading import MOST_RELOADS
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.strategies import Hold, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,

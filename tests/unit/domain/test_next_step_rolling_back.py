@@ -4,10 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from swaps.domain.decisions import (
+    Call,
+    CallHosts,
+    MoveTo,
+    PassReturn,
+    Proceed,
+    RouteChange,
+    Wait,
+    Want,
+)
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, RouteChange, Wait, Want
 from tests.unit.domain.builders import (
     ENTERED,
     JUST_NOW,

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, RouteChange, Wait, Want
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import HostView
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, RouteChange, Wait, Want
 from swaps.domain.strategies import Hold, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,

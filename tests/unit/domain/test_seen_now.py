@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn, Step, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Step, Wait
 from swaps.domain.strategies import Hold, Pause, SetWeight
 from tests.unit.domain.builders import (
     JUST_NOW,

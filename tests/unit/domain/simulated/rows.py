@@ -1,6 +1,6 @@
 """The rows, and the only writer of them: every write names the generation that it read.
 
-Applies steps with the meaning that `swaps.domain.steps` gives them, as the engine's store
+Applies steps with the meaning that `swaps.domain.decisions` gives them, as the engine's store
 does, and refuses what the engine's store refuses.
 """
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from swaps.domain.commands import Accepted, Command, check_command
+from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange, Want
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import TRANSITIONS, SwapState
-from swaps.domain.steps import MoveTo, PassReturn, Proceed, RouteChange, Want
 from tests.unit.domain.simulated.nodes import Node, Route
 
 LOAD_TIMEOUT = timedelta(seconds=600)
@@ -168,7 +168,7 @@ class Rows:
         self.write(self.generation, **_flags(command, swap, full=full, now=now))
 
 
-# Void once the swap turns round: see swaps.domain.steps.MoveTo.
+# Void once the swap turns round: see swaps.domain.decisions.MoveTo.
 _OTHER_DIRECTION: dict[str, object] = {
     "abort": "",
     "roll_forward": False,

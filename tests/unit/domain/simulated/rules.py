@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange, Step, Wait, Want
 from swaps.domain.reloading import MOST_RELOADS
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.steps import MoveTo, PassReturn, Proceed, RouteChange, Step, Wait, Want
 from tests.unit.domain.simulated.hosts import Host
 from tests.unit.domain.simulated.rows import Rows
 

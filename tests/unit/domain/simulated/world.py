@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from hypothesis.vendor.pretty import RepresentationPrinter
 
 from swaps.domain.commands import Command
+from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import END_STATES
-from swaps.domain.steps import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
 from tests.unit.domain.simulated.hosts import Host, Unreachable
 from tests.unit.domain.simulated.nodes import Node
 from tests.unit.domain.simulated.rows import Placement, Rows, Stale
