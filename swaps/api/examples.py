@@ -146,6 +146,7 @@ ANSWERS: Mapping[str, Any] = {
         "steps": [
             {
                 "kind": "set-weight",
+                "words": "5 %",
                 "weight": 5,
                 "duration_seconds": None,
                 "status": "done",
@@ -153,6 +154,7 @@ ANSWERS: Mapping[str, Any] = {
             },
             {
                 "kind": "hold",
+                "words": "hold 60 s",
                 "weight": None,
                 "duration_seconds": 60.0,
                 "status": "current",

@@ -19,7 +19,8 @@ from pydantic import (
 from swaps.commands.swaps.requests import LONGEST_SECONDS
 from swaps.domain.names import MAX_NAME_LENGTH
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import MAX_STEPS
+from swaps.domain.steps import KINDS
+from swaps.domain.strategies import MAX_STEPS, READY_MADE
 from swaps.domain.texts import require_storable
 from swaps.readings.shared.pages import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -46,12 +47,12 @@ Policy = Annotated[
     ),
 ]
 Role = Literal["viewer", "operator", "administrator"]
+_KINDS = ", ".join(kind.shape for kind in KINDS)
 Strategy = Annotated[
     str | dict[str, Any],
     Field(
-        description="a name (all-at-once, canary, linear, or one that an administrator gave), or "
-        '{"name", "steps": [{"setWeight": 5}, {"pause": {"duration": 60}}, {"pause": {}}], '
-        '"stickyHeader"}',
+        description=f"a name ({', '.join(READY_MADE)}, or one that an administrator gave), or "
+        f'{{"name", "steps", "stickyHeader"}} with steps of the kinds {_KINDS}',
         examples=["canary", {"steps": [{"setWeight": 10}, {"pause": {}}]}],
     ),
 ]

@@ -1,6 +1,6 @@
 """Strategies by name."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -15,16 +15,17 @@ from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, NamedQuery
 from swaps.commands.swaps.strategies import create_strategy, delete_strategy, update_strategy
+from swaps.domain.strategies import MAX_STEPS
 from swaps.domain.texts import require_storable
-from swaps.readings.swap.strategies import StrategyReading, read_strategies, read_strategy
+from swaps.readings.swap.strategies import StepJson, StrategyReading, read_strategies, read_strategy
 
 router = Router(tags=["strategies"])
 
 Steps = Annotated[
-    list[dict[str, Any]],
+    list[StepJson],
     Field(
         min_length=1,
-        max_length=50,
+        max_length=MAX_STEPS,
         description="in the words of Argo Rollouts; a last step of 100 % is added where it lacks",
         examples=[
             [{"setWeight": 5}, {"pause": {"duration": 60}}, {"setWeight": 50}, {"pause": {}}]

@@ -108,11 +108,7 @@ def _steps(swap: Document) -> Text:
     text = Text.assemble(("steps  ", FAINT))
     for step in swap["steps"]:
         sign, style = _SIGN_OF_STEP.get(step["status"], ("–", FAINT))
-        words = {
-            "set-weight": lambda one: f"{one['weight']} %",
-            "hold": lambda one: f"hold {duration(one['duration_seconds'])}",
-        }.get(step["kind"], lambda _: "pause")(step)
-        text.append(f"{sign} {words}", style=style)
+        text.append(f"{sign} {step['words']}", style=style)
         if step["seconds_left"] is not None:
             text.append(f" ({duration(step['seconds_left'])} left)", style=style)
         text.append("  ")

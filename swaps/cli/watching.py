@@ -135,7 +135,7 @@ def holds(swap: Document, *, after_step: int = -1) -> bool:
     if swap["paused"]:
         return True
     current = [step for step in swap["steps"] if step["status"] == "current"]
-    held = bool(current) and current[0]["kind"] in {"hold", "pause"}
+    held = bool(current) and current[0]["weight"] is None
     return held and swap["step_index"] > after_step
 
 

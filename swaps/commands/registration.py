@@ -12,7 +12,7 @@ from swaps.commands.models.edits import require_valid_model
 from swaps.commands.refusals import audited
 from swaps.commands.swaps.strategies import set_default_strategy
 from swaps.commands.validation import named_once
-from swaps.domain.strategies import StrategyInvalid
+from swaps.domain.steps import StrategyInvalid
 from swaps.engine.hosts.reports import check_host, learn_versions
 from swaps.models import ModelHost, Route, ServedModel
 

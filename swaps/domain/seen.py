@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep
+from swaps.domain.steps import StrategyStep
 
 # Longer than two people, or one who asks again, take to press the same button.
 UNSEEN = timedelta(seconds=5)
@@ -61,19 +61,12 @@ def passed_unseen(now: Standing) -> int | None:
         return None
     transitioning = now.state is SwapState.TRANSITIONING
     passed = now.steps[: now.step_index] if transitioning else now.steps
-    held = [i for i, step in enumerate(passed) if isinstance(step, Hold | Pause)]
+    held = [i for i, step in enumerate(passed) if step.weight is None]
     return held[-1] if held else None
 
 
 def step_words(steps: Sequence[StrategyStep], index: int) -> str:
-    """`step 2 of 4 (pause)`: people count from one."""
+    """`step 2 of 4 (hold 60 s)`: people count from one."""
     if index >= len(steps):
         return f"the end of its {len(steps)} steps"
-    match steps[index]:
-        case SetWeight(percent):
-            what = f"{percent} %"
-        case Hold(duration):
-            what = f"held for {duration.total_seconds():g} s"
-        case Pause():
-            what = "pause"
-    return f"step {index + 1} of {len(steps)} ({what})"
+    return f"step {index + 1} of {len(steps)} ({steps[index].words})"

@@ -8,7 +8,7 @@ from swaps.domain.reloading import MOST_RELOADS, begin_reload
 from swaps.domain.router_view import most_members, not_warm, unreached, unreached_since
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import Hold, Pause, SetWeight
+from swaps.domain.steps.contract import AtStep, Passed
 from swaps.domain.weights import weights_for
 
 
@@ -20,25 +20,21 @@ def pass_strategy_step(s: Snapshot) -> Step:
     if s.step_index >= len(s.steps):
         return _next_weight(s, len(s.steps) - 1)
     step = s.steps[s.step_index]
-    promoted = s.step_index < s.promoted_steps
-    match step:
-        case SetWeight():
-            return _next_weight(s, s.step_index)
-        case Hold(duration):
-            entered = s.step_entered_at or s.now
-            percent = s.weights.get(s.to_version, 0)
-            if promoted or s.now >= entered + duration:
-                return _after_wait(s, "promoted" if promoted else f"held at {percent} %")
-            return Wait(f"holding at {percent} %", entered + duration)
-        case Pause():
-            if promoted:
-                return _after_wait(s, "promoted")
-            return Wait("paused until promoted", asks_operator=True)
+    if step.weight is not None:
+        return _next_weight(s, s.step_index)
+    at = AtStep(
+        now=s.now,
+        entered_at=s.step_entered_at or s.now,
+        percent=s.weights.get(s.to_version, 0),
+        promoted=s.step_index < s.promoted_steps,
+    )
+    answer = step.passing(at)
+    return _after_wait(s, answer.reason) if isinstance(answer, Passed) else answer
 
 
 def _after_wait(s: Snapshot, reason: str) -> Step:
     following = s.step_index + 1
-    if following < len(s.steps) and isinstance(s.steps[following], SetWeight):
+    if following < len(s.steps) and s.steps[following].weight is not None:
         return _next_weight(s, following)
     return Proceed(reason, step_index=following)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import StrategyStep
+from swaps.domain.steps import StrategyStep
 
 LOADED_STATUSES = frozenset({"loading", "ready", "unloading", "unknown"})
 UNLOADED_STATUSES = frozenset({"absent", "available", "failed"})

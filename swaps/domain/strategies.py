@@ -2,9 +2,9 @@
 
 As JSON: `{"name": "canary", "steps": [{"setWeight": 5}, {"pause": {"duration": 60}},
 {"setWeight": 50}, {"pause": {}}], "stickyHeader": "x-user"}`. Weights are integer percent
-for the new version and only grow; durations are seconds; a pause without a duration lasts
-until somebody promotes. The first step is a weight. The last weight is always 100: it is
-added where it is missing, and nothing follows it (bake time is `keep_warm_seconds`).
+for the new version and only grow; what each kind of step means stands in `swaps.domain.steps`.
+The first step is a weight. The last weight is always 100: it is added where it is missing, and
+nothing follows it (bake time is `keep_warm_seconds`).
 """
 
 import re
@@ -13,37 +13,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-MAX_STEPS = 50
-MAX_HOLD_SECONDS = 7 * 24 * 3600
-MIN_HOLD_SECONDS = 0.001  # shorter ones round to nothing, and would not be read back
+from swaps.domain.steps import Hold, SetWeight, StrategyInvalid, StrategyStep, parse_step
 
+MAX_STEPS = 50
 MAX_HEADER_LENGTH = 63
 
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 # The router overwrites or strips these before it looks at them.
 _ROUTERS_OWN = ("x-hs-", "x-envoy-")
-
-
-class StrategyInvalid(ValueError):
-    """A strategy that cannot be followed; the message names the step."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetWeight:
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    duration: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Until promoted."""
-
-
-StrategyStep = SetWeight | Hold | Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +32,9 @@ class Strategy:
     sticky_header: str = field(default="")
 
     def as_json(self) -> dict[str, Any]:
-        def step_json(step: StrategyStep) -> dict[str, Any]:
-            match step:
-                case SetWeight(percent):
-                    return {"setWeight": percent}
-                case Hold(duration):
-                    return {"pause": {"duration": duration.total_seconds()}}
-                case Pause():
-                    return {"pause": {}}
-
         return {
             "name": self.name,
-            "steps": [step_json(step) for step in self.steps],
+            "steps": [step.as_json() for step in self.steps],
             "stickyHeader": self.sticky_header,
         }
 
@@ -156,44 +124,23 @@ def steps_of(row: Mapping[str, Any]) -> tuple[StrategyStep, ...]:
     return parse_strategy({**row, "stickyHeader": ""}).steps
 
 
+def words_of(steps: Sequence[StrategyStep]) -> str:
+    """`5 %, hold 60 s, 100 %`: all of what they do."""
+    return ", ".join(step.words for step in steps)
+
+
 def _parse_steps(given: object) -> tuple[StrategyStep, ...]:
     if not isinstance(given, list) or not 0 < len(given) <= MAX_STEPS:
         raise StrategyInvalid(f"steps is a list of 1 to {MAX_STEPS} steps")
     steps: list[StrategyStep] = []
     weight = 0
     for number, item in enumerate(given, start=1):
-        step = _parse_step(item, number)
-        if isinstance(step, SetWeight):
-            if step.percent <= weight:
-                raise StrategyInvalid(f"step {number}: weights grow, {step.percent} ≤ {weight}")
-            weight = step.percent
-        elif weight in (0, 100):
-            # It would be passed over in silence: traffic would move without the promotion.
-            place = "before the first weight" if weight == 0 else "after 100 %"
-            raise StrategyInvalid(f"step {number}: there is nothing to hold {place}")
+        step = parse_step(item, number)
+        misplaced = step.misplaced(weight)
+        if misplaced:
+            raise StrategyInvalid(f"step {number}: {misplaced}")
+        weight = weight if step.weight is None else step.weight
         steps.append(step)
     if weight < 100:
         steps.append(SetWeight(100))
     return tuple(steps)
-
-
-def _parse_step(item: object, number: int) -> StrategyStep:
-    match item:
-        case {"setWeight": int(percent), **rest} if not rest and not isinstance(percent, bool):
-            if not 1 <= percent <= 100:
-                raise StrategyInvalid(f"step {number}: weight {percent} is not between 1 and 100")
-            return SetWeight(percent)
-        case {"pause": pause, **rest} if not rest and (pause is None or pause == {}):
-            return Pause()
-        case {"pause": {"duration": int(seconds) | float(seconds), **more}, **rest} if (
-            not rest and not more and not isinstance(seconds, bool)
-        ):
-            if not MIN_HOLD_SECONDS <= seconds <= MAX_HOLD_SECONDS:
-                raise StrategyInvalid(
-                    f"step {number}: a hold lasts from 1 ms to 7 days, not {seconds} s"
-                )
-            return Hold(timedelta(seconds=seconds))
-    raise StrategyInvalid(
-        f'step {number}: {{"setWeight": percent}}, {{"pause": {{"duration": seconds}}}} '
-        'or {"pause": {}}'
-    )

@@ -37,7 +37,7 @@ def test_rows_are_added_changed_moved_and_removed(page: Page) -> None:
     page.get_by_label("Seconds of step 4").fill("1.5")
     page.get_by_role("button", name="Add a step").click()
     expect(page.get_by_label("What step 5 does")).to_be_focused()
-    expect(page.get_by_label("What step 5 does")).to_have_value("weight")
+    expect(page.get_by_label("What step 5 does")).to_have_value("set-weight")
     page.get_by_label("Percent of step 5").fill("80")
     page.get_by_role("button", name="Remove step 2").click()
     expect(page.get_by_role("button", name="Remove step 2")).to_be_focused()

@@ -3,26 +3,37 @@
 "use strict";
 
 (() => {
-  // JSON to { kind, amount }, and back; null for what is no step.
-  function fromJson(step) {
+  // A kind of step: { kind, key, fields: [{ path, label, unit, usual }] }. A step here:
+  // { kind, amounts }, an amount a field, as text.
+  const at = (json, path) => path.reduce((inner, name) => inner?.[name], json);
+
+  // null for what is no step, or says more than its row could show. Of two kinds with one key it
+  // is the one that shows all of it.
+  function fromJson(step, kinds) {
     if (step === null || typeof step !== "object") return null;
-    if ("setWeight" in step) return { kind: "weight", amount: String(step.setWeight) };
-    if (!("pause" in step)) return null;
-    const seconds = step.pause?.duration;
-    return seconds === undefined ? { kind: "pause", amount: "" } : { kind: "hold", amount: String(seconds) };
+    const found = kinds
+      .filter(({ key }) => key in step)
+      .map((kind) => ({ kind, amounts: kind.fields.map(({ path }) => String(at(step, path))) }));
+    const told = ({ kind }) => JSON.stringify({ ...step, [kind.key]: step[kind.key] ?? {} });
+    return found.find((one) => JSON.stringify(toJson(one)) === told(one)) ?? null;
   }
 
-  function toJson({ kind, amount }) {
-    if (kind === "pause") return { pause: {} };
-    // What is no number is sent as it stands: the server says what is wrong with which step.
-    const number = amount.trim() === "" || Number.isNaN(Number(amount)) ? amount : Number(amount);
-    return kind === "weight" ? { setWeight: number } : { pause: { duration: number } };
+  function toJson({ kind, amounts }) {
+    const step = kind.fields.length ? {} : { [kind.key]: {} };
+    kind.fields.forEach(({ path }, index) => {
+      const inner = path.slice(0, -1).reduce((json, name) => (json[name] ??= {}), step);
+      inner[path.at(-1)] = value(amounts[index]);
+    });
+    return step;
   }
 
-  function parse(text) {
+  // What is no number is sent as it stands: the server says what is wrong with which step.
+  const value = (text) => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
+
+  function parse(text, kinds) {
     try {
       const given = JSON.parse(text);
-      const steps = (Array.isArray(given) ? given : given.steps).map(fromJson);
+      const steps = (Array.isArray(given) ? given : given.steps).map((step) => fromJson(step, kinds));
       return steps.includes(null) ? null : { around: Array.isArray(given) ? null : given, steps };
     } catch {
       return null;
@@ -32,6 +43,7 @@
   class StepsEditor {
     constructor(part) {
       this.part = part;
+      this.kinds = JSON.parse(part.dataset.kinds);
       this.field = document.getElementById(part.dataset.stepsEditor);
       this.raw = this.field.closest("details");
       this.list = part.querySelector("ol");
@@ -44,7 +56,7 @@
     }
 
     draw() {
-      const read = parse(this.field.value);
+      const read = parse(this.field.value, this.kinds);
       this.part.hidden = read === null; // then the JSON has to be mended first
       if (read === null) {
         this.raw.open = true;
@@ -56,23 +68,49 @@
       this.number();
     }
 
-    row({ kind, amount }) {
+    row({ kind, amounts }) {
       const row = this.part.querySelector("template").content.firstElementChild.cloneNode(true);
-      row.querySelector("[data-kind]").value = kind;
-      row.querySelector("[data-amount]").value = amount;
+      row.querySelector("[data-kind]").value = kind.kind;
+      this.ask(row, kind, amounts);
       return row;
     }
 
-    // Names and units of all rows: they depend on where a row stands and what it does.
+    // An input a field; where there is none, one that takes nothing.
+    ask(row, kind, amounts) {
+      const inputs = row.querySelector("[data-amounts]");
+      const blank = inputs.firstElementChild;
+      inputs.replaceChildren(
+        ...(kind.fields.length ? kind.fields : [null]).map((field, index) => {
+          const one = blank.cloneNode(true);
+          const amount = one.querySelector("[data-amount]");
+          amount.value = amounts[index] ?? "";
+          amount.disabled = field === null;
+          amount.dataset.amount = field?.label ?? "Amount";
+          one.querySelector("[data-unit]").textContent = field?.unit ?? "";
+          return one;
+        }),
+      );
+    }
+
+    stepOf(row) {
+      const name = row.querySelector("[data-kind]").value;
+      const amounts = [...row.querySelectorAll("[data-amount]:enabled")].map((amount) => amount.value);
+      return { kind: this.kinds.find(({ kind }) => kind === name), amounts };
+    }
+
+    usual(name) {
+      const kind = this.kinds.find((one) => one.kind === name);
+      return { kind, amounts: kind.fields.map(({ usual }) => usual) };
+    }
+
+    // Names of all that is in the rows: they depend on where a row stands.
     number() {
       [...this.list.children].forEach((row, index) => {
         const place = `step ${index + 1}`;
-        const { kind } = stepOf(row);
         row.querySelector("[data-kind]").setAttribute("aria-label", `What ${place} does`);
-        const amount = row.querySelector("[data-amount]");
-        amount.setAttribute("aria-label", `${kind === "weight" ? "Percent" : "Seconds"} of ${place}`);
-        amount.disabled = kind === "pause";
-        row.querySelector("[data-unit]").textContent = { weight: "%", hold: "s", pause: "" }[kind];
+        for (const amount of row.querySelectorAll("[data-amount]")) {
+          amount.setAttribute("aria-label", `${amount.dataset.amount} of ${place}`);
+        }
         row.querySelector("[data-up]").setAttribute("aria-label", `Move ${place} up`);
         row.querySelector("[data-down]").setAttribute("aria-label", `Move ${place} down`);
         row.querySelector("[data-remove]").setAttribute("aria-label", `Remove ${place}`);
@@ -86,8 +124,8 @@
       event.stopPropagation(); // the field says it, once it is written
       const row = event.target.closest("li");
       if (event.target.matches("[data-kind]")) {
-        const amount = row.querySelector("[data-amount]");
-        amount.value = { weight: "50", hold: "60", pause: "" }[event.target.value];
+        const { kind, amounts } = this.usual(event.target.value);
+        this.ask(row, kind, amounts);
         this.number();
       }
       this.write();
@@ -116,14 +154,15 @@
 
     // After a weight a hold, after that more weight.
     following() {
-      const steps = [...this.list.children].map(stepOf);
-      if (steps.at(-1)?.kind === "weight" && Number(steps.at(-1).amount) < 100) return { kind: "hold", amount: "60" };
-      const weights = steps.filter((step) => step.kind === "weight").map((step) => Number(step.amount));
-      return { kind: "weight", amount: String(Math.min(100, 2 * (weights.at(-1) || 5))) };
+      const steps = [...this.list.children].map((row) => this.stepOf(row));
+      const weights = steps.filter(({ kind }) => kind.kind === "set-weight");
+      const highest = Number(weights.at(-1)?.amounts[0]);
+      if (steps.at(-1) === weights.at(-1) && highest < 100) return this.usual("hold");
+      return { ...this.usual("set-weight"), amounts: [String(Math.min(100, 2 * (highest || 5)))] };
     }
 
     write() {
-      const steps = [...this.list.children].map((row) => toJson(stepOf(row)));
+      const steps = [...this.list.children].map((row) => toJson(this.stepOf(row)));
       const sticky = this.sticky.value.trim();
       const around = { ...this.around };
       delete around.stickyHeader;
@@ -134,10 +173,6 @@
       this.field.dispatchEvent(new Event("input", { bubbles: true })); // the plan is drawn anew
       this.written = false;
     }
-  }
-
-  function stepOf(row) {
-    return { kind: row.querySelector("[data-kind]").value, amount: row.querySelector("[data-amount]").value };
   }
 
   const begun = new WeakSet();

@@ -6,7 +6,7 @@ import typer
 
 from swaps.cli.exits import Misused
 from swaps.cli.options import AsJson, connected, read_strategy
-from swaps.cli.output import Document, duration, say, show_facts, show_json, show_table
+from swaps.cli.output import Document, say, show_facts, show_json, show_table
 from swaps.cli.rest import path_of
 
 app = typer.Typer(
@@ -44,7 +44,7 @@ def list_strategies(as_json: AsJson = False) -> None:
     show_table(
         ("strategy", "steps", "default of", "description"),
         (
-            (one["name"], _steps(one), ", ".join(one["default_of"]), one["description"])
+            (one["name"], one["words"], ", ".join(one["default_of"]), one["description"])
             for one in found
         ),
         empty="No strategy.",
@@ -117,20 +117,9 @@ def _show(strategy: Document, as_json: bool) -> None:
     show_facts(
         {
             "strategy": strategy["name"],
-            "steps": _steps(strategy),
+            "steps": strategy["words"],
             "sticky header": strategy["sticky_header"] or None,
             "default of": ", ".join(strategy["default_of"]) or None,
             "description": strategy["description"] or None,
         }
     )
-
-
-def _steps(strategy: Document) -> str:
-    words = []
-    for step in strategy["steps"]:
-        if "setWeight" in step:
-            words.append(f"{step['setWeight']} %")
-        else:
-            seconds = (step.get("pause") or {}).get("duration")
-            words.append("pause" if seconds is None else f"hold {duration(float(seconds))}")
-    return ", ".join(words)

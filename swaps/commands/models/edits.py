@@ -13,7 +13,7 @@ from swaps.commands.swaps.requests import LONGEST_SECONDS
 from swaps.commands.swaps.strategies import default_strategy, set_default_strategy
 from swaps.commands.validation import named_once, require_valid
 from swaps.domain.names import name_problem
-from swaps.domain.strategies import StrategyInvalid
+from swaps.domain.steps import StrategyInvalid
 from swaps.engine.usage import uses_of_model
 from swaps.live.notify import notify_routes
 from swaps.models import Cluster, Placement, Route, ServedModel, SwapOperation

@@ -17,7 +17,8 @@ from swaps.commands.swaps.strategies import resolve_strategy
 from swaps.domain.host_addresses import not_alike, parse_host_url
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.strategies import Strategy, StrategyInvalid
+from swaps.domain.steps import StrategyInvalid
+from swaps.domain.strategies import Strategy
 from swaps.models import ModelHost, Route, ServedModel, SwapOperation
 from swaps.models.hosts import Desired
 from swaps.models.served_models import DrainTimeoutPolicy

@@ -15,7 +15,8 @@ from swaps.commands.refusals import audited
 from swaps.commands.revisions import require_unchanged
 from swaps.commands.validation import named_once, require_valid
 from swaps.domain.names import name_problem
-from swaps.domain.strategies import READY_MADE, Strategy, StrategyInvalid, parse_strategy
+from swaps.domain.steps import StrategyInvalid
+from swaps.domain.strategies import READY_MADE, Strategy, parse_strategy
 from swaps.models import NamedStrategy, ServedModel
 
 

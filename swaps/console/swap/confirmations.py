@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from swaps.access.roles import Action
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import SetWeight, parse_strategy
+from swaps.domain.strategies import parse_strategy
 from swaps.models import SwapOperation
 
 _S = SwapState
@@ -80,11 +80,9 @@ def _step(swap: SwapOperation) -> str:
     """As far as the steps say it: `holds at 25 % for 1 min` and what follows."""
     steps = parse_strategy(swap.strategy).steps
     reached = steps[: swap.step_index + 1]
-    at = next((step.percent for step in reversed(reached) if isinstance(step, SetWeight)), 0)
-    following = (
-        step.percent for step in steps[swap.step_index + 1 :] if isinstance(step, SetWeight)
-    )
-    then = next(following, 100)
+    at = next((step.weight for step in reversed(reached) if step.weight is not None), 0)
+    following = steps[swap.step_index + 1 :]
+    then = next((step.weight for step in following if step.weight is not None), 100)
     return f"It stands at {at} % now; {then} % of traffic goes to {swap.to_version} next."
 
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from swaps.domain.strategies import steps_of, words_of
+
 
 def shown_inputs(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each input by its name in words, and its value as text."""
@@ -15,17 +17,9 @@ def shown_inputs(inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _strategy(strategy: Mapping[str, Any]) -> str:
     """All of it: who approves it approves each step."""
-    steps = ", ".join(_step(step) for step in strategy["steps"])
     header = strategy.get("stickyHeader")
     kept = f"; a caller stays at one version by the header {header}" if header else ""
-    return f"{strategy['name']}: {steps}{kept}"
-
-
-def _step(step: Mapping[str, Any]) -> str:
-    if "setWeight" in step:
-        return f"{step['setWeight']} %"
-    seconds = step["pause"].get("duration")
-    return "wait until promoted" if seconds is None else f"hold {seconds:g} s"
+    return f"{strategy['name']}: {words_of(steps_of(strategy))}{kept}"
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Starting a swap: the form, and beside it the plan of what would happen."""
 
+import json
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from swaps.console.shared.swap_fields import CUSTOM
 from swaps.console.shared.visitors import actor_of, context_of, page
 from swaps.console.swap.staircase import staircase
 from swaps.console.swap.start_form import StartSwapForm, new_key
+from swaps.domain.steps import KINDS
 from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.readings.model.models import ModelReading, read_model
 from swaps.readings.swap.plan import SwapPlan, found_versions, plan_swap
@@ -31,6 +33,16 @@ FIELD_OF_REFUSAL = {
     "model-not-found": "model",
 }
 EXAMPLE_STEPS = '[{"setWeight": 10}, {"pause": {"duration": 60}}, {"setWeight": 50}, {"pause": {}}]'
+# What the editor of steps knows of each kind.
+STEP_KINDS = [
+    {
+        "kind": kind.kind,
+        "key": kind.key,
+        "title": kind.title,
+        "fields": list(map(asdict, kind.fields)),
+    }
+    for kind in KINDS
+]
 FIELD_NAMES = {"target_hosts": "hosts"}
 
 
@@ -168,6 +180,8 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResp
             (one.name, one.description, staircase({"steps": one.steps})) for one in offered
         ],
         "example_steps": EXAMPLE_STEPS,
+        "step_kinds": STEP_KINDS,
+        "step_kinds_json": json.dumps(STEP_KINDS),
         "may_force": actor.may(Action.FORCE_UNLOAD),
         "plan": planned,
         "allowed": actor.may(Action.SWAP),

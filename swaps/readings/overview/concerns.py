@@ -116,7 +116,8 @@ def _asks(swap: SwapReading, now: datetime) -> Kind | None:
     if swap.paused:
         return Kind.PAUSED
     current = next((step for step in swap.steps if step.status == "current"), None)
-    return Kind.PROMOTION if current is not None and current.kind == "pause" else None
+    asks = current is not None and current.weight is None and current.duration_seconds is None
+    return Kind.PROMOTION if asks else None
 
 
 def _of_models() -> Iterator[Concern]:

@@ -9,7 +9,8 @@ from swaps.domain.commands import Accepted, Command, NewSwap, NotPossible, check
 from swaps.domain.rolling_forward import no_way_forward
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.strategies import Hold, Pause, SetWeight, StrategyStep, parse_strategy
+from swaps.domain.steps import KINDS
+from swaps.domain.strategies import parse_strategy
 from swaps.live.gauges import in_flight
 from swaps.models import Placement, SwapOperation
 from swaps.models.hosts import HostHealth, Observed
@@ -21,8 +22,9 @@ from swaps.readings.shared.json_form import one_of
 class StepReading:
     """One step of the strategy."""
 
-    kind: Annotated[str, one_of(("set-weight", "hold", "pause"))]
-    weight: int | None
+    kind: Annotated[str, one_of(kind.kind for kind in KINDS)]
+    words: str  # what it does
+    weight: int | None  # percent for the new version; null: it moves nothing
     duration_seconds: float | None
     status: Annotated[str, one_of(("done", "current", "pending", "skipped"))]
     seconds_left: float | None
@@ -73,26 +75,14 @@ def steps_of(swap: SwapOperation, now: datetime) -> list[StepReading]:
     state = SwapState(swap.state)
     readings = []
     for index, step in enumerate(parse_strategy(swap.strategy).steps):
-        kind, weight, duration = _parts(step)
+        duration = step.lasts or None
         status = _step_status(state, index, swap.step_index)
         left = None
         if status == "current" and duration is not None and swap.step_entered_at:
             left = max(0.0, (swap.step_entered_at + duration - now).total_seconds())
         seconds = duration.total_seconds() if duration is not None else None
-        readings.append(StepReading(kind, weight, seconds, status, left))
+        readings.append(StepReading(step.kind, step.words, step.weight, seconds, status, left))
     return readings
-
-
-def _parts(step: StrategyStep) -> tuple[str, int | None, timedelta | None]:
-    match step:
-        case SetWeight(percent):
-            return "set-weight", percent, None
-        case Hold(duration):
-            return "hold", None, duration
-        case Pause():
-            return "pause", None, None
-        case _:
-            assert_never(step)
 
 
 def _step_status(state: SwapState, index: int, current: int) -> str:
@@ -205,12 +195,12 @@ def timings_of(swap: SwapOperation, now: datetime) -> Timings:
 
 def _holds(swap: SwapOperation) -> timedelta:
     steps = parse_strategy(swap.strategy).steps
-    return sum((step.duration for step in steps if isinstance(step, Hold)), timedelta())
+    return sum((step.lasts or timedelta() for step in steps), timedelta())
 
 
 def _waited_for_people(swap: SwapOperation) -> bool:
     """Then nobody knows which part of the time was ours."""
-    pauses = any(isinstance(step, Pause) for step in parse_strategy(swap.strategy).steps)
+    pauses = any(step.lasts is None for step in parse_strategy(swap.strategy).steps)
     return pauses or swap.promoted_full or swap.promoted_steps > 0
 
 

@@ -22,7 +22,7 @@ from swaps.commands.swaps.requests import (
 from swaps.commands.swaps.strategies import default_strategy, resolve_strategy
 from swaps.domain.names import version_order
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import Hold, Pause, SetWeight, Strategy
+from swaps.domain.strategies import Strategy
 from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.models.hosts import HostHealth
 from swaps.models.served_models import DrainTimeoutPolicy
@@ -264,11 +264,12 @@ def _durations(
     model: ServedModel, request: SwapRequest, strategy: Strategy | None
 ) -> tuple[timedelta | None, timedelta | None]:
     """How long it lasts when all goes well, and at the very longest (before people are asked)."""
-    if strategy is None or any(isinstance(step, Pause) for step in strategy.steps):
+    lengths = [step.lasts for step in strategy.steps] if strategy else [None]
+    if strategy is None or None in lengths:
         return None, None
-    holds = sum((step.duration for step in strategy.steps if isinstance(step, Hold)), timedelta())
+    holds = sum((length for length in lengths if length), timedelta())
     bake = _seconds(request.keep_warm_seconds, model.keep_warm_seconds)
-    moves = sum(isinstance(step, SetWeight) for step in strategy.steps)
+    moves = sum(step.weight is not None for step in strategy.steps)
     longest = (
         _seconds(request.load_timeout_seconds, model.load_timeout_seconds)
         + holds

@@ -2,19 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Q
+from pydantic import WithJsonSchema
 
 from swaps.access.roles import Scope
 from swaps.commands.revisions import revision_of
 from swaps.commands.swaps.strategies import contents_of, find_strategy
-from swaps.domain.strategies import READY_MADE
+from swaps.domain.steps import KINDS
+from swaps.domain.strategies import READY_MADE, steps_of, words_of
 from swaps.models import NamedStrategy
 from swaps.readings.shared.json_form import Reading
 from swaps.readings.shared.pages import DEFAULT_LIMIT, MAX_LIMIT, Page, cut, from_cursor, from_name
 
+# A step as requests hold it.
+StepJson = Annotated[
+    dict[str, Any], WithJsonSchema({"oneOf": [kind.json_schema() for kind in KINDS]})
+]
 READY_MADE_WORDS = {
     "all-at-once": "All traffic in one step, as soon as the new version answers everywhere.",
     "canary": "5, 25, 50, then 100 %, with a minute's hold after each.",
@@ -28,7 +34,8 @@ class StrategyReading(Reading):
     """`steps` as requests hold them; a ready-made strategy cannot be changed or deleted."""
 
     name: str
-    steps: list[dict[str, Any]]
+    steps: list[StepJson]
+    words: str  # what the steps do
     sticky_header: str
     description: str
     ready_made: bool
@@ -82,6 +89,7 @@ def _named(rows: Any, scope: Scope) -> list[StrategyReading]:
         StrategyReading(
             name=row.name,
             steps=row.steps,
+            words=words_of(steps_of({"steps": row.steps})),
             sticky_header=row.sticky_header,
             description=row.description,
             ready_made=False,
@@ -98,6 +106,7 @@ def _ready_made(name: str) -> StrategyReading:
     return StrategyReading(
         name=name,
         steps=strategy.as_json()["steps"],
+        words=words_of(strategy.steps),
         sticky_header="",
         description=READY_MADE_WORDS[name],
         ready_made=True,

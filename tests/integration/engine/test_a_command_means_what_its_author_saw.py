@@ -70,7 +70,7 @@ def test_of_two_promotes_a_moment_apart_the_second_passes_no_hold_that_nobody_sa
     with pytest.raises(NotPossibleNow) as refused:
         promote(held)
     words = str(refused.value)
-    assert "left step 2 of 7 (pause)" in words
+    assert "left step 2 of 7 (wait until promoted)" in words
     assert "promoted by an operator" in words
     assert '"seen": {"step_index": 3}' in words
     assert weights(held.model.name) == {"1.0": 60, "1.1": 40}

@@ -42,8 +42,9 @@ def test_a_promote_that_is_typed_twice_passes_one_hold(hotswap: CommandLine, fle
     # By then it may be past the seconds in which it names the hold before: either way it is
     # this one that stands, and whoever says which step they mean is held to it.
     late = hotswap("promote", "iris", "--step", "2", code=4)
-    assert "you saw it at step 2 of 5 (pause), and it stands at step 4 of 5 (pause) now" in late.err
-    assert "promote past step 2 of 5 (pause)" in late.err
+    assert "you saw it at step 2 of 5 (wait until promoted)" in late.err
+    assert "and it stands at step 4 of 5 (wait until promoted) now" in late.err
+    assert "promote past step 2 of 5 (wait until promoted)" in late.err
     seen = str(fleet.get(f"swaps/{swap}")["generation"])
     hotswap("pause", "iris", "--seen", seen)
     assert "pause (the-administrator" in hotswap("resume", "iris", "--seen", seen, code=4).err

@@ -64,7 +64,7 @@ def test_strategies(hotswap: CommandLine, tmp_path: Path) -> None:
     made = hotswap(
         "strategies", "add", "careful", "--steps", f"@{steps}", "--description", "try it"
     )
-    assert "10 %, hold 5.0 s" in made.out
+    assert "10 %, hold 5 s" in made.out
     edited = hotswap("strategies", "edit", "careful", "--sticky-header", "x-user", "--json").json
     assert edited["sticky_header"] == "x-user"
     assert "careful" in hotswap("strategies", "list").out

@@ -6,7 +6,7 @@ from typing import Any
 
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import SetWeight
+from swaps.domain.steps import SetWeight
 
 OLD, NEW = "1.0", "1.1"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

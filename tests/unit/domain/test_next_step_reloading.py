@@ -9,7 +9,7 @@ from swaps.domain.next_step import next_step
 from swaps.domain.reloading import MOST_RELOADS
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import Hold, SetWeight
+from swaps.domain.steps import Hold, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,
     NEW,

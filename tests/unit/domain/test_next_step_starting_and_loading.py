@@ -8,7 +8,7 @@ from swaps.domain.decisions import Call, CallHosts, MoveTo, RouteChange, Wait, W
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import HostView
 from swaps.domain.states import END_STATES, SwapState
-from swaps.domain.strategies import Hold, SetWeight
+from swaps.domain.steps import Hold, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,
     JUST_NOW,

@@ -7,7 +7,7 @@ import pytest
 from swaps.domain.decisions import Call, CallHosts, MoveTo, Proceed, RouteChange, Step, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import Hold, Pause, SetWeight
+from swaps.domain.steps import Hold, Pause, SetWeight
 from tests.unit.domain.builders import (
     ENTERED,
     NEW,

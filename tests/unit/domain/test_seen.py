@@ -43,7 +43,10 @@ def test_what_was_seen_is_so(seen: Seen) -> None:
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (Seen(step_index=1), "you saw it at step 2 of 5 (pause), and it stands at step 4 of 5"),
+        (
+            Seen(step_index=1),
+            "you saw it at step 2 of 5 (wait until promoted), and it stands at step 4 of 5",
+        ),
         (Seen(generation=7), "you saw generation 7, and it went on to 8"),
         (Seen(state=S.LOADING_NEW_VERSION), "you saw LoadingNewVersion, and it is Transitioning"),
         (Seen(state=S.TRANSITIONING, step_index=1), "step 2 of 5"),
@@ -76,5 +79,5 @@ def test_a_clock_that_stood_still_for_a_lock_has_seen_nothing() -> None:
 
 def test_people_count_steps_from_one() -> None:
     assert step_words(STEPS, 0) == "step 1 of 5 (20 %)"
-    assert step_words(STEPS, 3) == "step 4 of 5 (held for 90 s)"
+    assert step_words(STEPS, 3) == "step 4 of 5 (hold 90 s)"
     assert step_words(STEPS, 5) == "the end of its 5 steps"

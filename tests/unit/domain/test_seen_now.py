@@ -8,7 +8,7 @@ from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn, Step, Wa
 from swaps.domain.next_step import next_step
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import SwapState
-from swaps.domain.strategies import Hold, Pause, SetWeight
+from swaps.domain.steps import Hold, Pause, SetWeight
 from tests.unit.domain.builders import (
     JUST_NOW,
     NEW,

@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swaps.domain.steps import Hold, Pause, SetWeight, StrategyInvalid, StrategyStep
 from swaps.domain.strategies import (
     READY_MADE,
-    Hold,
-    Pause,
-    SetWeight,
     Strategy,
-    StrategyInvalid,
     all_at_once,
     canary,
     linear,
@@ -166,7 +163,7 @@ holds = st.builds(lambda ms: Hold(timedelta(milliseconds=ms)), st.integers(1, 7 
 @st.composite
 def valid_strategies(draw: st.DrawFn) -> Strategy:
     weights = sorted(draw(st.sets(st.integers(1, 99), max_size=6)))
-    steps: list[SetWeight | Hold | Pause] = []
+    steps: list[StrategyStep] = []
     for percent in weights:
         steps += [SetWeight(percent), *draw(st.lists(holds | st.just(Pause()), max_size=2))]
     sticky = draw(st.from_regex(r"([a-w0-9-][a-z0-9-]{0,62})?", fullmatch=True))
