@@ -238,7 +238,10 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {"console": "swaps.console.shared.template_tags"},
+            "libraries": {
+                "console": "swaps.console.shared.template_tags",
+                "navigation": "swaps.console.navigation",
+            },
         },
     },
 ]

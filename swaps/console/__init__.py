@@ -1,4 +1,5 @@
 """The pages: a folder a subject, the same in `templates/console` and `static/console`.
 
-Begin in `urls.py`. It asks commands and readings, and decides nothing.
+Begin in `pages.py`, which gathers the entries that each folder has in its own. It asks commands
+and readings, and decides nothing.
 """

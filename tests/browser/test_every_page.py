@@ -4,19 +4,14 @@ at any width; and the browser has nothing to complain of.
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.urls import URLPattern, resolve
+from django.urls import resolve
 from playwright.sync_api import Page
 
-from swaps.console.urls import urlpatterns
+from swaps.console.pages import PAGES
 from tests.browser.conftest import Desks
 from tests.browser.gallery import SCENES, Scene, Stage
 from tests.browser.viewing import Viewer
 
-# They answer with no page of their own: one takes a POST, others are fragments or a file.
-NO_PAGES = {
-    *("logout", "swap-plan", "audit-export", "search-found", "found-versions"),
-    "check-host",
-}
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # In the dark nothing differs but the colours.
 LOOKS = (
@@ -30,8 +25,8 @@ WIDTHS = (1440, 720, 390, 320)
 
 def test_the_gallery_shows_every_page() -> None:
     shown = {page for scene in SCENES for page in scene.pages}
-    pages = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern)}
-    assert shown == pages - NO_PAGES, "add a scene to tests/browser/gallery.py"
+    pages = {page.name for page in PAGES if not page.fragment}
+    assert shown == pages, "add a scene to tests/browser/gallery.py"
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)

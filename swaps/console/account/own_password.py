@@ -4,14 +4,16 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.known_devices import device_of
 from swaps.access.throttles import forget_logins, try_login
 from swaps.commands.errors import InvalidRequest
 from swaps.commands.people.users import change_own_password
-from swaps.console.shared.visitors import actor_of, context_of
+from swaps.console.shared.pages import show
+from swaps.console.shared.refusals import Refusal, refusal_of
+from swaps.console.shared.visitors import actor_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -22,18 +24,18 @@ def own_password(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     old, new = request.POST.get("old_password", ""), request.POST.get("new_password", "")
     if new != request.POST.get("again", ""):
-        return _page(request, "again", "This is not what stands above.")
+        return _page(request, Refusal("This is not what stands above.", 422, "again"))
     # A session left open is no way to guess the password.
     tried = try_login(actor.name, actor.address, device=device_of(request, actor.name))
     if tried.too_many:
         words = f"Too many attempts. Try again in {tried.retry_after_seconds} s."
-        response = _page(request, "old_password", words, status=429)
+        response = _page(request, Refusal(words, 429, "old_password"))
         response["Retry-After"] = str(tried.retry_after_seconds)
         return response
     try:
         user = change_own_password(actor=actor, old_password=old, new_password=new)
     except InvalidRequest as refused:
-        return _page(request, refused.field, str(refused))
+        return _page(request, refusal_of(refused))
     forget_logins(actor.name, actor.address, device=device_of(request, actor.name))
     # Every other session of theirs ends with the old password; this one goes on.
     update_session_auth_hash(request, user)
@@ -41,9 +43,5 @@ def own_password(request: HttpRequest) -> HttpResponse:
     return redirect("overview")
 
 
-def _page(
-    request: HttpRequest, field: str = "", words: str = "", *, status: int = 0
-) -> HttpResponse:
-    context = context_of(request, "password") | {"field": field, "words": words}
-    status = status or (422 if words else 200)
-    return render(request, "console/account/own_password.html", context, status=status)
+def _page(request: HttpRequest, refusal: Refusal | None = None) -> HttpResponse:
+    return show(request, {"refusal": refusal}, status=refusal.status if refusal else 200)

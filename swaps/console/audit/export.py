@@ -15,7 +15,7 @@ from swaps.access.throttles import TooOften
 from swaps.audit.export import CONTENT_TYPES, Form, begin_export
 from swaps.console.audit.page import AuditList
 from swaps.console.shared.audience import roles_of_sessions
-from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.console.shared.visitors import actor_of, page_for_readers, visitor_of
 from swaps.readings.audit.entries import newest_id
 from swaps.readings.audit.stream import stream_audit
 from swaps.readings.shared.looks import look
@@ -58,13 +58,13 @@ async def export(request: HttpRequest) -> HttpResponseBase:
 
 def _held_up(request: HttpRequest, refusal: TooOften) -> HttpResponse:
     wait = refusal.retry_after_seconds
-    context = context_of(request, "audit") | {"refusal": str(refusal), "wait_seconds": wait}
+    context = {"visitor": visitor_of(request), "refusal": str(refusal), "wait_seconds": wait}
     response = render(request, "console/audit/held_up.html", context, status=429)
     response["Retry-After"] = str(wait)
     return response
 
 
-@page
+@page_for_readers
 def _shown(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from swaps.audit.filters import FIELDS, AuditFilter, FilterInvalid
 from swaps.console.audit.changes import changes
 from swaps.console.audit.form import Fields, fields_of
 from swaps.console.shared.list_page import ListFilter, ListSubject, show_list
-from swaps.console.shared.visitors import context_of, page
+from swaps.console.shared.pages import show
 from swaps.models import AuditEntry
 from swaps.readings.audit.entries import AuditReading, read_audit, read_entry
 from swaps.readings.shared.pages import Page
@@ -85,14 +84,12 @@ def watched(*, query: str) -> ListSubject:
 
 
 @require_safe
-@page
 def audit(request: HttpRequest) -> HttpResponse:
     """What cannot be meant is said beside its field."""
-    return show_list(request, "console/audit/list.html", AuditList.of(request.GET), {})
+    return show_list(request, AuditList.of(request.GET), {})
 
 
 @require_safe
-@page
 def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """One entry: what was before and after, and what proves it."""
     try:
@@ -101,5 +98,4 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
         found = read_entry(entry_id)
     except AuditEntry.DoesNotExist:
         raise Http404(f"no audit entry has the id {entry_id}") from None
-    context = {"entry": found, "changes": changes(found.before, found.after)}
-    return render(request, "console/audit/entry.html", context_of(request, "audit") | context)
+    return show(request, {"entry": found, "changes": changes(found.before, found.after)})

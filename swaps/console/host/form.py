@@ -1,6 +1,7 @@
 """The form of a host: texts in, the engine's words out. All that is wrong is said at once."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django import forms
 
@@ -51,6 +52,15 @@ class HostForm(forms.Form):
             raise forms.ValidationError(f"{problem[:1].upper()}{problem[1:]}.")
         return text
 
+    def leave_untested(self) -> None:
+        """A name is given when it is registered, and like the limit is nothing to be tested."""
+        for name in ("name", "max_concurrent_loads"):
+            self.errors.pop(name, None)
+
+    def given(self) -> dict[str, Any]:
+        """What is valid, and nothing for the rest."""
+        return {name: self.cleaned_data.get(name, "") for name in FIELDS if name in self.fields}
+
     @property
     def words(self) -> dict[str, str]:
         """What is wrong, by field; "" where nothing is."""
@@ -69,10 +79,9 @@ class HostEditForm(HostForm):
 
     def changes(self) -> dict[str, object]:
         """For `update_host`."""
-        given = {n: v for n, v in self.cleaned_data.items() if n in FIELDS and n != SECRET}
-        token = self.cleaned_data[SECRET]
-        if token or self.cleaned_data["forget_token"]:
-            given[SECRET] = token
+        given = self.given()
+        if not given[SECRET] and not self.cleaned_data.get("forget_token"):
+            del given[SECRET]
         return given
 
 

@@ -8,7 +8,6 @@ from django.views.decorators.http import require_safe
 
 from swaps.adapters.registry import KINDS
 from swaps.console.shared.list_page import ListFilter, ListSubject, filter_errors, show_list
-from swaps.console.shared.visitors import page
 from swaps.models import ModelHost
 from swaps.models.hosts import HostHealth
 from swaps.readings.host.hosts import ModelHostReading, read_hosts
@@ -80,9 +79,8 @@ def watched(*, query: str) -> ListSubject:
 
 
 @require_safe
-@page
 def hosts(request: HttpRequest) -> HttpResponse:
     """What they are, whether they answer, what is on them, and what is not as it should be."""
     kinds = {*KINDS, *ModelHost.objects.values_list("kind", flat=True).distinct()}
     choices = {"kinds": sorted(kinds), "healths": list(HostHealth.values)}
-    return show_list(request, "console/host/list.html", HostFilter.of(request.GET), choices)
+    return show_list(request, HostFilter.of(request.GET), choices)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.live_page import render_fragments, render_personal
-from swaps.console.shared.visitors import context_of, page
+from swaps.console.shared.pages import show
+from swaps.console.shared.visitors import visitor_of
 from swaps.console.shared.watch import Look
 from swaps.domain.drift import Drift
 from swaps.domain.names import name_problem
@@ -132,15 +132,13 @@ def host_page_context(request: HttpRequest, name: str) -> dict[str, object]:
     reading = _reading(name)
     if reading is None:
         raise Http404(f"no host {name!r} is registered")
-    return (
-        context_of(request, "hosts")
-        | _found(reading, adoptable(reading), role_of(request.user))
-        | {"live": {"now": database_now()}}
-    )
+    return _found(reading, adoptable(reading), role_of(request.user)) | {
+        "live": {"now": database_now()},
+        "visitor": visitor_of(request),
+    }
 
 
 @require_safe
-@page
 def host(request: HttpRequest, name: str) -> HttpResponse:
     """Without script or websocket this is the host as it was last seen when the page came."""
-    return render(request, "console/host/page.html", host_page_context(request, name))
+    return show(request, host_page_context(request, name))

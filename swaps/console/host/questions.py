@@ -1,35 +1,33 @@
 """What people may ask of a host, each with its effect in words: to forget it, to adopt from it."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action
-from swaps.commands.errors import HostNotFound
 from swaps.commands.hosts.edits import delete_host, find_host
 from swaps.commands.swaps.adoption import adopt
-from swaps.console.shared.questions import Ask, Done, answer_ask
-from swaps.console.shared.visitors import actor_of, page
+from swaps.console.shared.dialogs import Dialog, Done, answer_dialog
+from swaps.console.shared.refusals import Refusal
+from swaps.console.shared.visitors import actor_of
 from swaps.domain.names import name_problem
 from swaps.engine.usage import uses_of_host
 from swaps.models import ModelHost, Route, ServedModel
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
 def remove_host(request: HttpRequest, name: str) -> HttpResponse:
-    return answer_ask(request, lambda: _removal(request, _host(name)))
+    return answer_dialog(request, lambda: _removal(request, find_host(name)))
 
 
-def _removal(request: HttpRequest, host: ModelHost) -> Ask:
+def _removal(request: HttpRequest, host: ModelHost) -> Dialog:
     uses = uses_of_host(host, given_up=True)
 
-    def do(reason: str) -> Done:
+    def do(given: QueryDict) -> Done:
         delete_host(actor=actor_of(request), name=host.name)
         return Done(reverse("hosts"), f"{host.name} is removed.")
 
-    return Ask(
-        here="hosts",
+    return Dialog(
         actions=(Action.MANAGE_HOSTS,),
         title=f"Remove {host.name}?",
         subject=host.url,
@@ -41,40 +39,41 @@ def _removal(request: HttpRequest, host: ModelHost) -> Ask:
         button="Remove the host",
         keep="Keep it",
         dangerous=True,
-        asks_reason=False,
+        reason_for="",
         do=do,
         back=reverse("host", args=[host.name]),
         refusal=(
-            f"{host.name} is in use: {'; '.join(uses)}. Swap its models to other hosts first."
+            Refusal(
+                f"{host.name} is in use: {'; '.join(uses)}. Swap its models to other hosts first."
+            )
             if uses
-            else ""
+            else None
         ),
     )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
 def adopt_from_host(request: HttpRequest, name: str) -> HttpResponse:
     """Which model and version stands in the address' query."""
     model, version = request.GET.get("model", ""), request.GET.get("version", "")
     for text, of in ((model, "model"), (version, "version")):
         if name_problem(text, of=of) is not None:
             raise Http404(f"{text[:80]!r} names no {of}")
-    return answer_ask(request, lambda: _adoption(request, _host(name), model, version))
+    return answer_dialog(request, lambda: _adoption(request, find_host(name), model, version))
 
 
-def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -> Ask:
+def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -> Dialog:
     registered = ServedModel.objects.filter(name=model).exists()
     route = Route.objects.filter(model__name=model).first()
     serving = ", ".join(sorted(route.weights)) if route is not None else ""
 
-    def do(reason: str) -> Done:
+    def do(given: QueryDict) -> Done:
         swap = adopt(
             actor=actor_of(request),
             host_name=host.name,
             model_name=model,
             version=version,
-            reason=reason,
+            reason=given.get("reason", "").strip(),
         )
         if swap is None:
             words, address = f"{model} {version} serves already.", reverse("model", args=[model])
@@ -83,8 +82,7 @@ def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -
         return Done(address, words)
 
     first = "" if registered else f"{model} is registered as a model. "
-    return Ask(
-        here="hosts",
+    return Dialog(
         actions=(Action.ACTIVATE,) if registered else (Action.MANAGE_MODELS, Action.ACTIVATE),
         title=f"Adopt {model} {version}?",
         subject=f"as {host.name} has it",
@@ -99,15 +97,8 @@ def _adoption(request: HttpRequest, host: ModelHost, model: str, version: str) -
         back=reverse("host", args=[host.name]),
         names=(host.name, model),
         refusal=(
-            f"{serving} serves {model} already: a new version comes by a swap from it."
+            Refusal(f"{serving} serves {model} already: a new version comes by a swap from it.")
             if serving
-            else ""
+            else None
         ),
     )
-
-
-def _host(name: str) -> ModelHost:
-    try:
-        return find_host(name)
-    except HostNotFound as refused:
-        raise Http404(str(refused)) from refused

@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from swaps.console.shared.list_page import ListFilter, ListSubject, filter_errors, show_list
-from swaps.console.shared.visitors import page
 from swaps.models import SwapOperation
 from swaps.readings.model.models import ModelReading, read_models
 from swaps.readings.shared.pages import Page
@@ -104,10 +103,9 @@ def watched(*, query: str) -> ListSubject:
 
 
 @require_safe
-@page
 def models(request: HttpRequest) -> HttpResponse:
     choices = {
         "states": [(name, words) for name, (words, _) in SERVING_STATES.items()],
         "orders": ORDERS.items(),
     }
-    return show_list(request, "console/model/list.html", ModelFilter.of(request.GET), choices)
+    return show_list(request, ModelFilter.of(request.GET), choices)

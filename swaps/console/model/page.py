@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Self
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -14,7 +13,8 @@ from swaps.console.model.buttons import main_buttons, managing_buttons
 from swaps.console.model.traffic_charts import TrafficChart, traffic_charts
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.live_page import render_fragments, render_personal
-from swaps.console.shared.visitors import Visitor, context_of, page
+from swaps.console.shared.pages import show
+from swaps.console.shared.visitors import Visitor
 from swaps.console.shared.watch import Look
 from swaps.domain.names import name_problem
 from swaps.domain.states import SwapState
@@ -152,7 +152,6 @@ def _context(model: LiveModel, role: Role | None) -> dict[str, object]:
 
 
 @require_safe
-@page
 def model(request: HttpRequest, name: str) -> HttpResponse:
     """Without script or websocket this is the model at the time of loading."""
     try:
@@ -161,5 +160,4 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404(str(problem)) from problem
     if found is None:
         raise Http404(f"no model {name!r} is registered")
-    context = context_of(request, "model") | _context(found, role_of(request.user))
-    return render(request, "console/model/page.html", context)
+    return show(request, _context(found, role_of(request.user)))

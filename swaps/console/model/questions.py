@@ -2,18 +2,18 @@
 
 from functools import partial
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from swaps.access.roles import Action, Actor
-from swaps.commands.errors import ModelNotFound
 from swaps.commands.models.edits import delete_model
 from swaps.commands.models.protection import protect_model, unprotect_model
 from swaps.commands.swaps.operations import release_queue
 from swaps.commands.swaps.requests import find_model
-from swaps.console.shared.questions import Ask, Done, answer_ask
-from swaps.console.shared.visitors import actor_of, page
+from swaps.console.shared.dialogs import Dialog, Done, answer_dialog
+from swaps.console.shared.refusals import Refusal
+from swaps.console.shared.visitors import actor_of
 from swaps.domain.approval import is_second_person
 from swaps.engine.usage import uses_of_model
 from swaps.models import ServedModel, SwapOperation, UnprotectRequest
@@ -21,24 +21,19 @@ from swaps.readings.model.models import read_model
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
 def ask_model(request: HttpRequest, name: str, what: str) -> HttpResponse:
     actor = actor_of(request)
 
-    def ask() -> Ask:
-        try:
-            model = find_model(name, seen_by=actor)
-        except ModelNotFound as refused:
-            raise Http404(str(refused)) from refused
-        asked = model_ask(what, model, actor)
+    def ask() -> Dialog:
+        asked = model_ask(what, find_model(name, seen_by=actor), actor)
         if asked is None:
             raise Http404(f"nobody can ask a model to {what[:40]!r}")
         return asked
 
-    return answer_ask(request, ask)
+    return answer_dialog(request, ask)
 
 
-def model_ask(what: str, model: ServedModel, actor: Actor) -> Ask | None:
+def model_ask(what: str, model: ServedModel, actor: Actor) -> Dialog | None:
     """None when nobody can ask for that."""
     match what:
         case "release":
@@ -53,12 +48,12 @@ def model_ask(what: str, model: ServedModel, actor: Actor) -> Ask | None:
             return None
 
 
-def _about(name: str) -> partial[Ask]:
+def _about(name: str) -> partial[Dialog]:
     """What all questions about one model have in common."""
-    return partial(Ask, here="model", back=reverse("model", args=[name]), names=(name,))
+    return partial(Dialog, back=reverse("model", args=[name]), names=(name,))
 
 
-def _release(served: ServedModel, actor: Actor) -> Ask:
+def _release(served: ServedModel, actor: Actor) -> Dialog:
     model = read_model(served.name)
     serving = ", ".join(model.route.weights) or "nothing"
     if not model.queue:
@@ -74,8 +69,8 @@ def _release(served: ServedModel, actor: Actor) -> Ask:
         if behind:
             effect += f" {behind} more {'waits' if behind == 1 else 'wait'} behind it."
 
-    def do(reason: str) -> None:
-        release_queue(actor=actor, model_name=model.name, reason=reason)
+    def do(given: QueryDict) -> None:
+        release_queue(actor=actor, model_name=model.name, reason=given.get("reason", "").strip())
 
     return _about(model.name)(
         actions=(Action.RELEASE_QUEUE,),
@@ -84,25 +79,27 @@ def _release(served: ServedModel, actor: Actor) -> Ask:
         button="Release the queue",
         keep="Keep it held",
         do=do,
-        refusal="" if model.queue_held_reason else f"The queue of {model.name} is not held.",
+        refusal=(
+            None if model.queue_held_reason else Refusal(f"The queue of {model.name} is not held.")
+        ),
     )
 
 
-def _protect(model: ServedModel, actor: Actor) -> Ask:
+def _protect(model: ServedModel, actor: Actor) -> Dialog:
     asked = UnprotectRequest.objects.filter(model=model).first()
     if asked is not None:
         effect = f"The request of {asked.requested_by} to give up the protection is withdrawn."
-        title, refusal = f"Keep {model.name} protected?", ""
+        title, refusal = f"Keep {model.name} protected?", None
     else:
         effect = (
             "From now on a swap waits until a second person approves it; so do those that have "
             "not begun. A roll back waits for nobody. To give this up takes two administrators."
         )
         title = f"Protect {model.name}?"
-        refusal = f"{model.name} is protected already." if model.protected else ""
+        refusal = Refusal(f"{model.name} is protected already.") if model.protected else None
 
-    def do(reason: str) -> None:
-        protect_model(actor=actor, model_name=model.name, reason=reason)
+    def do(given: QueryDict) -> None:
+        protect_model(actor=actor, model_name=model.name, reason=given.get("reason", "").strip())
 
     return _about(model.name)(
         actions=(Action.PROTECT,),
@@ -114,9 +111,9 @@ def _protect(model: ServedModel, actor: Actor) -> Ask:
     )
 
 
-def _unprotect(model: ServedModel, actor: Actor) -> Ask:
+def _unprotect(model: ServedModel, actor: Actor) -> Dialog:
     asked = UnprotectRequest.objects.filter(model=model).first()
-    refusal = "" if model.protected else f"{model.name} is not protected."
+    refusal = None if model.protected else Refusal(f"{model.name} is not protected.")
     if asked is None:
         title, button = f"Ask to give up the protection of {model.name}?", "Ask for it"
         effect = "Nothing changes until a second administrator agrees; until then swaps wait."
@@ -127,10 +124,10 @@ def _unprotect(model: ServedModel, actor: Actor) -> Ask:
             f"{model.name} begin without the approval of a second person."
         )
         if not is_second_person(actor.people, frozenset(asked.requesters)):
-            refusal = "You asked for it yourself: it takes another administrator to agree."
+            refusal = Refusal("You asked for it yourself: it takes another administrator to agree.")
 
-    def do(reason: str) -> None:
-        unprotect_model(actor=actor, model_name=model.name, reason=reason)
+    def do(given: QueryDict) -> None:
+        unprotect_model(actor=actor, model_name=model.name, reason=given.get("reason", "").strip())
 
     return _about(model.name)(
         actions=(Action.PROTECT,),
@@ -144,12 +141,12 @@ def _unprotect(model: ServedModel, actor: Actor) -> Ask:
     )
 
 
-def _delete(model: ServedModel, actor: Actor) -> Ask:
+def _delete(model: ServedModel, actor: Actor) -> Dialog:
     uses, swaps = uses_of_model(model), SwapOperation.objects.filter(model=model).count()
     noun = "swap" if swaps == 1 else "swaps"
     past = f"The record of its {swaps} {noun} goes with it" if swaps else ""
 
-    def do(reason: str) -> Done:
+    def do(given: QueryDict) -> Done:
         delete_model(actor=actor, name=model.name)
         return Done(reverse("models"), f"{model.name} is deleted.")
 
@@ -163,7 +160,7 @@ def _delete(model: ServedModel, actor: Actor) -> Ask:
         button="Delete",
         dangerous=True,
         typed=model.name,
-        asks_reason=False,
+        reason_for="",
         do=do,
-        refusal=f"{model.name} cannot be deleted: {'; '.join(uses)}." if uses else "",
+        refusal=(Refusal(f"{model.name} cannot be deleted: {'; '.join(uses)}.") if uses else None),
     )

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import Role, role_of
@@ -12,7 +11,8 @@ from swaps.console.overview.concern_actions import rows_for
 from swaps.console.shared.charts import TrafficBar, traffic_bar
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.live_page import render_fragments, render_personal
-from swaps.console.shared.visitors import Visitor, context_of, page
+from swaps.console.shared.pages import show
+from swaps.console.shared.visitors import Visitor
 from swaps.console.shared.watch import Look
 from swaps.console.swap.current_step import step_ends, step_number
 from swaps.domain.states import END_STATES, SwapState
@@ -122,8 +122,6 @@ def _context(fleet: FleetNow, role: Role | None) -> dict[str, object]:
 
 
 @require_safe
-@page
 def overview(request: HttpRequest) -> HttpResponse:
     """Without script or websocket this is the fleet at the time of loading."""
-    context = context_of(request, "overview") | _context(look_at_fleet(), role_of(request.user))
-    return render(request, "console/overview/page.html", context)
+    return show(request, _context(look_at_fleet(), role_of(request.user)))

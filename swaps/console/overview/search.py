@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.console.shared.pages import show
+from swaps.console.shared.visitors import actor_of
 from swaps.readings.overview.search import LONGEST, search
 
 SHOWN = 20
@@ -12,14 +13,11 @@ SHOWN_WHILE_TYPING = 5
 
 
 @require_safe
-@page
 def search_page(request: HttpRequest) -> HttpResponse:
-    context = context_of(request, "search") | _found(request, SHOWN)
-    return render(request, "console/overview/search/page.html", context)
+    return show(request, _found(request, SHOWN))
 
 
 @require_safe
-@page
 def found(request: HttpRequest) -> HttpResponse:
     """For the box that is on every page."""
     return render(

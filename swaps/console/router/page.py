@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.commands.nodes.ending import retire_node
 from swaps.console.shared.database_clock import database_now
+from swaps.console.shared.dialogs import Dialog, Done, answer_dialog
 from swaps.console.shared.live_page import render_fragments, render_personal
-from swaps.console.shared.questions import Ask, Done, answer_ask
-from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.console.shared.pages import show
+from swaps.console.shared.refusals import Refusal
+from swaps.console.shared.visitors import actor_of
 from swaps.console.shared.watch import Look
 from swaps.domain.states import SwapState
 from swaps.live.broadcast import FLEET_GROUP
@@ -127,40 +128,33 @@ def _context(now: RouterNow, role: Role | None) -> dict[str, object]:
 
 
 @require_safe
-@page
 def router(request: HttpRequest) -> HttpResponse:
     """Without script or websocket this is the router when the page came."""
-    context = (
-        context_of(request, "router")
-        | _context(look_at_router(), role_of(request.user))
-        | {"live": {"now": database_now()}}
-    )
-    return render(request, "console/router/page.html", context)
+    now = {"live": {"now": database_now()}}
+    return show(request, _context(look_at_router(), role_of(request.user)) | now)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
 def retire(request: HttpRequest, nonce: str) -> HttpResponse:
     """Vouch that a node which is away has ended."""
-    return answer_ask(request, lambda: _retirement(request, nonce))
+    return answer_dialog(request, lambda: _retirement(request, nonce))
 
 
-def _retirement(request: HttpRequest, nonce: str) -> Ask:
+def _retirement(request: HttpRequest, nonce: str) -> Dialog:
     node = NodeIncarnation.objects.filter(nonce=nonce).first() if nonce.isprintable() else None
     if node is None:
         raise Http404("no node was ever started with that nonce")
-    refusal = ""
+    refusal = None
     if node.state == NodeState.CONNECTED:
-        refusal = f"{node.node_id} is connected, so it lives: end its process first."
+        refusal = Refusal(f"{node.node_id} is connected, so it lives: end its process first.")
     elif node.state != NodeState.AWAY:
-        refusal = f"{node.node_id} had ended before: {node.state}."
+        refusal = Refusal(f"{node.node_id} had ended before: {node.state}.")
 
-    def do(reason: str) -> Done:
-        retire_node(actor=actor_of(request), nonce=nonce, reason=reason)
+    def do(given: QueryDict) -> Done:
+        retire_node(actor=actor_of(request), nonce=nonce, reason=given.get("reason", "").strip())
         return Done(reverse("router"), f"{node.node_id} is retired: no drain waits for it.")
 
-    return Ask(
-        here="router",
+    return Dialog(
         actions=(Action.RETIRE_NODE,),
         title=f"Retire {node.node_id}?",
         subject=f"{node.node_id} {nonce}",

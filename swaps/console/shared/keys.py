@@ -5,14 +5,16 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from swaps.console.shared.visitors import context_of, page
+from swaps.console.shared.pages import show
+from swaps.console.shared.visitors import visitor_of
 
 
 @require_safe
-@page
 def keys(request: HttpRequest) -> HttpResponse:
-    inside = bool(request.headers.get("HX-Request"))
-    template = "console/shared/keys/dialog.html" if inside else "console/shared/keys/page.html"
-    response = render(request, template, context_of(request, "keys"))
+    if request.headers.get("HX-Request"):
+        inside = {"visitor": visitor_of(request)}
+        response = render(request, "console/shared/keys/dialog.html", inside)
+    else:
+        response = show(request)
     patch_vary_headers(response, ["HX-Request"])
     return response

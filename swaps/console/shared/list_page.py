@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
 
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.live_page import nothing_personal, render_fragments
-from swaps.console.shared.visitors import context_of
+from swaps.console.shared.pages import show
 from swaps.console.shared.watch import Look
 from swaps.live.broadcast import FLEET_GROUP
 from swaps.readings.shared.pages import CursorInvalid, Page
@@ -25,7 +24,7 @@ LONGEST = 200
 class ListFilter(ABC):
     """Which rows somebody wants to see. What cannot be meant is in `errors`, by field."""
 
-    # Its entry in the rail, and the folder of its templates.
+    # What it lists, and the folder of its templates.
     NAME: ClassVar[str]
     FOLDER: ClassVar[str]
     # A long list costs more to look at than a swap, and changes less.
@@ -107,17 +106,17 @@ class ListSubject:
 
 
 def show_list(
-    request: HttpRequest, template: str, wanted: ListFilter, choices: Mapping[str, object]
+    request: HttpRequest, wanted: ListFilter, choices: Mapping[str, object]
 ) -> HttpResponse:
     """`choices`: what the fields of the filters offer."""
-    context = {**context_of(request, wanted.NAME), **choices, "wanted": wanted}
+    context: dict[str, object] = {**choices, "wanted": wanted}
     if wanted.errors:
-        return render(request, template, context, status=422)
+        return show(request, context, status=422)
     try:
         context |= _context(wanted)
     except CursorInvalid as problem:
         raise Http404(str(problem)) from problem
-    return render(request, template, context | {"live": {"now": database_now()}})
+    return show(request, context | {"live": {"now": database_now()}})
 
 
 def _context(wanted: ListFilter) -> dict[str, object]:

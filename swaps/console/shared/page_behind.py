@@ -6,13 +6,11 @@ Open pages are told by their websocket too; this is for where that is lost.
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, resolve
 
 from swaps.access.roles import role_of
-from swaps.console.model.page import ModelSubject
-from swaps.console.overview.page import OverviewSubject
+from swaps.console.shared.pages import entry_of
 from swaps.console.shared.watch import Subject
-from swaps.console.swap.live_swap import SwapSubject
 
 
 def page_behind(request: HttpRequest, otherwise: str) -> HttpResponse:
@@ -28,15 +26,8 @@ def page_behind(request: HttpRequest, otherwise: str) -> HttpResponse:
 
 def _subject(path: str, query: str) -> Subject | None:
     try:
-        found: ResolverMatch = resolve(path)
+        found = resolve(path)
     except Resolver404:
         return None
-    match found.url_name:
-        case "overview":
-            return OverviewSubject()
-        case "model":
-            return ModelSubject.of(query=query, **found.kwargs)
-        case "swap":
-            return SwapSubject(**found.kwargs)
-        case _:
-            return None
+    entry = entry_of(found.func)
+    return None if entry is None else entry.subject_at(found.kwargs, query)

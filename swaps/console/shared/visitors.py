@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from swaps.access.roles import Action, Actor, Role, role_of
 from swaps.access.visitors import actor_in_session
+from swaps.console.shared.refusals import NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ def actor_of(request: HttpRequest) -> Actor:
     return actor_in_session(request, "console")
 
 
-def page[**P](
-    view: Callable[P, HttpResponse],
-) -> Callable[P, HttpResponse]:
-    """For pages: signed in, with a role that may look. Otherwise sign in, or a 403 in words."""
+def page_for_readers[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Signed in, with a role that may look: otherwise sign in, or a 403 in words. What the address
+    names, and is not there, is a 404.
+    """
 
     @functools.wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -48,11 +49,13 @@ def page[**P](
         actor = actor_of(request)
         if not actor.may(Action.VIEW):
             return render(request, "console/shared/no_role.html", status=403)
-        return view(*args, **kwargs)
+        try:
+            return view(*args, **kwargs)
+        except NOT_FOUND as missing:
+            raise Http404(str(missing)) from missing
 
     return login_required(guarded)
 
 
-def context_of(request: HttpRequest, here: str) -> dict[str, object]:
-    """What every page's frame needs; `here` is the rail's entry."""
-    return {"visitor": Visitor(role_of(request.user)), "here": here}
+def visitor_of(request: HttpRequest) -> Visitor:
+    return Visitor(role_of(request.user))

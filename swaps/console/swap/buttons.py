@@ -1,6 +1,6 @@
 """Which command buttons a swap's page shows: those its reader may press, or why not now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swaps.access.roles import Actor, Role
@@ -8,12 +8,9 @@ from swaps.console.swap.confirmations import ACTIONS, DANGEROUS, LABELS
 from swaps.domain.commands import Command
 from swaps.domain.states import END_STATES, SwapState
 
-OF_A_DRAIN = {
-    Command.EXTEND_DRAIN,
-    Command.ROLLBACK,
-    Command.ROLL_FORWARD,
-    Command.FORCE_UNLOAD,
-}
+# They stand beside the drain; all others above all, and each in one place, whatever the state:
+# nothing jumps away from under a hand.
+OF_A_DRAIN = {Command.EXTEND_DRAIN, Command.FORCE_UNLOAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +19,10 @@ class Button:
     label: str
     dangerous: bool
     refusal: str | None  # why it cannot be pressed now
+
+    @property
+    def beside_the_drain(self) -> bool:
+        return self.command in OF_A_DRAIN
 
 
 def buttons(
@@ -38,13 +39,6 @@ def buttons(
         for command in LABELS
         if reader.may(ACTIONS[command]) and _belongs(command, state, paused=paused)
     ]
-
-
-def drain_buttons(shown: Sequence[Button], state: SwapState) -> list[Button]:
-    """Those of the shown that are about a drain, while something drains."""
-    if state not in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}:
-        return []
-    return [button for button in shown if button.command in OF_A_DRAIN]
 
 
 def _belongs(command: Command, state: SwapState, *, paused: bool) -> bool:

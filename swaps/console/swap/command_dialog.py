@@ -1,87 +1,76 @@
-"""A command on a swap: GET asks for confirmation and names the effect, POST does it.
-
-Works as a page of its own and, for htmx, as the inside of a dialog.
-"""
+"""A command on a swap, as a dialog that names its effect."""
 
 import uuid
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
-from swaps.access.roles import NotAllowed
-from swaps.commands.errors import InvalidRequest, NotPossibleNow, SwapNotFound, SwapRefused
+from swaps.commands.errors import InvalidRequest, NotPossibleNow
 from swaps.commands.swaps.operations import DEFAULT_EXTENSION_SECONDS, apply_command
-from swaps.console.shared.dialogs import DialogRefusal, show_dialog
-from swaps.console.shared.page_behind import page_behind
-from swaps.console.shared.refusal_words import sentence
-from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.commands.swaps.requests import find_swap
+from swaps.console.shared.dialogs import Dialog, Done, answer_dialog
+from swaps.console.shared.visitors import actor_of
 from swaps.console.swap.confirmations import ACTIONS, Confirmation, confirmation, subject_of
 from swaps.domain.commands import Command
 from swaps.models import SwapOperation
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
 def command(request: HttpRequest, swap_id: uuid.UUID, command: str) -> HttpResponse:
     if command not in set(Command):
         raise Http404(f"no command {command!r}")
-    swap = SwapOperation.objects.select_related("model").filter(pk=swap_id).first()
-    if swap is None:
-        raise Http404(f"no swap has the id {swap_id}")
-    asked = _asked(swap, Command(command))
-    if request.method == "POST":
-        done = _do(request, swap, asked)
-        if isinstance(done, DialogRefusal):
-            swap.refresh_from_db()
-            return _dialog(request, swap, _asked(swap, asked.command), done)
-        return _shown(request, swap, done)
-    if not actor_of(request).may(ACTIONS[asked.command]):
-        words = f"Your role does not include this: {command} needs an operator or administrator."
-        return _dialog(request, swap, asked, DialogRefusal(words, 403))
-    return _dialog(request, swap, asked)
+    asked = Command(command)
+    return answer_dialog(request, lambda: _dialog(request, swap_id, asked))
 
 
-def _do(
-    request: HttpRequest, swap: SwapOperation, asked: Confirmation
-) -> SwapOperation | DialogRefusal:
-    actor = actor_of(request)
-    # Whoever may not is refused by the command itself, which also audits it.
-    typed = request.POST.get("typed", "").strip()
-    if asked.typed and actor.may(ACTIONS[asked.command]) and typed != asked.typed:
-        return DialogRefusal(f"Type {asked.typed} to confirm.", 422, "typed")
+def _dialog(request: HttpRequest, swap_id: uuid.UUID, command: Command) -> Dialog:
+    swap = find_swap(swap_id, seen_by=actor_of(request))
+    asked, here = _confirmation(swap, command), reverse("swap", args=[swap_id])
 
-    def words(refused: Exception) -> str:
-        return sentence(refused, actor.name, swap.model.name)
-
-    try:
-        return apply_command(
-            swap.pk,
-            asked.command,
-            actor=actor,
-            reason=request.POST.get("reason", "").strip(),
-            seconds=_seconds(request) if asked.asks_seconds else None,
-            full=request.POST.get("full") == "on",
+    def do(given: QueryDict) -> Done | None:
+        done = apply_command(
+            swap_id,
+            command,
+            actor=actor_of(request),
+            reason=given.get("reason", "").strip(),
+            seconds=_seconds(given) if asked.asks_seconds else None,
+            full=given.get("full") == "on",
             of_rollback=True,  # the dialog says what it is
             still_meant=lambda locked: _require_meant(
-                locked, _asked(locked, asked.command), request.POST
+                locked, _confirmation(locked, command), given
             ),
         )
-    except NotAllowed as refused:
-        return DialogRefusal(words(refused), 403)
-    except InvalidRequest as refused:
-        return DialogRefusal(words(refused), 422, refused.field)
-    except NotPossibleNow as refused:
-        again = " Try again in a moment." if refused.retry else ""
-        return DialogRefusal(words(refused) + again)
-    except SwapNotFound as refused:
-        raise Http404(str(refused)) from refused
-    except SwapRefused as refused:
-        return DialogRefusal(words(refused))
+        # Rolling back what has completed is another swap, with a page of its own.
+        return None if done.pk == swap_id else Done(reverse("swap", args=[done.pk]))
+
+    return Dialog(
+        actions=(ACTIONS[command],),
+        title=asked.title,
+        subject=f"{swap.model.name} {swap.from_version or 'nothing'} → {swap.to_version}",
+        about=format_html('<span class="state">{}</span>', swap.state),
+        effect=asked.effect,
+        key=asked.effect_key,
+        button=asked.button,
+        keep=asked.keep,
+        dangerous=asked.dangerous,
+        typed=asked.typed,
+        reason_for="for the timeline and the audit log",
+        fields="console/swap/command_fields.html",
+        shown={
+            "swap": swap,
+            "asks_seconds": asked.asks_seconds,
+            "asks_full": asked.asks_full,
+            "default_seconds": DEFAULT_EXTENSION_SECONDS,
+        },
+        do=do,
+        back=here,
+        names=(swap.model.name,),
+    )
 
 
-def _asked(swap: SwapOperation, command: Command) -> Confirmation:
+def _confirmation(swap: SwapOperation, command: Command) -> Confirmation:
     return confirmation(command, subject_of(swap, command))
 
 
@@ -101,44 +90,12 @@ def _require_meant(swap: SwapOperation, asked: Confirmation, given: QueryDict) -
     )
 
 
-def _seconds(request: HttpRequest) -> int | None:
+def _seconds(given: QueryDict) -> int | None:
     """Raises InvalidRequest."""
-    given = request.POST.get("seconds", "").strip()
-    if not given:
+    typed = given.get("seconds", "").strip()
+    if not typed:
         return None
     try:
-        return int(given)
+        return int(typed)
     except ValueError:
-        raise InvalidRequest("seconds", f"{given!r} is not a whole number of seconds") from None
-
-
-def _shown(request: HttpRequest, swap: SwapOperation, done: SwapOperation) -> HttpResponse:
-    """After the deed: the page as it is now, also where no websocket brings it."""
-    address = reverse("swap", args=[done.pk])
-    if not request.headers.get("HX-Request"):
-        return redirect(address)
-    if done.pk != swap.pk:
-        return HttpResponse(headers={"HX-Redirect": address})
-    return page_behind(request, otherwise=address)
-
-
-def _dialog(
-    request: HttpRequest,
-    swap: SwapOperation,
-    asked: Confirmation,
-    refusal: DialogRefusal | None = None,
-) -> HttpResponse:
-    context = context_of(request, "swap") | {
-        "swap": swap,
-        "asked": asked,
-        "given": request.POST,
-        "default_seconds": DEFAULT_EXTENSION_SECONDS,
-        "allowed": refusal is None or refusal.status != 403,
-    }
-    return show_dialog(
-        request,
-        context,
-        refusal,
-        inside="console/swap/command_dialog.html",
-        alone="console/swap/command.html",
-    )
+        raise InvalidRequest("seconds", f"{typed!r} is not a whole number of seconds") from None

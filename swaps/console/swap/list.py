@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from swaps.console.shared.list_page import ListFilter, ListSubject, filter_errors, show_list
-from swaps.console.shared.visitors import page
 from swaps.domain.states import SwapState
 from swaps.models import ServedModel
 from swaps.readings.shared.pages import Page
@@ -78,7 +77,6 @@ def watched(*, query: str) -> ListSubject:
 
 
 @require_safe
-@page
 def swaps(request: HttpRequest) -> HttpResponse:
     models = ServedModel.objects.order_by("name").values_list("name", flat=True)
     wanted = SwapFilter.of(request.GET)
@@ -87,4 +85,4 @@ def swaps(request: HttpRequest) -> HttpResponse:
         "models": list(models[:SUGGESTED_MODELS]),
         "searched": TEXT_SEARCHED,
     }
-    return show_list(request, "console/swap/list.html", wanted, choices)
+    return show_list(request, wanted, choices)

@@ -27,7 +27,7 @@ from swaps.console.shared.charts import (
 )
 from swaps.console.shared.database_clock import database_now
 from swaps.console.shared.watch import Look
-from swaps.console.swap.buttons import buttons, drain_buttons
+from swaps.console.swap.buttons import buttons
 from swaps.console.swap.current_step import step_ends, step_number
 from swaps.console.swap.host_charts import HostChart, host_charts
 from swaps.console.swap.host_flight import HostFlight, flight_on_hosts
@@ -47,7 +47,7 @@ from swaps.readings.swap.traffic_record import Tally, TrafficRecord
 SHARED_FRAGMENTS = (
     *("head", "now", "approval", "flight", "by_host", "life", "nodes", "timeline", "clock"),
 )
-# Above all, and those about the drain once more where the drain is shown.
+# Above all, and those about the drain beside it.
 PERSONAL_FRAGMENTS = ("commands", "drain")
 # Then nothing runs on a host for its sake.
 NOT_ON_HOSTS = {SwapState.NOT_STARTED, *END_STATES}
@@ -289,8 +289,8 @@ def _personal(live: LiveSwap, role: Role | None) -> dict[str, object]:
     reading = live.reading
     shown = buttons(role, live.state, reading.commands, paused=reading.paused)
     return {
-        "buttons": shown,
-        "drain_buttons": drain_buttons(shown, live.state),
+        "buttons": [button for button in shown if not button.beside_the_drain],
+        "drain_buttons": [button for button in shown if button.beside_the_drain],
         "approve_buttons": _may_decide(live, role),
     }
 

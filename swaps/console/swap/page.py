@@ -3,20 +3,17 @@
 import uuid
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from swaps.access.roles import role_of
-from swaps.console.shared.visitors import context_of, page
+from swaps.console.shared.pages import show
 from swaps.console.swap.live_swap import look_at_swap, swap_context
 
 
 @require_safe
-@page
 def swap(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     """A swap, live. Without script or websocket this is its state at the time of loading."""
     live = look_at_swap(swap_id)
     if live is None:
         raise Http404(f"no swap has the id {swap_id}")
-    context = context_of(request, "swap") | swap_context(live, role_of(request.user))
-    return render(request, "console/swap/page.html", context)
+    return show(request, swap_context(live, role_of(request.user)))

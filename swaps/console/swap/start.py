@@ -10,13 +10,15 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_safe
 
-from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.roles import Action, Actor
 from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapInProgress, SwapRefused
 from swaps.commands.repeats import KeptResponse, once
 from swaps.commands.swaps.operations import request_activation, request_swap
-from swaps.console.shared.refusal_words import sentence
+from swaps.console.shared.forms import send_form
+from swaps.console.shared.pages import show
+from swaps.console.shared.refusals import Refusal
 from swaps.console.shared.swap_fields import CUSTOM
-from swaps.console.shared.visitors import actor_of, context_of, page
+from swaps.console.shared.visitors import actor_of
 from swaps.console.swap.staircase import staircase
 from swaps.console.swap.start_form import StartSwapForm, new_key
 from swaps.domain.steps import KINDS
@@ -43,63 +45,59 @@ STEP_KINDS = [
     }
     for kind in KINDS
 ]
-FIELD_NAMES = {"target_hosts": "hosts"}
+FIELDS = {"target_hosts": "hosts"}  # the form's names for those of the command
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@page
 def start_swap(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)
-    if request.method == "POST":
-        form = StartSwapForm(request.POST)
-        if form.is_valid():
-            try:
-                started = _ask(request, form)
-            except NotAllowed as refused:
-                form.add_error(None, sentence(refused, actor.name))
-                return _page(request, form, status=403)
-            except SwapRefused as refused:
-                _show(refused, form)
-            else:
-                if started:
-                    return redirect(started)
-                form.add_error("to_version", "This version serves all traffic already.")
-        return _page(request, form, status=422 if actor.may(Action.SWAP) else 403)
-    status = 200 if actor.may(Action.SWAP) else 403
-    # What was typed comes along in the address, when another model is chosen or a link shared.
-    return _page(request, StartSwapForm(initial=request.GET), status=status)
+    if request.method != "POST":
+        # What was typed comes along in the address, when another model is chosen or a link shared.
+        return _page(request, StartSwapForm(initial=request.GET))
+    form = StartSwapForm(request.POST)
+    started = send_form(
+        request,
+        form,
+        lambda: _start(request, form),
+        action=Action.SWAP,
+        names=tuple(request.POST.get(name) for name in ("model", "from_version", "to_version")),
+        place=lambda error, refusal: _place(error, refusal, form),
+    )
+    if isinstance(started, Refusal):
+        return _page(request, form, status=started.status)
+    return redirect(started)
 
 
 @require_safe
-@page
 def plan(request: HttpRequest) -> HttpResponse:
     """The plan alone, redrawn as somebody types."""
-    if not actor_of(request).may(Action.SWAP):
-        return HttpResponse("A plan is for those who may swap.", status=403)
     context = {"plan": _plan(request, StartSwapForm(request.GET)), "oob": True}
     return render(request, "console/swap/start/plan.html", context)
 
 
-def _ask(request: HttpRequest, form: StartSwapForm) -> str:
-    """The swap's address; "": the version serves all traffic already.
+def _start(request: HttpRequest, form: StartSwapForm) -> str:
+    """The swap's address. The same form sent again gives the same one.
 
-    The same form sent again gives the same one. Raises SwapRefused, NotAllowed.
+    Raises SwapRefused, NotAllowed.
     """
     actor = actor_of(request)
     asked = asdict(form.as_request())
     del asked["reverses"]
 
     def do() -> KeptResponse:
-        swap = _start(actor, **asked)
+        swap = _request(actor, **asked)
         return KeptResponse(302, reverse("swap", args=[swap.pk]) if swap else "", "")
 
-    key = form.cleaned_data["key"]
-    return (once(actor, key, {"form": "start a swap"} | asked, do) if key else do()).location
+    key = form.cleaned_data.get("key")
+    answer = once(actor, key, {"form": "start a swap"} | asked, do) if key else do()
+    if not answer.location:
+        raise InvalidRequest("to_version", "this version serves all traffic already")
+    return answer.location
 
 
-def _start(
+def _request(
     actor: Actor, *, model_name: str, from_version: str | None, to_version: str, **options: Any
 ) -> SwapOperation | None:
+    """None: the version serves all traffic already."""
     if from_version is None:
         return request_activation(actor=actor, model_name=model_name, version=to_version, **options)
     return request_swap(
@@ -111,21 +109,19 @@ def _start(
     )
 
 
-def _show(refused: SwapRefused, form: StartSwapForm) -> None:
-    given = form.cleaned_data
-    words = sentence(refused, given["model"], given["from_version"], given["to_version"])
-    if isinstance(refused, SwapInProgress):
-        link = reverse("swap", args=[refused.swap_id])
-        form.add_error(None, format_html('{} <a href="{}">Show that swap</a>', words, link))
-        return
-    field = FIELD_OF_REFUSAL.get(refused.code)
-    if isinstance(refused, InvalidRequest):
-        field = FIELD_NAMES.get(refused.field, refused.field)
-        if field == "Idempotency-Key":
-            words = "This form has started a swap already. Press again to start another one."
-        if field == "strategy" and form.data.get("strategy") == CUSTOM:
-            field = "steps"
-    form.add_error(field if field in form.fields else None, words)
+def _place(error: SwapRefused, refusal: Refusal, form: StartSwapForm) -> Refusal:
+    """Beside the field that it is about, and with a link to what is in the way."""
+    if isinstance(error, SwapInProgress):
+        link = reverse("swap", args=[error.swap_id])
+        words = format_html('{} <a href="{}">Show that swap</a>', refusal.words, link)
+        return replace(refusal, words=words)
+    if refusal.field == "Idempotency-Key":
+        again = "This form has started a swap already. Press again to start another one."
+        return replace(refusal, words=again)
+    field = FIELDS.get(refusal.field, refusal.field) or FIELD_OF_REFUSAL.get(error.code, "")
+    if field == "strategy" and form.data.get("strategy") == CUSTOM:
+        field = "steps"
+    return replace(refusal, field=field)
 
 
 def _plan(request: HttpRequest, form: StartSwapForm) -> SwapPlan | None:
@@ -143,7 +139,7 @@ def _plan(request: HttpRequest, form: StartSwapForm) -> SwapPlan | None:
         return None
 
 
-def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResponse:
+def _page(request: HttpRequest, form: StartSwapForm, *, status: int = 200) -> HttpResponse:
     actor = actor_of(request)
     models = ServedModel.objects.order_by("name")
     names = [name for name in models.values_list("name", flat=True) if actor.sees(name)]
@@ -184,10 +180,8 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int) -> HttpResp
         "step_kinds_json": json.dumps(STEP_KINDS),
         "may_force": actor.may(Action.FORCE_UNLOAD),
         "plan": planned,
-        "allowed": actor.may(Action.SWAP),
     }
-    context = context_of(request, "start") | context
-    return render(request, "console/swap/start/page.html", context, status=status)
+    return show(request, context, status=status)
 
 
 def _serving(model: ModelReading | None) -> str | None:

@@ -178,7 +178,7 @@ def test_a_host_is_changed_and_an_empty_token_leaves_the_stored_one(
     assert (host.control_token, host.max_concurrent_loads) == (TOKEN, 7)
     stale = administrator.post("/hosts/alpha/edit", form | {"max_concurrent_loads": 9})
     assert stale.status_code == 409
-    assert "Somebody changed this host" in text(stale)
+    assert "was changed since you looked" in text(stale)
     assert ModelHost.objects.get().max_concurrent_loads == 7
     administrator.post("/hosts/alpha/edit", form | {"etag": "", "forget_token": "on"})
     assert ModelHost.objects.get().control_token == ""

@@ -54,7 +54,7 @@ def test_it_is_changed_and_their_other_sessions_end(olga: User, client: Client) 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"old": "guessed"}, "this is not your password"),
+        ({"old": "guessed"}, "This is not your password."),
         ({"new": "olga"}, "too short"),
         ({"new": "password1234"}, "too common"),
         ({"again": "something else"}, "This is not what stands above"),

@@ -74,7 +74,7 @@ def test_a_busy_model_is_refused_with_a_link_to_what_runs(
 ) -> None:
     running = a_swap(iris, state="Transitioning")
     response = operator.post("/swaps/new", GIVEN)
-    assert response.status_code == 422
+    assert response.status_code == 409
     assert "<p>iris has an open swap" in text(response)
     assert f'href="/swaps/{running.pk}"' in text(response)
 
@@ -165,3 +165,20 @@ def test_only_administrators_may_ask_for_force(operator: Client) -> None:
 @pytest.mark.usefixtures("real_iris")
 def test_a_viewer_is_shown_no_plan(viewer: Client) -> None:
     assert viewer.get("/swaps/new/plan", GIVEN).status_code == 403
+
+
+@pytest.mark.usefixtures("iris")
+@pytest.mark.parametrize("steps", ["[" * 10_000, "[" * 5_000 + "]" * 5_000, "[" * 100_000])
+def test_steps_without_end_are_a_sentence_at_every_form(administrator: Client, steps: str) -> None:
+    own = {"strategy": "custom", "steps": steps}
+    for path, given in (
+        ("/swaps/new", GIVEN | own),
+        ("/models/new", {"name": "wine", "default_strategy": "custom", "steps": steps}),
+        ("/models/iris/edit", {"default_strategy": "custom", "steps": steps}),
+    ):
+        response = administrator.post(path, given)
+        assert response.status_code == 422, path
+        beside = text(response).split('id="steps-errors"')[1].split("</ul>")[0]
+        assert "nested" in beside or "at most" in beside, path
+    for path in ("/swaps/new", "/swaps/new/plan"):
+        assert administrator.get(path, GIVEN | own).status_code == 200, path

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swaps.console.shared.refusal_words import sentence
+from swaps.console.shared.refusals import sentence
 from swaps.console.shared.template_tags import duration, known, p95
 from swaps.console.swap.confirmations import Subject, confirmation
 from swaps.domain.commands import Command, NotPossible, check_command
