@@ -9,7 +9,6 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -140,28 +139,3 @@ def _remember(head: Head) -> None:
         new.flush()
         os.fsync(new.fileno())
     Path(new.name).replace(place)
-
-
-@dataclass(frozen=True, slots=True)
-class SealState:
-    """For pages: how far the log is sealed."""
-
-    number: int
-    sealed_at: datetime | None  # None: nothing is sealed yet
-    waiting: int
-    trouble: str  # why nothing more is sealed; "" when all is well
-
-
-def seal_state() -> SealState:
-    last = AuditSeal.objects.order_by("-number").first()
-    trouble = ""
-    try:
-        check_anchor()
-    except ChainCut as problem:
-        trouble = str(problem)
-    return SealState(
-        number=last.number if last else 0,
-        sealed_at=last.sealed_at if last else None,
-        waiting=UnsealedEntry.objects.count(),
-        trouble=trouble,
-    )

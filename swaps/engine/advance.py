@@ -1,4 +1,4 @@
-"""One turn of one swap: observe, decide, commit the intent, act, commit the outcome; again.
+"""One worker at one swap: look, decide, write, call; again.
 
 Ends when the swap is over, or has to wait longer than a moment: waiting holds no worker.
 Safe to run twice at once and to be killed anywhere: the rows say where the swap is.
@@ -6,33 +6,31 @@ Safe to run twice at once and to be killed anywhere: the rows say where the swap
 
 import time
 import uuid
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from swaps.adapters.contract import Ref
 from swaps.db.statements import Statement, run
-from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn, Proceed, Step, Wait, Want
-from swaps.domain.loading import load_together
+from swaps.domain.decisions import Call, CallHosts, MoveTo, Proceed, Step, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.hosts import calls, leases, outcomes
-from swaps.engine.hosts.leases import HostCall, LeasedCall
+from swaps.engine.carry_out import Calls, lease, write
+from swaps.engine.hosts import calls, outcomes
 from swaps.engine.hosts.outcomes import CallResult
-from swaps.engine.hosts.warm_up import WarmUp
 from swaps.engine.listener import listening
-from swaps.engine.observe import ObservedSwap, Placed, observe, observed_from, select_swap
+from swaps.engine.observe import ObservedSwap, observe, observed_from, select_swap
 from swaps.engine.queue import lock_queue_of
 from swaps.engine.work_items import WorkItem, work_on
-from swaps.engine.write import steps, store
+from swaps.engine.write import store
 from swaps.live.wake import wake_swap
 
 log = structlog.get_logger("swaps.engine")
 
-# A worker waits itself for acks, proofs and quick loads, but no longer than this a turn.
+# A worker waits itself for acks, proofs and quick loads, but no longer than this.
 MOMENT_SECONDS = 0.3
 # Found again by the sweep at the latest after so long, whatever wake-up was lost.
 SAFETY_NET = timedelta(seconds=5)
@@ -50,113 +48,125 @@ def advance(swap_id: uuid.UUID, *, if_due: bool = False) -> float | None:
     Returns the seconds until it should be looked at again when that is less than the
     sweep would take, None otherwise.
     """
-    with work_on(swap_id) as turn:
-        if turn is None:
+    with work_on(swap_id) as work:
+        if work is None:
             return None
         model_id = _model_of(swap_id, if_due=if_due)
         if model_id is None:
             return None
-        with listening(model_id, turn.woken):
-            return take(turn)
+        with listening(model_id, work.woken):
+            return take(work)
 
 
-def take(turn: WorkItem) -> float | None:
-    """The turn itself; returns what `advance` does."""
-    woken = turn.woken
-    patience = MOMENT_SECONDS
-    result: list[CallResult] = []  # by hosts, and not committed yet
+def take(work: WorkItem) -> float | None:
+    """The loop itself; returns what `advance` does."""
+    results: list[CallResult] = []  # of hosts, and not committed yet
+    patience = Patience(work, MOMENT_SECONDS)
     for _ in range(MAX_STEPS_AT_ONCE):
-        woken.clear()
+        work.woken.clear()
         again: float | None = None
         try:
-            with turn.at_a_step():
-                observed, step, leased = _look_and_begin(turn.swap_id, result)
-                result = _call(turn, leased) if leased else []
-                if leased and len(result) < len(leased):
-                    patience = 0.0  # a host takes its time, and holds no worker
+            with work.at_a_step():
+                with transaction.atomic() if results else nullcontext():
+                    observed = _look(work.swap_id, results)
+                    step = _decide(observed)
+                    follows = write(observed, step)
+                outcomes.wake_next_loads(results)
+                if isinstance(step, CallHosts):
+                    follows = lease(observed, step)
+                results = _call(work, follows)
         except store.StaleSwap as stale:
             # Another worker, or a command, was first; it takes the swap on.
-            log.debug("stale", swap=str(turn.swap_id), reason=str(stale))
-            _commit(result)
-            result = []
+            log.debug("stale", swap=str(work.swap_id), reason=str(stale))
+            _commit(results)
+            results = []
         else:
             if step is None or (isinstance(step, MoveTo) and step.state in END_STATES):
                 return None
-            if isinstance(step, Wait):
-                moment = min(_worth_waiting(step, observed), patience)
-                if moment > 0:
-                    began = time.monotonic()
-                    woken.wait(moment)
-                    patience -= time.monotonic() - began
-                    continue
-                again = _rest(observed, step)
-            elif leased is not None:
-                if _asks_nodes(step):
-                    # To look before they answer only takes the cores from those who answer.
-                    woken.wait(BLINK_SECONDS)
+            if len(results) < len(follows.leased):
+                patience.is_over()  # a host takes its time, and holds no worker
+            if patience.lasts(observed, step, follows):
                 continue
-            elif patience > 0:  # another worker is at the host for us: give it a moment
-                woken.wait(BLINK_SECONDS)
-                patience -= BLINK_SECONDS
-                continue
-            else:
-                again = _rest(observed, _until_answered(observed, step))
-        if turn.over():
+            again = _rest(observed, _waits_for(observed, step))
+        if work.over():
             return again
-    _commit(result)
+    _commit(results)
     return 0.0
 
 
-def _look_and_begin(
-    swap_id: uuid.UUID, result: list[CallResult]
-) -> tuple[ObservedSwap, Step | None, list[LeasedCall] | None]:
-    """What hosts said, the look at all rows, and what is decided then, in one transaction.
+class Patience:
+    """How long a worker waits itself for what is about to come, in all."""
 
-    Without a step for a swap that is over. Raises StaleSwap, and then nothing was committed.
-    """
-    if not result:
-        observed = observe(swap_id)
-        step = _decide(observed)
-        return (
-            observed,
-            step,
-            [] if step is None or isinstance(step, Wait) else _begin(observed, step),
-        )
-    with transaction.atomic():
-        *_, found = run(*_locks(swap_id), *_statements(result), select_swap(swap_id))
-        observed = observed_from(swap_id, found.rows)
-        step = _decide(observed)
-        leased = _begin(observed, step) if isinstance(step, MoveTo | Proceed | PassReturn) else []
-    outcomes.wake_next_loads(result)
-    if isinstance(step, CallHosts):
-        leased = _begin(observed, step)
-    return observed, step, leased
+    def __init__(self, work: WorkItem, seconds: float) -> None:
+        self._work = work
+        self._left = seconds
+
+    def is_over(self) -> None:
+        self._left = 0.0
+
+    def lasts(self, observed: ObservedSwap, step: Step, follows: Calls) -> bool:
+        """Whether to look again at once: after a step, or after a short wait for what follows."""
+        if isinstance(step, Wait):
+            return self._wait(min(_worth_waiting(step, observed), self._left))
+        if follows.with_others:  # another worker is at the host for us: give it a moment
+            return self._left > 0 and self._wait(BLINK_SECONDS)
+        if _asks_nodes(step):
+            # To look before they answer only takes the cores from those who answer.
+            self._work.woken.wait(BLINK_SECONDS)
+        return True
+
+    def _wait(self, seconds: float) -> bool:
+        if seconds <= 0:
+            return False
+        began = time.monotonic()
+        self._work.woken.wait(seconds)
+        self._left -= time.monotonic() - began
+        return True
 
 
-def _call(turn: WorkItem, leased: list[LeasedCall]) -> list[CallResult]:
-    """What hosts said within a moment; the swap is woken by what comes later."""
+def _look(swap_id: uuid.UUID, results: Sequence[CallResult]) -> ObservedSwap:
+    """All rows as they are once the results of calls are in them."""
+    if not results:
+        return observe(swap_id)
+    written = [statement for one in results for statement in one.statements]
+    *_, found = run(*_locks(swap_id), *written, select_swap(swap_id))
+    return observed_from(swap_id, found.rows)
+
+
+def _decide(observed: ObservedSwap) -> Step | None:
+    """None for a swap that is over."""
+    snapshot = observed.snapshot
+    return None if snapshot.state in END_STATES else next_step(snapshot)
+
+
+def _call(work: WorkItem, follows: Calls) -> list[CallResult]:
+    """What hosts answered within a moment; the swap is woken by what comes later."""
+    if not follows.leased:
+        return []
 
     def come_back() -> None:
-        turn.woken.set()
-        wake_swap(turn.swap_id)
+        work.woken.set()
+        wake_swap(work.swap_id)
 
-    return [result for _, result in calls.call(leased, late=come_back)]
+    return [result for _, result in calls.call(follows.leased, late=come_back)]
 
 
-def _until_answered(observed: ObservedSwap, step: Step) -> Wait:
+def _commit(results: Sequence[CallResult]) -> None:
+    for one in results:
+        outcomes.commit(one)
+
+
+def _waits_for(observed: ObservedSwap, step: Step) -> Wait:
     """Of a host that is only asked for its status the last word says more than that it is asked."""
+    if isinstance(step, Wait):
+        return step
     only_a_look = isinstance(step, CallHosts) and step.call is Call.LOOK
     words = (only_a_look and observed.swap.waiting_for) or step.reason
     return Wait(words, observed.snapshot.now + OTHERS_AT_WORK)
 
 
-def _decide(observed: ObservedSwap) -> Step | None:
-    snapshot = observed.snapshot
-    return None if snapshot.state in END_STATES else next_step(snapshot)
-
-
 def _locks(swap_id: uuid.UUID) -> list[Statement]:
-    """The line's and the swap's, in the order of whoever ends a swap, before any placement's."""
+    """The queue's and the swap's, in the order of whoever ends a swap, before any placement's."""
     return [
         lock_queue_of(swap_id),
         Statement(
@@ -164,15 +174,6 @@ def _locks(swap_id: uuid.UUID) -> list[Statement]:
             {"swap": swap_id},
         ),
     ]
-
-
-def _statements(result: list[CallResult]) -> list[Statement]:
-    return [statement for one in result for statement in one.statements]
-
-
-def _commit(result: list[CallResult]) -> None:
-    for one in result:
-        outcomes.commit(one)
 
 
 def _asks_nodes(step: Step) -> bool:
@@ -210,71 +211,3 @@ def _rest(observed: ObservedSwap, step: Wait) -> float | None:
     except store.StaleSwap:
         return None
     return pause if pause < 1 else None
-
-
-def _do(observed: ObservedSwap, step: Step) -> bool:
-    """A step alone, to its end. Returns whether anything came of it. Raises StaleSwap."""
-    leased = _begin(observed, step)
-    if leased is None:
-        return False
-    _commit([result for _, result in calls.call(leased)])
-    return True
-
-
-def _begin(observed: ObservedSwap, step: Step) -> list[LeasedCall] | None:
-    """Commit the step's intent; returns the calls that follow, whose leases came with it.
-
-    Whoever finds an intent without its act, after a crash between the two, is told by the
-    decision to look and to act. None: nothing was done. Raises StaleSwap.
-    """
-    match step:
-        case MoveTo(want=Want(version, hosts, loaded=True)):
-            target = [v for v in observed.snapshot.target if v.host in hosts]
-            together = [v.host for v in load_together(observed.snapshot, target, target)]
-            loads = [
-                one
-                for one in _host_calls(observed, Call.LOAD, version, tuple(together), fences=1)
-                # Looked at first, and loaded only if it is not ready then.
-                if not (one.placed.undecided or one.placed.adoptable)
-            ]
-            return steps.move(observed, step, *loads)
-        case MoveTo():
-            return steps.move(observed, step)
-        case Proceed():
-            steps.proceed(observed, step)
-            return []
-        case PassReturn(version, hosts):
-            unloads = _host_calls(observed, Call.UNLOAD, version, hosts, fences=1)
-            return steps.pass_return(observed, step, *unloads)
-        case CallHosts(call, version, hosts):
-            wanted = _host_calls(observed, call, version, hosts)
-            return leases.begin(*calls.not_under_way(wanted)) or None
-        case Wait():
-            raise AssertionError("a wait is nothing to do")
-
-
-def _host_calls(
-    observed: ObservedSwap, call: Call, version: str, hosts: tuple[str, ...], *, fences: int = 0
-) -> list[HostCall]:
-    """`fences`: how many intents from now, since each has a fence of its own."""
-    swap = observed.swap
-    ref, warm = Ref(swap.model.name, version), WarmUp(swap.sample_request, swap.warmup_requests)
-    # The new version as it was when the swap was asked for; the old one as it served before.
-    frozen = swap.digests if version == swap.to_version else {}
-
-    def fence(placed: Placed) -> int:
-        if call is Call.LOAD and fences and not placed.fence:
-            return observed.first_fence
-        return placed.fence + fences
-
-    return [
-        HostCall(
-            call,
-            replace(placed, fence=fence(placed)),
-            ref,
-            warm,
-            frozen.get(host, ""),
-        )
-        for host in hosts
-        if (placed := observed.placements.get((version, host))) is not None
-    ]

@@ -14,11 +14,13 @@ from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from swaps.access.roles import Actor, Role
 from swaps.commands.registration import register_host, register_model
 from swaps.commands.swaps.operations import request_activation
-from swaps.domain.decisions import Step, Wait
+from swaps.domain.decisions import CallHosts, Step, Wait
 from swaps.domain.next_step import next_step
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.advance import _do as carry_out
 from swaps.engine.advance import advance, take
+from swaps.engine.carry_out import lease, write
+from swaps.engine.hosts.calls import call
+from swaps.engine.hosts.outcomes import commit
 from swaps.engine.hosts.rounds import reconcile
 from swaps.engine.observe import ObservedSwap, observe
 from swaps.engine.work_items import WorkItem
@@ -107,6 +109,14 @@ def decided(swap: SwapOperation) -> tuple[ObservedSwap, Step]:
     """What a worker sees and decides now, and may carry out later."""
     observed = observe(swap.pk)
     return observed, next_step(observed.snapshot)
+
+
+def carry_out(observed: ObservedSwap, step: Step) -> bool:
+    """The step alone, to its end. Returns whether anything came of it. Raises StaleSwap."""
+    follows = lease(observed, step) if isinstance(step, CallHosts) else write(observed, step)
+    for _, result in call(follows.leased):
+        commit(result)
+    return not follows.with_others
 
 
 def next_is(kind: type[Step], swap: SwapOperation) -> tuple[ObservedSwap, Any]:

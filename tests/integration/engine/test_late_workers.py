@@ -18,7 +18,6 @@ from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.decisions import Call, CallHosts, MoveTo, PassReturn
 from swaps.domain.states import SwapState
-from swaps.engine.advance import _do as carry_out
 from swaps.engine.hosts import calls as effects
 from swaps.engine.hosts import leases, outcomes
 from swaps.engine.hosts.adapters import adapter_of
@@ -33,6 +32,7 @@ from tests.integration.engine.swapping import (
     OPERATOR,
     a_serving_model,
     carry_on,
+    carry_out,
     decided,
     next_is,
     placement,

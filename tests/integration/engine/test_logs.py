@@ -12,7 +12,6 @@ from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.decisions import PassReturn
 from swaps.domain.states import SwapState
-from swaps.engine.advance import _do as carry_out
 from swaps.engine.write.store import StaleSwap
 from swaps.models import Route, SwapOperation
 from swaps.readings.swap.events import read_events
@@ -24,6 +23,7 @@ from tests.integration.engine.swapping import (
     PAUSED_HALF_WAY,
     a_serving_model,
     carry_on,
+    carry_out,
     fresh,
     next_is,
     waits_for,

@@ -9,7 +9,6 @@ from swaps.commands.swaps.operations import apply_command, release_queue
 from swaps.domain.commands import Command
 from swaps.domain.decisions import MoveTo
 from swaps.domain.states import SwapState
-from swaps.engine.advance import _do as carry_out
 from swaps.engine.observe import ObservedSwap
 from swaps.models import SwapEvent, SwapOperation
 from tests.integration.bundled_host.running import wait_until
@@ -20,6 +19,7 @@ from tests.integration.engine.swapping import (
     Beside,
     a_serving_model,
     carry_on,
+    carry_out,
     decided,
     fresh,
     next_is,

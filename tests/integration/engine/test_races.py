@@ -13,7 +13,6 @@ from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.decisions import CallHosts, PassReturn, Wait
 from swaps.domain.states import END_STATES, SwapState
-from swaps.engine.advance import _do as carry_out
 from swaps.engine.write.store import StaleSwap
 from swaps.models import AuditEntry, Route, SwapEvent, SwapOperation
 from tests.integration.bundled_host.running import wait_until
@@ -27,6 +26,7 @@ from tests.integration.engine.swapping import (
     advance_elsewhere,
     at_once,
     carry_on,
+    carry_out,
     decided,
     fresh,
     next_is,

@@ -11,7 +11,6 @@ from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.decisions import MoveTo, PassReturn
 from swaps.domain.states import SwapState
-from swaps.engine.advance import _do as carry_out
 from swaps.models import SwapEvent
 from swaps.readings.swap.swaps import read_swap
 from tests.integration.engine.hosts import HostOfTests
@@ -22,6 +21,7 @@ from tests.integration.engine.swapping import (
     PAUSED_HALF_WAY,
     a_serving_model,
     carry_on,
+    carry_out,
     decided,
     fresh,
     next_is,
