@@ -41,12 +41,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class MoveTo:
-    """Another state, with the intents that belong to it, in one transaction.
-
-    Into ROLLING_BACK, and out of it forward, what was asked or proven for the other
-    direction is void: abort, roll_forward, bake_ended, drained_at, and forced_by, since
-    who forces one version out has said nothing about the other.
-    """
+    """Another state, with the desired state that belongs to it, in one transaction."""
 
     state: SwapState
     reason: str

@@ -82,6 +82,10 @@ class NodeView:
         return self.members.get(version, 0) if self.connected else 0
 
 
+# What a swap waits for behind another of its model.
+QUEUED = "waits in the model's queue for its turn"
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     now: datetime
@@ -107,7 +111,9 @@ class Snapshot:
     load_deadline: datetime | None = None
     apply_deadline: datetime | None = None  # of a node that could know of the revision at once
     apply_timeout: timedelta = timedelta(seconds=30)
+    drain_timeout: timedelta = timedelta(seconds=30)
     drain_deadline: datetime | None = None
+    swap_timeout: timedelta | None = None  # of the whole swap, from when it begins to load
     swap_deadline: datetime | None = None
     keep_warm: timedelta = timedelta()
     # How long hosts may be silent, or Envoys show no healthy member, before a version is lost.

@@ -40,6 +40,16 @@ TRANSITIONS: dict[SwapState, frozenset[SwapState]] = {
 }
 
 
+class ImpossibleTransition(Exception):
+    """A state that may not follow the one that a swap is in: a fault of ours, and not written."""
+
+
+def require_transition(before: SwapState, after: SwapState) -> None:
+    """Raises ImpossibleTransition."""
+    if after not in TRANSITIONS[before]:
+        raise ImpossibleTransition(f"a swap goes from {before} to no {after}")
+
+
 def phase_of(state: SwapState) -> Phase:
     if state in END_STATES:
         return Phase.COMPLETED

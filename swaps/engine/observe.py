@@ -17,7 +17,8 @@ from django.db import connection
 
 from swaps.adapters.registry import load_may_stall
 from swaps.db.statements import Statement, run
-from swaps.domain.snapshot import HostView, NodeView, Snapshot
+from swaps.domain.deadlines import apply_deadline, load_deadline
+from swaps.domain.snapshot import QUEUED, HostView, NodeView, Snapshot
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import steps_of
 from swaps.engine.inputs import lacks_approval
@@ -191,6 +192,7 @@ def observed_from(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> ObservedSw
     ) = rest
     swap.model = ServedModel.from_db("default", ("id", "name"), (swap.model_id, model_name))
     state = SwapState(swap.state)
+    apply_timeout = timedelta(seconds=swap.apply_timeout_seconds)
     placements = {(one["version"], one["host"]): one for one in placed or ()}
     nodes = nodes or ()
 
@@ -212,16 +214,23 @@ def observed_from(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> ObservedSw
         steps=steps_of(swap.strategy),
         min_ready_hosts=swap.min_ready_hosts,
         on_drain_timeout=swap.on_drain_timeout,
-        load_deadline=_load_deadline(swap),
-        apply_deadline=swap.revision_at + timedelta(seconds=swap.apply_timeout_seconds)
-        if swap.revision_at
-        else None,
-        apply_timeout=timedelta(seconds=swap.apply_timeout_seconds),
+        load_deadline=load_deadline(
+            state,
+            state_entered_at=swap.state_entered_at,
+            reloading_since=swap.reloading_since,
+            timeout=timedelta(seconds=swap.load_timeout_seconds),
+        ),
+        apply_deadline=apply_deadline(swap.revision_at, timeout=apply_timeout),
+        apply_timeout=apply_timeout,
+        drain_timeout=timedelta(seconds=swap.drain_timeout_seconds),
         drain_deadline=swap.drain_deadline,
+        swap_timeout=None
+        if swap.swap_timeout_seconds is None
+        else timedelta(seconds=swap.swap_timeout_seconds),
         swap_deadline=swap.swap_deadline,
         keep_warm=timedelta(seconds=swap.keep_warm_seconds),
         lost_after=timedelta(seconds=settings.LOST_AFTER_SECONDS),
-        queued_behind="waits in the model's queue for its turn" if swap.queued else "",
+        queued_behind=QUEUED if swap.queued else "",
         unapproved=lacks_approval(swap) if state is SwapState.NOT_STARTED else "",
         abort=swap.abort_requested,
         paused=swap.paused,
@@ -265,12 +274,6 @@ def observed_from(swap_id: uuid.UUID, rows: list[tuple[Any, ...]]) -> ObservedSw
         acked_at=max(filter(None, acks), default=None),
         ready_at=max(filter(None, ready), default=None),
     )
-
-
-def _load_deadline(swap: SwapOperation) -> datetime | None:
-    loads = swap.state == SwapState.LOADING_NEW_VERSION
-    since = swap.state_entered_at if loads else swap.reloading_since
-    return since and since + timedelta(seconds=swap.load_timeout_seconds)
 
 
 @cache

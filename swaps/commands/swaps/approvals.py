@@ -13,6 +13,7 @@ from swaps.commands.errors import InvalidRequest, NotPossibleNow, Stale
 from swaps.commands.refusals import audited
 from swaps.commands.swaps.requests import find_swap
 from swaps.domain.approval import is_second_person
+from swaps.domain.snapshot import QUEUED
 from swaps.domain.states import SwapState
 from swaps.engine import queue
 from swaps.engine.inputs import digest_of, lacks_approval
@@ -47,7 +48,7 @@ def approve_swap(
             actor=actor,
             data={"inputs_digest": digest},
             next_check_at=Now(),
-            waiting_for="waits in the model's queue for its turn" if swap.queued else "",
+            waiting_for=QUEUED if swap.queued else "",
         )
         queue.let_next_begin(swap.model_id)
         if not swap.queued:

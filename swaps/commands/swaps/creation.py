@@ -24,6 +24,7 @@ from swaps.commands.swaps.requests import (
 )
 from swaps.commands.swaps.strategies import default_strategy
 from swaps.domain.approval import asks_approval
+from swaps.domain.snapshot import QUEUED
 from swaps.domain.strategies import Strategy
 from swaps.engine.write import store
 from swaps.live.wake import wake_swap
@@ -85,7 +86,7 @@ def _create(
                 availability.require_files()
             # In line, so that it lets a rollback go ahead however long nobody approves it.
             queued = waits or needs_approval
-            waiting_for = "waits in the model's queue for its turn" if waits else ""
+            waiting_for = QUEUED if waits else ""
             if needs_approval:
                 waiting_for = asks_approval(actor.name)
             if locked.queue_held_reason and not waits and not request.reverses:

@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
@@ -16,6 +15,7 @@ from swaps.commands.refusals import audited
 from swaps.commands.swaps import preconditions
 from swaps.commands.swaps.creation import make_swap
 from swaps.commands.swaps.requests import LONGEST_SECONDS, SwapRequest, find_model, find_swap
+from swaps.domain.changes import CommandDetails, of_command
 from swaps.domain.commands import (
     Accepted,
     Command,
@@ -31,6 +31,7 @@ from swaps.domain.strategies import parse_strategy
 from swaps.engine import queue
 from swaps.engine.observe import observe
 from swaps.engine.write import store
+from swaps.engine.write.columns import columns_of
 from swaps.live.wake import wake_swap
 from swaps.models import Route, ServedModel, SwapOperation
 from swaps.models.swap_operations import EventKind
@@ -182,7 +183,19 @@ def _accept(
     seconds: int | None,
     full: bool,
 ) -> None:
-    changes, words = _changes(swap, command, actor, seconds, full)
+    asked = CommandDetails(
+        by=actor.name, full=full, longer=timedelta(seconds=seconds or DEFAULT_EXTENSION_SECONDS)
+    )
+    words = _words(swap, command, asked)
+    changes = columns_of(
+        of_command(
+            command,
+            SwapState(swap.state),
+            swap.step_index,
+            asked,
+            limited=swap.swap_deadline is not None,
+        )
+    )
     # A swap that waits in line ends at once: it has no turn in which the engine could end it.
     over = swap.queued and command in _MAY_END
     if over:
@@ -224,39 +237,29 @@ def _audit(swap: SwapOperation, command: Command, actor: Actor, reason: str, wor
     )
 
 
-def _changes(
-    swap: SwapOperation, command: Command, actor: Actor, seconds: int | None, full: bool
-) -> tuple[dict[str, Any], str]:
+def _words(swap: SwapOperation, command: Command, asked: CommandDetails) -> str:
     match command:
         case Command.CANCEL:
-            return {"abort_requested": "cancel"}, "cancel"
+            return "cancel"
         case Command.ROLLBACK:
-            return {"abort_requested": "rollback"}, "roll back"
+            return "roll back"
         case Command.PAUSE:
-            return {"paused": True}, "pause"
+            return "pause"
         case Command.RESUME:
-            return {"paused": False}, "resume"
+            return "resume"
+        case Command.PROMOTE if swap.state == SwapState.OLD_VERSION_DRAINING:
+            return "end the bake time"
+        case Command.PROMOTE if asked.full:
+            return "promote to 100 %"
         case Command.PROMOTE:
-            if swap.state == SwapState.OLD_VERSION_DRAINING:
-                return {"bake_ended": True}, "end the bake time"
-            if full:
-                return {"promoted_full": True, "paused": False}, "promote to 100 %"
-            # As in Argo Rollouts: whoever promotes what is paused has it go on.
-            return {
-                "promoted_steps": F("step_index") + 1,
-                "paused": False,
-            }, f"promote past {step_words(parse_strategy(swap.strategy).steps, swap.step_index)}"
+            steps = parse_strategy(swap.strategy).steps
+            return f"promote past {step_words(steps, swap.step_index)}"
         case Command.EXTEND_DRAIN:
-            longer = seconds or DEFAULT_EXTENSION_SECONDS
-            later = Greatest(F("drain_deadline"), Now()) + timedelta(seconds=longer)
-            changes: dict[str, Any] = {"drain_deadline": later}
-            if swap.swap_deadline is not None:
-                changes["swap_deadline"] = Greatest(F("swap_deadline"), later)
-            return changes, f"extend the drain by {longer} s"
+            return f"extend the drain by {asked.longer.total_seconds():g} s"
         case Command.FORCE_UNLOAD:
-            return {"forced_by": actor.name}, "force the unload"
+            return "force the unload"
         case Command.ROLL_FORWARD:
-            return {"roll_forward_requested": True}, "roll forward"
+            return "roll forward"
 
 
 def _reverse(swap: SwapOperation, actor: Actor, reason: str) -> SwapOperation:

@@ -12,12 +12,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from swaps.db.statements import Statement, run
+from swaps.domain.changes import of_move, of_proceed, of_return
 from swaps.domain.decisions import MoveTo, PassReturn, Proceed, Want
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine import observed_traffic, queue
 from swaps.engine.hosts.leases import HostCall, LeasedCall, lease_statements, leased
 from swaps.engine.observe import NODE_IS_CONNECTED, ObservedSwap
 from swaps.engine.write import placements
+from swaps.engine.write.columns import columns_of
 from swaps.engine.write.routes import applied_ms, close_watch, new_revision, watch_drain
 from swaps.engine.write.store import StaleSwap, write
 from swaps.live.notify import notify_routes
@@ -36,28 +38,15 @@ def move(observed: ObservedSwap, step: MoveTo, *host_calls: HostCall) -> list[Le
     Raises StaleSwap.
     """
     swap = observed.swap
-    changes = _onward()
+    changes = _onward() | columns_of(of_move(observed.snapshot, step))
     data: dict[str, Any] = {}
     match step.state:
-        case SwapState.ROLLING_BACK:
-            # The request is being honoured: it must not be found again after a roll forward.
-            changes |= {"abort_requested": "", "roll_forward_requested": False}
-            changes |= {"failure": step.failure, "forced_by": "", "drained_at": None}
-            changes |= {"bake_ended": False, "reloading_since": None}
-        case SwapState.OLD_VERSION_DRAINING:
-            changes |= {"drain_deadline": Now() + timedelta(seconds=swap.drain_timeout_seconds)}
-            if swap.state == SwapState.ROLLING_BACK:
-                changes |= {"abort_requested": "", "roll_forward_requested": False}
-                changes |= {"failure": "", "forced_by": "", "swap_deadline": None}
-            else:
-                data |= _applied(observed)
-                changes["routing_update_ms"] = data["routing_update_ms"]
+        case SwapState.OLD_VERSION_DRAINING if swap.state != SwapState.ROLLING_BACK:
+            data |= _applied(observed)
+            changes["routing_update_ms"] = data["routing_update_ms"]
         case SwapState.LOADING_NEW_VERSION:
             # A swap that stood in line was asked for before its source was loaded.
             changes["source_hosts"] = observed.source_now
-            # What it waited before, for its turn and for people, is not its own time.
-            if swap.swap_timeout_seconds is not None:
-                changes["swap_deadline"] = Now() + timedelta(seconds=swap.swap_timeout_seconds)
         case SwapState.TRANSITIONING:
             calls = [view.called_at for view in observed.snapshot.target if view.called_at]
             began = max(min(calls), swap.start_time) if calls else None
@@ -69,7 +58,7 @@ def move(observed: ObservedSwap, step: MoveTo, *host_calls: HostCall) -> list[Le
             changes |= {"end_time": Now(), "next_check_at": None, "attended_until": None}
             changes["error_message"] = step.failure if state is SwapState.FAILED else None
     if step.step_index is not None:
-        changes["step_index"] = data["step_index"] = step.step_index
+        data["step_index"] = step.step_index
     over = step.state in END_STATES
     with transaction.atomic(savepoint=False):
         leased = _write_step(
@@ -95,17 +84,13 @@ def move(observed: ObservedSwap, step: MoveTo, *host_calls: HostCall) -> list[Le
 
 def proceed(observed: ObservedSwap, step: Proceed) -> None:
     """Raises StaleSwap."""
-    swap, changes = observed.swap, _onward()
-    if step.drained:
-        changes["drained_at"] = Now()
-    if step.reload is not None:
-        changes["reloading_since"] = Now() if step.reload else None
-        changes["reloads"] = swap.reloads + step.reload
+    swap = observed.swap
+    changes = _onward() | columns_of(of_proceed(observed.snapshot, step))
     moved_on = swap.state == SwapState.TRANSITIONING
     data = _applied(observed) if moved_on else {}
     if step.step_index is not None:
         # In the event too: how long each step lasted is read from there.
-        changes["step_index"] = data["step_index"] = step.step_index
+        data["step_index"] = step.step_index
     with transaction.atomic(savepoint=False):
         _write_step(
             observed,
@@ -121,7 +106,6 @@ def proceed(observed: ObservedSwap, step: Proceed) -> None:
 
 def _onward() -> dict[str, Any]:
     return {
-        "step_entered_at": Now(),
         "waiting_for": "",
         "next_check_at": Now(),
         "attended_until": Now() + ATTENDED_FOR,
@@ -148,15 +132,13 @@ def _write_step(
     if route is not None:
         statements.append(new_revision(observed, route))
         data = data | {"weights": dict(route.weights), "revision": observed.snapshot.revision + 1}
-        changes |= {"revision": observed.snapshot.revision + 1, "revision_at": Now()}
-        changes["drain_watch_id"] = None
+        changes |= {"revision": observed.snapshot.revision + 1, "drain_watch_id": None}
         if _gradual(swap):  # the strategy leaves time to observe something
             changes["counted"] = observed_traffic.counts(swap)
         if swap.drain_watch_id is not None:
             statements.append(close_watch(swap.drain_watch_id))
         if route.watch is not None:
             changes["drain_watch_id"] = watch = uuid.uuid4()
-            changes["drain_deadline"] = Now() + timedelta(seconds=swap.drain_timeout_seconds)
             statements.append(watch_drain(observed, route.watch, watch))
     if step.want is not None:
         statements += placements.intend(observed, step.want)
@@ -204,11 +186,7 @@ def pass_return(
     `host_calls` begin with this commit; returns those that may be called now.
     """
     swap, snapshot = observed.swap, observed.snapshot
-    changes = _onward() | {
-        "past_return_at": Now(),
-        "drained_at": swap.drained_at or Now(),
-        "unload_called_at": Now(),  # the call follows this commit
-    }
+    changes = _onward() | columns_of(of_return(snapshot, step))
     with transaction.atomic(savepoint=False):
         write(
             swap,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from swaps.access.roles import ENGINE, Actor
 from swaps.db.statements import Statement, run
 from swaps.domain.decisions import Wait
-from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.states import END_STATES, SwapState, require_transition
 from swaps.live.broadcast import swap_changed
 from swaps.models import SwapEvent, SwapOperation
 from swaps.models.swap_operations import EventKind
@@ -43,13 +43,15 @@ def write(
     locks: Sequence[Statement] = (),
     **changes: Any,
 ) -> None:
-    """One generation and its event. To be called in a transaction. Raises StaleSwap.
+    """One generation and its event. To be called in a transaction. Raises StaleSwap, and
+    ImpossibleTransition for a state that may not follow.
 
     `changes`: columns and their values, or expressions of Django's. `read_at`: when the swap
     was read, for the log; None: now. `locks`: to be taken before the swap's row.
     """
     before, generation = swap.state, swap.generation + 1
     if to_state is not None:
+        require_transition(SwapState(before), to_state)
         changes |= {"state": to_state, "state_entered_at": Now()}
     event = {
         "swap_id": swap.pk,

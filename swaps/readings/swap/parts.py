@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, assert_never
 
 from swaps.domain.commands import Accepted, Command, NewSwap, NotPossible, check_command
+from swaps.domain.deadlines import apply_deadline, load_deadline
 from swaps.domain.rolling_forward import no_way_forward
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
@@ -263,10 +264,17 @@ def deadline_of(swap: SwapOperation, rows: ModelRows) -> datetime | None:
     if state in END_STATES:
         return None
     deadlines = [swap.swap_deadline]
-    if state is SwapState.LOADING_NEW_VERSION:
-        deadlines.append(swap.state_entered_at + timedelta(seconds=swap.load_timeout_seconds))
-    if state is SwapState.TRANSITIONING and swap.revision_at and not rows.applied:
-        deadlines.append(swap.revision_at + timedelta(seconds=swap.apply_timeout_seconds))
+    deadlines.append(
+        load_deadline(
+            state,
+            state_entered_at=swap.state_entered_at,
+            reloading_since=swap.reloading_since,
+            timeout=timedelta(seconds=swap.load_timeout_seconds),
+        )
+    )
+    if state is SwapState.TRANSITIONING and not rows.applied:
+        timeout = timedelta(seconds=swap.apply_timeout_seconds)
+        deadlines.append(apply_deadline(swap.revision_at, timeout=timeout))
     draining = state in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}
     if draining and swap.drained_at is None and swap.past_return_at is None:
         deadlines.append(swap.drain_deadline)

@@ -51,7 +51,7 @@ def worlds(draw: st.DrawFn) -> World:
         min_ready_hosts=draw(st.sampled_from([None, None, 1])),
         on_drain_timeout=draw(st.sampled_from(["wait", "rollback", "force"])),
         keep_warm=timedelta(seconds=draw(st.sampled_from([0, 0, 20]))),
-        swap_deadline=draw(st.sampled_from([None, None, NOW + timedelta(seconds=300)])),
+        swap_timeout=draw(st.sampled_from([None, None, timedelta(seconds=300)])),
         queued_behind=draw(st.sampled_from(["", "", "", "behind another swap"])),
         unapproved=draw(st.sampled_from(["", "", "", "waits for approval"])),
     )
@@ -305,7 +305,7 @@ def test_every_swap_ends_or_asks_the_operator_in_words(
 def test_hosts_that_restart_empty_once_in_a_transition_change_nothing_about_its_end(
     world: World,
 ) -> None:
-    world.rows.write(world.rows.generation, swap_deadline=None, on_drain_timeout="wait")
+    world.rows.write(world.rows.generation, swap_timeout=None, on_drain_timeout="wait")
     world.rows.write(world.rows.generation, promoted_steps=100)
     reach(world, SwapState.TRANSITIONING, "none")
     assert world.rows.swap.state is SwapState.TRANSITIONING

@@ -1,20 +1,29 @@
 """The rows, and the only writer of them: every write names the generation that it read.
 
-Applies steps with the meaning that `swaps.domain.decisions` gives them, as the engine's store
-does, and refuses what the engine's store refuses.
+Applies what `swaps.domain.changes` says that steps and commands change, as the engine does, and
+refuses what the engine's store refuses.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from swaps.domain.changes import (
+    Changes,
+    CommandDetails,
+    FromNow,
+    of_command,
+    of_move,
+    of_proceed,
+    of_return,
+)
 from swaps.domain.commands import Accepted, Command, check_command
+from swaps.domain.deadlines import apply_deadline, load_deadline
 from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange, Want
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
-from swaps.domain.states import TRANSITIONS, SwapState
+from swaps.domain.states import SwapState, require_transition
 from tests.unit.domain.simulated.nodes import Node, Route
 
 LOAD_TIMEOUT = timedelta(seconds=600)
-APPLY_TIMEOUT = DRAIN_TIMEOUT = timedelta(seconds=30)
 
 
 class Stale(Exception):
@@ -56,6 +65,10 @@ class Rows:
     nodes: list[Node] = field(default_factory=list)
     generation: int = 0
     routers_since: datetime | None = None  # None: no router process runs
+    # What the snapshot's deadlines are counted from.
+    state_entered_at: datetime | None = None
+    reloading_since: datetime | None = None
+    revision_at: datetime | None = None
 
     def views_of_nodes(self) -> tuple[NodeView, ...]:
         routers = self.routers_since is not None
@@ -79,6 +92,13 @@ class Rows:
             weights=self.route.weights,
             pinned=self.route.pinned,
             watching=self.route.watching,
+            load_deadline=load_deadline(
+                self.swap.state,
+                state_entered_at=self.state_entered_at,
+                reloading_since=self.reloading_since,
+                timeout=LOAD_TIMEOUT,
+            ),
+            apply_deadline=apply_deadline(self.revision_at, timeout=self.swap.apply_timeout),
         )
 
     def write(self, read: int, **changes: object) -> None:
@@ -87,43 +107,35 @@ class Rows:
         self.generation += 1
         self.swap = replace(self.swap, **changes)  # type: ignore[arg-type]
 
+    def apply(self, read: int, changes: Changes, now: datetime) -> None:
+        """What the domain says is changed, with moments by this world's clock."""
+        state = changes.get("state")
+        if isinstance(state, SwapState) and read == self.generation:
+            require_transition(self.swap.state, state)
+        known = {name: self._moment(value, now) for name, value in changes.items()}
+        self.write(read, **known)
+        if "state" in changes:
+            self.state_entered_at = now
+        if "reloading" in changes:
+            self.reloading_since = now if changes["reloading"] else None
+        if "routed" in changes:
+            self.revision_at = now
+
+    def _moment(self, value: object, now: datetime) -> object:
+        if not isinstance(value, FromNow):
+            return value
+        start = max(now, getattr(self.swap, value.or_from) or now) if value.or_from else now
+        moment = start + value.after
+        return max(moment, getattr(self.swap, value.not_before)) if value.not_before else moment
+
     # What the engine decides
 
-    def move(self, read: int, step: MoveTo, now: datetime) -> None:
-        before = self.swap.state
-        changes: dict[str, object] = {"state": step.state, "step_entered_at": now}
-        match step.state:
-            case SwapState.LOADING_NEW_VERSION:
-                changes["load_deadline"] = now + LOAD_TIMEOUT
-            case SwapState.TRANSITIONING:
-                changes["load_deadline"] = None
-            case SwapState.OLD_VERSION_DRAINING:
-                changes["drain_deadline"] = now + DRAIN_TIMEOUT
-                if before is SwapState.ROLLING_BACK:
-                    changes |= {"swap_deadline": None, "failure": ""} | _OTHER_DIRECTION
-            case SwapState.ROLLING_BACK:
-                changes |= {
-                    "load_deadline": None,
-                    "reloading": False,
-                    "failure": step.failure,
-                } | _OTHER_DIRECTION
-        if step.step_index is not None:
-            changes["step_index"] = step.step_index
-        self.write(read, **(changes | self._route_changes(step.route, now)))
-        assert step.state in TRANSITIONS[before], f"{before} → {step.state} is no transition"
+    def move(self, read: int, step: MoveTo, decided: Snapshot, now: datetime) -> None:
+        self.apply(read, of_move(decided, step), now)
         self._carry_out(step.route, step.want)
 
-    def proceed(self, read: int, step: Proceed, now: datetime) -> None:
-        changes: dict[str, object] = {"step_entered_at": now}
-        if step.step_index is not None:
-            changes["step_index"] = step.step_index
-        if step.drained:
-            changes["drained_at"] = now
-        if step.reload is not None:
-            changes["reloading"] = step.reload
-            changes["reloads"] = self.swap.reloads + step.reload
-            changes["load_deadline"] = now + LOAD_TIMEOUT if step.reload else None
-        self.write(read, **(changes | self._route_changes(step.route, now)))
+    def proceed(self, read: int, step: Proceed, decided: Snapshot, now: datetime) -> None:
+        self.apply(read, of_proceed(decided, step), now)
         self._carry_out(step.route, step.want)
 
     def pass_return(self, read: int, step: PassReturn, decided: Snapshot, now: datetime) -> None:
@@ -135,17 +147,8 @@ class Rows:
                 raise Stale("a node without a proof appeared")
             if step.forced and not all(view.connected for view in views):
                 raise Stale("a node went away")
-        # The call follows this commit.
-        self.write(
-            read, past_return=True, drained_at=now, step_entered_at=now, unload_called_at=now
-        )
+        self.apply(read, of_return(decided, step), now)
         self._carry_out(None, Want(step.version, step.hosts, loaded=False))
-
-    def _route_changes(self, route: RouteChange | None, now: datetime) -> dict[str, object]:
-        if route is None:
-            return {}
-        watched = {"drain_deadline": now + DRAIN_TIMEOUT} if route.watch else {}
-        return {"routed": True, "apply_deadline": now + APPLY_TIMEOUT, **watched}
 
     def _carry_out(self, route: RouteChange | None, want: Want | None) -> None:
         for host in want.hosts if want else ():
@@ -165,33 +168,10 @@ class Rows:
         answer = check_command(command, swap.state, past_return=swap.past_return)
         if not isinstance(answer, Accepted) or answer.already:
             return
-        self.write(self.generation, **_flags(command, swap, full=full, now=now))
-
-
-# Void once the swap turns round: see swaps.domain.decisions.MoveTo.
-_OTHER_DIRECTION: dict[str, object] = {
-    "abort": "",
-    "roll_forward": False,
-    "forced_by": "",
-    "bake_ended": False,
-    "drained_at": None,
-}
-
-
-def _flags(command: Command, swap: Snapshot, *, full: bool, now: datetime) -> dict[str, object]:
-    match command:
-        case Command.CANCEL | Command.ROLLBACK:
-            return {"abort": str(command)}
-        case Command.PAUSE | Command.RESUME:
-            return {"paused": command is Command.PAUSE}
-        case Command.PROMOTE if swap.state is SwapState.OLD_VERSION_DRAINING:
-            return {"bake_ended": True}
-        case Command.PROMOTE:
-            passed = {"promoted_full": True} if full else {"promoted_steps": swap.step_index + 1}
-            return passed | {"paused": False}
-        case Command.EXTEND_DRAIN:
-            return {"drain_deadline": now + DRAIN_TIMEOUT * 2}
-        case Command.FORCE_UNLOAD:
-            return {"forced_by": "ada"}
-        case Command.ROLL_FORWARD:
-            return {"roll_forward": True}
+        asked = CommandDetails("ada", full=full, longer=timedelta(seconds=60))
+        limited = swap.swap_deadline is not None
+        self.apply(
+            self.generation,
+            of_command(command, swap.state, swap.step_index, asked, limited=limited),
+            now,
+        )

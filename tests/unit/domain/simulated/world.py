@@ -48,7 +48,7 @@ class World:
             f"<{swap.from_version} {self.rows.source_hosts} → {self.rows.target_hosts}, "
             f"{len(self.rows.nodes)} nodes, {swap.steps}, min ready {swap.min_ready_hosts}, "
             f"on drain timeout {swap.on_drain_timeout}, keep warm {swap.keep_warm}, "
-            f"deadline {swap.swap_deadline}, queued {swap.queued_behind!r}, "
+            f"limit {swap.swap_timeout}, queued {swap.queued_behind!r}, "
             f"unapproved {swap.unapproved!r}>"
         )
 
@@ -77,12 +77,12 @@ class World:
         follows: CallHosts | None = None
         match decision.step:
             case MoveTo(want=Want(version, hosts, loaded=True)) as step:
-                self.rows.move(decision.read, step, self.now)
+                self.rows.move(decision.read, step, decision.snapshot, self.now)
                 follows = CallHosts(Call.LOAD, version, hosts, step.reason)
             case MoveTo() as step:
-                self.rows.move(decision.read, step, self.now)
+                self.rows.move(decision.read, step, decision.snapshot, self.now)
             case Proceed() as step:
-                self.rows.proceed(decision.read, step, self.now)
+                self.rows.proceed(decision.read, step, decision.snapshot, self.now)
             case PassReturn() as step:
                 self.rows.pass_return(decision.read, step, decision.snapshot, self.now)
                 check_unload(step, decision.snapshot, self.rows)
