@@ -92,7 +92,8 @@ class Capabilities:
     fences: bool  # refuses calls of an older intent
     reports_digest: bool
     reports_in_flight: bool
-    version_pattern: str  # regular expression of the versions it can serve
+    # Regular expression of the versions it can serve: a swap to another is refused at once.
+    version_pattern: str
     # The response header by which it says that nothing of a request was begun, as when it has
     # come back empty: the router then sends it to another host. "" where it has no such sign. It
     # must be on no answer of a request that a version may have seen, or one could run twice.
@@ -176,14 +177,15 @@ class Adapter(Protocol):
         ...
 
     def begin_unload(self, ref: Ref, *, fence: int) -> Observation:
-        """Ask for a version to be gone; one that is absent is a success. Poll `status`.
+        """Ask for a version that is ready to be gone; an absent one is a success. Poll `status`.
 
         Raises Conflict, OutcomeUnknown.
         """
         ...
 
     def cleanup(self, ref: Ref, *, fence: int) -> Observation:
-        """Leave nothing behind of a load that failed or was given up. Idempotent.
+        """Leave nothing behind of a version that is not ready: of a load that failed, is under
+        way, or whose outcome is unknown. Idempotent; poll `status`.
 
         Raises Conflict, OutcomeUnknown.
         """

@@ -15,6 +15,7 @@ from swaps.engine.hosts.leases import HostCall, LeasedCall
 from swaps.engine.hosts.warm_up import WarmUp
 from swaps.engine.observe import ObservedSwap, Placed
 from swaps.engine.write import steps
+from swaps.models.hosts import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def _host_calls(
     ref, warm = Ref(swap.model.name, version), WarmUp(swap.sample_request, swap.warmup_requests)
     # The new version as it was when the swap was asked for; the old one as it served before.
     digests = swap.digests if version == swap.to_version else {}
+    views = observed.snapshot.target if version == swap.to_version else observed.snapshot.source
+    ready = {view.host for view in views if view.status == Observed.READY}
 
     def fence(placed: Placed) -> int:
         if call is Call.LOAD and intents_ahead and not placed.fence:
@@ -87,7 +90,14 @@ def _host_calls(
         return placed.fence + intents_ahead
 
     return [
-        HostCall(call, replace(placed, fence=fence(placed)), ref, warm, digests.get(host, ""))
+        HostCall(
+            call,
+            replace(placed, fence=fence(placed)),
+            ref,
+            warm,
+            digests.get(host, ""),
+            loaded=host in ready,
+        )
         for host in hosts
         if (placed := observed.placements.get((version, host))) is not None
     ]

@@ -80,7 +80,8 @@ class Cluster(models.Model):
     #   "not_begun": the header by which it says that it has begun nothing, or "",
     #   "keep_alive": seconds for which it keeps an idle connection}]
     endpoints = models.JSONField()
-    # Where the hosts serve this version: {"infer": path, "ready": path, "metadata": path}
+    # Where the hosts serve this version: {"infer": path, "ready": path, "metadata": path,
+    #   "health": path that answers 2xx if and only if it can take requests}
     paths = models.JSONField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     retired_at = models.DateTimeField(null=True, blank=True)

@@ -25,6 +25,7 @@ class DesiredCluster:
     infer_path: str
     ready_path: str
     metadata_path: str
+    health_path: str  # 2xx if and only if the version can take requests
 
 
 @dataclass(frozen=True, slots=True)

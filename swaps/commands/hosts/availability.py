@@ -1,11 +1,12 @@
 """Asking hosts, before anything is begun, whether they have a version, and which file it is."""
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from swaps.adapters.contract import Observation, Ref, VersionStatus
+from swaps.adapters.contract import Adapter, Observation, Ref, VersionStatus
 from swaps.adapters.errors import AdapterError
 from swaps.commands.errors import HostUnreachable, VersionNotFound
 from swaps.domain.names import name_problem
@@ -56,11 +57,9 @@ def require_version(
         raise HostUnreachable(
             f"whether {ref} exists is not known: no answer from {_each(unreachable)}"
         )
-    absent = sorted(n for n, found in seen.items() if found.status is VersionStatus.ABSENT)
-    if absent:
-        raise VersionNotFound(
-            f"{ref} is not on {', '.join(absent)}: put its files there, or choose other hosts"
-        )
+    missing = why_absent(ref, seen)
+    if missing:
+        raise VersionNotFound(missing)
     digests = {name: found.digest for name, found in seen.items() if found.digest}
     if len(set(digests.values())) > 1:
         each = ", ".join(f"{name} {digest[:19]}…" for name, digest in sorted(digests.items()))
@@ -69,6 +68,15 @@ def require_version(
         )
     ready = sorted(n for n, found in seen.items() if found.status is VersionStatus.READY)
     return Availability(digests, ready, _unread(hosts, seen))
+
+
+def why_absent(ref: Ref, seen: Mapping[str, Observation]) -> str:
+    """Which hosts do not have it, and what to do; "" when all have it."""
+    absent = {name: one for name, one in seen.items() if one.status is VersionStatus.ABSENT}
+    if not absent:
+        return ""
+    each = [f"{name} ({one.reason})" if one.reason else name for name, one in absent.items()]
+    return f"{ref} is not on {', '.join(sorted(each))}: put its files there, or choose other hosts"
 
 
 def _unread(hosts: list[ModelHost], seen: dict[str, Observation]) -> list[str]:
@@ -115,8 +123,16 @@ def ask_hosts(hosts: list[ModelHost], ref: Ref) -> tuple[dict[str, Observation],
     """What each host says right now, and why the others did not; by host."""
     return answered(
         ("status", ref, *map(whom, hosts)),
-        lambda: _ask_each(hosts, lambda host: adapter_of(host).status(ref)),
+        lambda: _ask_each(hosts, lambda host: _ask(adapter_of(host), ref)),
     )
+
+
+def _ask(adapter: Adapter, ref: Ref) -> Observation:
+    """A version that its kind cannot serve is absent, and nobody need be asked."""
+    if not re.fullmatch(adapter.capabilities.version_pattern, ref.version):
+        why = f"a host of kind {adapter.kind} serves no version of this name"
+        return Observation(VersionStatus.ABSENT, reason=why)
+    return adapter.status(ref)
 
 
 def versions_on_hosts(

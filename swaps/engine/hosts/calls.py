@@ -23,6 +23,7 @@ from swaps.engine.hosts.outcomes import CallResult, commit, result_of
 from swaps.engine.hosts.warm_up import WarmUp, warm_up
 from swaps.engine.observe import Placed
 from swaps.models import Placement
+from swaps.models.hosts import Observed
 
 # Nearly all answers, and warm-ups of quick models, are there by then.
 MOMENT_SECONDS = 0.3
@@ -57,7 +58,8 @@ def answer(placement: Placement, warm: WarmUp) -> HostCall:
 
 
 def unload(placement: Placement) -> HostCall:
-    return host_call_about(Call.UNLOAD, placement)
+    loaded = placement.observed == Observed.READY
+    return host_call_about(Call.UNLOAD, placement, loaded=loaded)
 
 
 def not_under_way(host_calls: Sequence[HostCall]) -> list[HostCall]:
@@ -142,7 +144,8 @@ def _ask(leased: LeasedCall) -> Any:
             assert host_call.warm is not None, "an answer needs to know what to ask"
             return warm_up(adapter, host_call.ref, host_call.warm)
         case Call.UNLOAD:
-            return adapter.begin_unload(host_call.ref, fence=host_call.placed.fence)
+            give_up = adapter.begin_unload if host_call.loaded else adapter.cleanup
+            return give_up(host_call.ref, fence=host_call.placed.fence)
 
 
 def stop_calling() -> None:

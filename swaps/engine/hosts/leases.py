@@ -40,6 +40,8 @@ class HostCall:
     warm: WarmUp | None = None
     # Of the file that a load must find; "": that of the last load.
     digest: str = ""
+    # Of an unload: it is ready there, so requests may run; else a load is given up or undone.
+    loaded: bool = True
     lease: uuid.UUID = field(default_factory=uuid.uuid4)
 
 

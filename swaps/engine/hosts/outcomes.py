@@ -61,7 +61,10 @@ def result_of(leased: LeasedCall, answer: Future[Any]) -> CallResult:
                 # Not known to be unloaded: the cleanup looks again, and again.
                 log.warning("unload", version=str(leased.host_call.ref), error=str(error))
             seen = _unknown(error) if error else answer.result()
-            return _of_lease(leased, _seen(seen) | {"answered_boot_id": ""}, slot=True)
+            changes = _seen(seen) | {"answered_boot_id": ""}
+            if seen.status in UNLOADED_STATUSES:
+                changes["unload_owed"] = False  # of one that failed nothing is left by now
+            return _of_lease(leased, changes, slot=True)
 
 
 def _looked(leased: LeasedCall, seen: Observation) -> CallResult:
@@ -261,9 +264,8 @@ def _seen(seen: Observation) -> dict[str, Any]:
         "observed_at": _NOW,
         "silent_since": _SILENT_SINCE if seen.status is VersionStatus.UNKNOWN else None,
     }
-    if seen.status in UNLOADED_STATUSES:
-        changes["unload_owed"] = False
     if seen.status in {VersionStatus.ABSENT, VersionStatus.AVAILABLE}:
+        changes["unload_owed"] = False
         changes["found_loaded"] = False  # whatever is there later, others did not load it
         changes |= _unloaded(seen)
     if seen.status is VersionStatus.FAILED:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from swaps.access.roles import Action, Actor, NotAllowed
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.commands.errors import InvalidRequest, SwapRefused
-from swaps.commands.hosts.availability import ask_hosts
+from swaps.commands.hosts.availability import ask_hosts, why_absent
 from swaps.commands.swaps.requests import (
     SwapRequest,
     check_fields,
@@ -220,14 +220,9 @@ def _check_availability(
 ) -> None:
     for host, reason in sorted(unreachable.items()):
         checks.append(Check(False, f"{host} does not say whether it has {ref.version}: {reason}."))
-    absent = sorted(h for h, now in seen.items() if now.status is VersionStatus.ABSENT)
+    absent = why_absent(ref, seen)
     if absent:
-        checks.append(
-            Check(
-                False,
-                f"{ref} is not on {', '.join(absent)}: put its files there, or choose other hosts.",
-            )
-        )
+        checks.append(Check(False, f"{absent}."))
     elif seen and not unreachable:
         checks.append(Check(True, f"{', '.join(sorted(seen))} just said: {ref.version} is here."))
     digests = {now.digest for now in seen.values() if now.digest}

@@ -69,7 +69,8 @@ def cluster_problem(cluster: DesiredCluster) -> str | None:
             return f"{what} has an endpoint with port {endpoint.port!r}"
         if endpoint.not_begun and not _SIGN.fullmatch(endpoint.not_begun):
             return f"{what}: {endpoint.not_begun!r} is no header name"
-    for path in (cluster.infer_path, cluster.ready_path, cluster.metadata_path):
+    paths = (cluster.infer_path, cluster.ready_path, cluster.metadata_path, cluster.health_path)
+    for path in paths:
         if not is_url_path(path):
             return f"{what} has the path {path[:300]!r}, which is no URL path"
     return None
@@ -154,7 +155,7 @@ def _socket(address: str, port: int) -> address_pb2.Address:
 
 
 def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
-    # The versioned ready path: a host that is up but has lost this version is not healthy.
+    # Where its adapter says: a host that is up but has lost this version is not healthy.
     return health_check_pb2.HealthCheck(
         timeout=HEALTH_TIMEOUT,
         interval=HEALTH_INTERVAL,
@@ -165,7 +166,7 @@ def _health_check(desired: DesiredCluster) -> health_check_pb2.HealthCheck:
         unhealthy_threshold=UInt32Value(value=UNHEALTHY_AFTER),
         healthy_threshold=UInt32Value(value=1),
         http_health_check=health_check_pb2.HealthCheck.HttpHealthCheck(
-            path=desired.ready_path,
+            path=desired.health_path,
             host=desired.endpoints[0].server_name or desired.endpoints[0].address,
             retriable_statuses=_COUNTED_STATUSES,
         ),

@@ -106,6 +106,7 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
         infer_path=str(found["paths"]["infer"]),
         ready_path=str(found["paths"]["ready"]),
         metadata_path=str(found["paths"]["metadata"]),
+        health_path=str(found["paths"]["health"]),
     )
 
 

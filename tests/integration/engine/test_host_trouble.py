@@ -4,12 +4,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from swaps.adapters.bundled import EXTENSION
+from swaps.adapters.bundled import EXTENSION, BundledHost
 from swaps.commands.errors import HostUnreachable, VersionNotFound
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
@@ -90,7 +91,9 @@ def test_a_load_failure_on_one_of_two_hosts_fails_the_swap_and_gives_back_the_ot
     assert "expected" in failed.error_message
     cleaned_up(swap)
     for host in (alpha, beta):
-        assert host.state(iris, "1.1") in {"available", "failed"}
+        # Of the load that failed nothing is left either.
+        assert host.state(iris, "1.1") == "available"
+        assert not placement(iris, "1.1", host).unload_owed
         assert host.answers(iris, "1.0")
     assert weights(iris) == {"1.0": 100}
 
@@ -334,6 +337,16 @@ def test_different_files_under_one_version_are_refused(
         swapper.swap_version(iris, "1.0", "2.0")
     assert "alpha" in str(refusal.value)
     assert "beta" in str(refusal.value)
+
+
+def test_a_version_that_a_kind_of_host_cannot_serve_is_refused_at_once(
+    alpha: HostOfTests, swapper: ModelHotSwapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iris = a_serving_model(alpha)
+    numbers = replace(BundledHost.capabilities, version_pattern="[0-9]+")
+    monkeypatch.setattr(BundledHost, "capabilities", numbers)
+    with pytest.raises(VersionNotFound, match=r"alpha \(a host of kind bundled serves no version"):
+        swapper.swap_version(iris, "1.0", "1.1")
 
 
 def test_a_version_moves_to_another_host(

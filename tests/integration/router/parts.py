@@ -224,6 +224,7 @@ def a_cluster(route: Route, version: str, port: int, **changes: Any) -> Cluster:
         # The cluster's key in the path: the upstream tells generations apart by it.
         cluster.paths = {verb: f"/c/{cluster.pk}/{verb}" for verb in ("infer", "ready", "metadata")}
         cluster.paths |= changes.get("paths", {})
+        cluster.paths.setdefault("health", cluster.paths["ready"])
         cluster.save()
         notify_routes(route.model_id)
     return cluster

@@ -21,9 +21,15 @@ def built(*endpoints: Endpoint) -> Cluster:
         infer_path="/infer",
         ready_path="/ready",
         metadata_path="/",
+        health_path="/healthy",
     )
     assert cluster_problem(desired) is None
     return build_cluster(desired)
+
+
+def test_health_is_asked_where_the_adapter_says() -> None:
+    [check] = built(Endpoint("10.0.0.7", 80)).health_checks
+    assert check.http_health_check.path == "/healthy"
 
 
 def called(cluster: Cluster) -> list[str]:

@@ -35,6 +35,7 @@ def a_model(
             infer_path=f"/{n}/infer",
             ready_path=f"/{n}/ready",
             metadata_path=f"/{n}",
+            health_path=f"/{n}/ready",
         )
         for n in range(clusters)
     }
