@@ -52,21 +52,21 @@ def _want_loaded(swap: SwapOperation, want: Want, *, first: int) -> Statement:
     Of what others had loaded, and no call of ours was ever about, the host need not be told.
     """
     return Statement(
-        """
+        f"""
         UPDATE swaps_placement
            SET desired = 'loaded', fence = CASE WHEN fence = 0 THEN %(first)s ELSE fence + 1 END,
                found_loaded = CASE WHEN desired = 'loaded' THEN found_loaded
                                    ELSE observed = 'ready' AND NOT unload_owed END,
                unload_owed = false, observed_reason = '',
-               observed = CASE WHEN MAY_RUN THEN 'loading' ELSE 'unknown' END, observed_at = NULL,
-               silent_since = NULL,
-               load_called_at = CASE WHEN MAY_RUN THEN load_called_at END,
+               observed = CASE WHEN {_MAY_RUN} THEN 'loading' ELSE 'unknown' END,
+               observed_at = NULL, silent_since = NULL,
+               load_called_at = CASE WHEN {_MAY_RUN} THEN load_called_at END,
                load_fence = CASE WHEN fence = 0 AND observed = 'ready' THEN %(first)s
                                  ELSE load_fence END,
-               load_pending = coalesce(MAY_RUN, false), lost_loads = 0, answered_boot_id = ''
+               load_pending = coalesce({_MAY_RUN}, false), lost_loads = 0, answered_boot_id = ''
          WHERE model_id = %(model)s AND version = %(version)s
            AND host_id IN (SELECT id FROM swaps_modelhost WHERE name = ANY(%(hosts)s))
-        """.replace("MAY_RUN", _MAY_RUN),
+        """,  # noqa: S608 - our own words
         {
             "model": swap.model_id,
             "version": want.version,
