@@ -63,7 +63,7 @@ class _BoundedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class _BoundedNetwork(httpcore.NetworkBackend):
+class BoundedNetwork(httpcore.NetworkBackend):
     """TCP alone: a host is never reached by a unix socket."""
 
     def __init__(self) -> None:
@@ -92,5 +92,5 @@ class BoundedTransport(httpx.HTTPTransport):
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=idle,
-            network_backend=_BoundedNetwork(),
+            network_backend=BoundedNetwork(),
         )

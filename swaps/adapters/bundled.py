@@ -156,6 +156,9 @@ class BundledHost:
             health_path=path + "/ready",
         )
 
+    def live_path(self) -> str:
+        return parse_host_url(self.address.url).path + "/v2/health/live"
+
     def _index(self) -> dict[str, Any]:
         answer = self._transport.call("GET", "/v2/repository/index")
         return self._expect_ok(answer, "list its versions")

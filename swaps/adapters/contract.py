@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from swaps.domain.idle_timeouts import USUAL_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
@@ -18,12 +20,14 @@ class HostAddress:
 
     `pinned`: the address that the URL's name stood for when it was checked; calls and requests
     go there, whatever the name stands for by now. "" for a name not resolved yet.
+    `idle_seconds`: so long a connection of ours is kept for the next call.
     """
 
     name: str
     url: str
     token: str = field(default="", repr=False)
     pinned: str = ""
+    idle_seconds: float = USUAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,8 +102,8 @@ class Capabilities:
     # come back empty: the router then sends it to another host. "" where it has no such sign. It
     # must be on no answer of a request that a version may have seen, or one could run twice.
     not_begun_header: str
-    # It keeps a connection without requests open for so long at least. The router closes its own
-    # in half of that: a request that meets the host's close on its way is lost.
+    # It keeps a connection without requests open for so long at least, unless one of its hosts was
+    # measured to do otherwise. See swaps.domain.idle_timeouts.
     keep_alive_seconds: int
 
 
@@ -200,4 +204,8 @@ class Adapter(Protocol):
 
     def route(self, ref: Ref) -> Upstream:
         """How requests reach this version. Pure: asks nobody."""
+        ...
+
+    def live_path(self) -> str:
+        """Where requests go, and answered without a token or work: to try a connection by. Pure."""
         ...

@@ -11,9 +11,11 @@ from django.conf import settings
 
 from swaps.adapters.bounded import BoundedTransport
 from swaps.adapters.bundled import BundledHost
-from swaps.adapters.contract import Adapter, Capabilities, HostAddress
+from swaps.adapters.contract import Adapter, Capabilities, HostAddress, Ref
 from swaps.adapters.errors import Unsupported
+from swaps.adapters.idle_connection import IdleConnection, leave_idle
 from swaps.domain.host_addresses import AddressRefused, HostUrl, parse_host_url
+from swaps.domain.idle_timeouts import USUAL_SECONDS, idle_timeout
 
 
 class _Kind(Protocol):
@@ -28,18 +30,22 @@ _ADAPTERS: dict[str, _Kind] = {
 }
 KINDS: tuple[str, ...] = tuple(_ADAPTERS)
 
-# Below half of what hosts keep idle connections open (75 s): a call that meets a
-# connection the host is just closing would be an outcome unknown for nothing.
-_KEEP_ALIVE_SECONDS = 30.0
 _CONNECTIONS_PER_HOST = 32
 
 _lock = threading.Lock()
-_clients: dict[tuple[HostUrl, str], httpx.Client] = {}
+_clients: dict[tuple[HostUrl, str, float], httpx.Client] = {}
 
 
 def load_may_stall(kind: str) -> bool:
     """Whether a load on a host of this kind may stall what else the host serves."""
     return kind in _ADAPTERS and _ADAPTERS[kind].capabilities.disturbs_siblings
+
+
+def idle_timeout_for(kind: str, *, chosen: float | None, measured: float | None) -> float:
+    """Seconds; see swaps.domain.idle_timeouts."""
+    known = _ADAPTERS.get(kind)
+    of_its_kind = known.capabilities.keep_alive_seconds if known else None
+    return idle_timeout(chosen=chosen, measured=measured, of_its_kind=of_its_kind)
 
 
 def adapter_for(kind: str, address: HostAddress) -> Adapter:
@@ -55,22 +61,34 @@ def adapter_for(kind: str, address: HostAddress) -> Adapter:
         raise Unsupported(f"host {address.name}: {error}") from error
     if url.literal is not None:
         address = replace(address, pinned=str(url.literal))
-    return _ADAPTERS[kind](address, _client(url, address.pinned))
+    # A call that meets a connection the host is just closing is an outcome unknown for nothing.
+    idle = min(address.idle_seconds, USUAL_SECONDS)
+    return _ADAPTERS[kind](address, _client(url, address.pinned, idle))
 
 
-def _client(url: HostUrl, pinned: str) -> httpx.Client:
+def left_idle(adapter: Adapter) -> IdleConnection:
+    """A connection of its own to where requests go, on which nothing more is asked.
+
+    Raises HostUnreachable.
+    """
+    upstream = adapter.route(Ref("any", "1"))
+    return leave_idle(upstream, adapter.live_path(), _context() if upstream.tls else None)
+
+
+def _client(url: HostUrl, pinned: str, idle: float) -> httpx.Client:
     """One pool a host: a host that hangs can't use up the connections to the others, and a
     connection made for one name is used for no other.
     """
+    about = (url, pinned, idle)
     with _lock:
-        client = _clients.get((url, pinned))
+        client = _clients.get(about)
         if client is None:
-            client = _clients[url, pinned] = httpx.Client(
+            client = _clients[about] = httpx.Client(
                 transport=BoundedTransport(
                     # Certificates are read (tens of ms) only where there is TLS to check.
                     context=_context() if url.scheme == "https" else None,
                     connections=_CONNECTIONS_PER_HOST,
-                    idle=_KEEP_ALIVE_SECONDS,
+                    idle=idle,
                 ),
                 follow_redirects=False,
                 # A proxy named in some environment variable must not see our tokens.

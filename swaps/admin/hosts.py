@@ -19,6 +19,8 @@ from swaps.commands.registration import register_host
 from swaps.commands.revisions import revision_of
 from swaps.models import AuditEntry, ModelHost, Placement
 
+_LIMITS = ("max_concurrent_loads", "idle_timeout_seconds")
+
 
 class HostForm(EngineForm):
     names: ClassVar = {"control_token": "new_control_token"}
@@ -41,7 +43,7 @@ class HostForm(EngineForm):
         return {} if self.adding else {"if_match": revision_of(contents_of(self.instance))}
 
     def carry_out(self) -> Model:
-        given = {name: self.given[name] for name in ("kind", "url", "max_concurrent_loads")}
+        given = {name: self.given[name] for name in ("kind", "url", *_LIMITS)}
         token = self.given["new_control_token"]
         if self.adding:
             return register_host(
@@ -68,18 +70,21 @@ class HostAdmin(ThroughEngine):
     list_display = ("name", "kind", "url", "health", "last_seen_at", "placements")
     list_filter = ("health", "kind")
     search_fields = ("name", "url")
-    _seen = ("health", "health_reason", "last_seen_at", "boot_id", "placements", "audit")
+    _seen = (
+        *("health", "health_reason", "last_seen_at", "boot_id"),
+        *("measured_keep_alive_seconds", "placements", "audit"),
+    )
 
     def delete_one(self, actor: Actor, row: ModelHost) -> None:
         delete_host(actor=actor, name=row.name)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None and not self.has_change_permission(request, obj):
-            return ("name", "kind", "url", "max_concurrent_loads", *self._seen)
+            return ("name", "kind", "url", *_LIMITS, *self._seen)
         asked = ("name", "kind", "url", "new_control_token")
         if obj is None:
-            return (*asked, "max_concurrent_loads")
-        return (*asked, "forget_control_token", "max_concurrent_loads", "if_match", *self._seen)
+            return (*asked, *_LIMITS)
+        return (*asked, "forget_control_token", *_LIMITS, "if_match", *self._seen)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self._seen if obj is None else ("name", *self._seen)

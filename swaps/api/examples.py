@@ -74,6 +74,9 @@ _HOST = {
     "has_control_token": True,
     "max_concurrent_loads": 1,
     "loads_running": 0,
+    "idle_timeout_seconds": None,
+    "measured_keep_alive_seconds": 4.9,
+    "idle_timeout_in_use_seconds": 2.45,
     "capabilities": {"reports_digest": True},
     "versions": [
         {

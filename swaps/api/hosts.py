@@ -15,8 +15,15 @@ from swaps.api.edits import IfMatch, revision_in
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import Body, Listing, Name, NamedQuery
 from swaps.commands.hosts.checks import check_in_steps
-from swaps.commands.hosts.edits import MOST_LOADS_AT_ONCE, delete_host, find_host, update_host
+from swaps.commands.hosts.edits import (
+    IDLE,
+    MOST_LOADS_AT_ONCE,
+    delete_host,
+    find_host,
+    update_host,
+)
 from swaps.commands.registration import register_host
+from swaps.domain.idle_timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 from swaps.domain.texts import require_storable
 from swaps.readings.host.hosts import (
     CheckedHostReading,
@@ -46,23 +53,38 @@ LoadsAtOnce = Annotated[
 ]
 
 
+IdleTimeout = Annotated[
+    float | None,
+    Field(
+        ge=SHORTEST_SECONDS,
+        le=LONGEST_SECONDS,
+        description="the router closes a connection to it after so long without a request; null: "
+        "in half of the time that the host was measured to keep one. It must be shorter than the "
+        "host's own limit: a request that meets the host's close on its way is lost",
+    ),
+]
+
+
 class NewHost(Body):
     name: Annotated[Name, Field(examples=["gpu-7"])]
     kind: Kind
     url: Url
     control_token: ControlToken = ""
     max_concurrent_loads: LoadsAtOnce = 1
+    idle_timeout_seconds: IdleTimeout = None
 
 
 class HostEdit(Body):
     """What is left out stays as it is; but a stored token is not sent to another `url` or `kind`:
-    with these give `control_token` again, or "" where none is needed.
+    with these give `control_token` again, or "" where none is needed. `idle_timeout_seconds` null
+    takes back what was set.
     """
 
     kind: Kind | None = None
     url: Url | None = None
     control_token: ControlToken | None = None
     max_concurrent_loads: LoadsAtOnce | None = None
+    idle_timeout_seconds: IdleTimeout = None
 
 
 class HostQuery(NamedQuery):
@@ -124,7 +146,11 @@ def show_host(request: HttpRequest, name: str) -> HttpResponse:
 def edit_host(
     request: HttpRequest, name: str, body: HostEdit, if_match: IfMatch = None
 ) -> HttpResponse:
-    given = {field: value for field, value in body.dict().items() if value is not None}
+    given = {
+        field: value
+        for field, value in body.dict(exclude_unset=True).items()
+        if value is not None or field == IDLE
+    }
     update_host(actor=actor_of(request), name=name, if_match=revision_in(if_match), **given)
     return answer(_read(request, name))
 

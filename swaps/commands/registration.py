@@ -7,7 +7,7 @@ from django.db import transaction
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.commands.errors import InvalidRequest
-from swaps.commands.hosts.edits import require_allowed_address, require_valid_host
+from swaps.commands.hosts.edits import IDLE, require_allowed_address, require_valid_host
 from swaps.commands.models.edits import require_valid_model
 from swaps.commands.refusals import audited
 from swaps.commands.swaps.strategies import set_default_strategy
@@ -25,9 +25,11 @@ def register_host(
     url: str,
     control_token: str = "",
     max_concurrent_loads: int = 1,
+    idle_timeout_seconds: float | None = None,
 ) -> ModelHost:
     """The host is asked once who it is; one that is away is registered all the same, as
-    unreachable. Raises InvalidRequest, NotAllowed.
+    unreachable. `idle_timeout_seconds` None: as will be measured.
+    Raises InvalidRequest, NotAllowed.
     """
     with audited(actor, Action.MANAGE_HOSTS, "host", name):
         actor.require(Action.MANAGE_HOSTS)
@@ -37,6 +39,7 @@ def register_host(
             url=url,
             control_token=control_token,
             max_concurrent_loads=max_concurrent_loads,
+            idle_timeout_seconds=idle_timeout_seconds,
         )
         require_valid_host(host)
         require_allowed_address(name, host.url)
@@ -47,7 +50,8 @@ def register_host(
                 action=Action.MANAGE_HOSTS,
                 object_kind="host",
                 object_name=name,
-                after={"kind": kind, "url": host.url, "max_concurrent_loads": max_concurrent_loads},
+                after={"kind": kind, "url": host.url, "max_concurrent_loads": max_concurrent_loads}
+                | ({} if idle_timeout_seconds is None else {IDLE: idle_timeout_seconds}),
             )
     if check_host(host):
         learn_versions(host)

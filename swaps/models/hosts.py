@@ -45,6 +45,13 @@ class ModelHost(models.Model):
         default="", blank=True, help_text="sent as a bearer token with load and unload"
     )
     max_concurrent_loads = models.PositiveIntegerField(default=1)
+    # Of the router's connections to it, while nothing is asked: set by somebody; null: by what was
+    # measured, else by its kind (swaps.domain.idle_timeouts).
+    idle_timeout_seconds = models.FloatField(null=True, blank=True)
+    # For so long it was seen to keep such a connection open; null: not measured yet.
+    measured_keep_alive_seconds = models.FloatField(null=True, blank=True, editable=False)
+    # When that is measured next (swaps.engine.hosts.keep_alive).
+    keep_alive_due_at = models.DateTimeField(db_default=Now(), editable=False)
     health = models.CharField(max_length=16, choices=HostHealth, default=HostHealth.UNKNOWN)
     health_reason = models.TextField(default="", blank=True)
     boot_id = models.CharField(max_length=BOOT_ID_LENGTH, default="", blank=True)
@@ -60,6 +67,14 @@ class ModelHost(models.Model):
     class Meta:
         ordering: ClassVar = ["name"]
         verbose_name = "host"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                # Envoy takes 0 for "never".
+                condition=models.Q(idle_timeout_seconds=None)
+                | models.Q(idle_timeout_seconds__gt=0),
+                name="host_idle_timeout_positive",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

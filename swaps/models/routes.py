@@ -78,7 +78,7 @@ class Cluster(models.Model):
     generation = models.PositiveIntegerField()
     # [{"host": name, "address": ip, "port": int, "tls": bool, "name": of its certificate,
     #   "not_begun": the header by which it says that it has begun nothing, or "",
-    #   "keep_alive": seconds for which it keeps an idle connection}]
+    #   "idle": seconds after which a connection to it without a request is closed}]
     endpoints = models.JSONField()
     # Where the hosts serve this version: {"infer": path, "ready": path, "metadata": path,
     #   "health": path that answers 2xx if and only if it can take requests}

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from swaps.domain.idle_timeouts import USUAL_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -10,7 +12,7 @@ class Endpoint:
     port: int
     tls: bool = False
     server_name: str = ""  # whose certificate it must have; "": the address's
-    keep_alive_seconds: int = 0  # of an idle connection; 0: not known
+    idle_seconds: float = USUAL_SECONDS  # after which a connection without a request is closed
     not_begun: str = ""  # the header of an answer that may be asked for elsewhere; "": none
 
 

@@ -41,6 +41,15 @@ TokenFile = Annotated[
 ]
 MaxLoads = Annotated[int | None, typer.Option(min=1, max=100, help="Loads at once; 1 by default.")]
 
+IdleTimeout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SECONDS|auto",
+        help="The router closes a connection to it after so long without a request; it must be "
+        "shorter than the host's own limit, or requests are lost. auto, the default: as measured.",
+    ),
+]
+
 
 @app.callback()
 def hosts(context: typer.Context, as_json: AsJson = False) -> None:
@@ -87,6 +96,7 @@ def add_host(
     kind: Annotated[str, typer.Option(help="Which inference server it is.")] = "bundled",
     token_file: TokenFile = None,
     max_loads: MaxLoads = None,
+    idle_timeout: IdleTimeout = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a host. It is asked once who it is; one that is away is registered all the same."""
@@ -96,6 +106,7 @@ def add_host(
         "url": url,
         "control_token": _control_token(token_file),
         "max_concurrent_loads": max_loads,
+        "idle_timeout_seconds": _idle_timeout(idle_timeout),
     }
     with connected() as api:
         _show(api.post("hosts", body), as_json)
@@ -109,6 +120,7 @@ def edit_host(
     ),
     token_file: TokenFile = None,
     max_loads: MaxLoads = None,
+    idle_timeout: IdleTimeout = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a host; what is not named stays."""
@@ -116,8 +128,10 @@ def edit_host(
     if token_file is not None:
         changes["control_token"] = _control_token(token_file)
     changes = {field: value for field, value in changes.items() if value is not None}
+    if idle_timeout is not None:
+        changes["idle_timeout_seconds"] = _idle_timeout(idle_timeout)
     if not changes:
-        raise Misused("say what to change: --url, --token-file or --max-loads")
+        raise Misused("say what to change: --url, --token-file, --max-loads or --idle-timeout")
     with connected() as api:
         _show(api.patch(path_of("hosts", name), changes), as_json)
 
@@ -165,6 +179,22 @@ def _control_token(file: str | None) -> str | None:
     return None
 
 
+def _idle_timeout(text: str | None) -> float | None:
+    if text in (None, "auto"):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise Misused(f"--idle-timeout {text!r}: write seconds, or auto") from None
+
+
+def _idle(host: Document) -> str:
+    kept = host["measured_keep_alive_seconds"]
+    return f"closed after {host['idle_timeout_in_use_seconds']:g} s; the host keeps them " + (
+        "for a time not measured yet" if kept is None else f"for {kept:g} s"
+    )
+
+
 def _show(host: Document, as_json: bool) -> None:
     if as_json:
         show_json(host)
@@ -178,6 +208,7 @@ def _show(host: Document, as_json: bool) -> None:
             "seen": short_time(host["last_seen_at"]),
             "control token": "yes" if host["has_control_token"] else "none",
             "loads at once": host["max_concurrent_loads"],
+            "idle connections": _idle(host),
         }
     )
     versions = host["versions"]

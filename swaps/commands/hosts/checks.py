@@ -8,6 +8,7 @@ from swaps.commands.hosts.edits import SECRET, find_host
 from swaps.commands.hosts.examination import CheckResult, HostCheck, examine
 from swaps.commands.refusals import audited
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
+from swaps.engine.hosts.keep_alive import measure_again
 from swaps.engine.hosts.questions import answered, whom
 from swaps.engine.hosts.reports import check_host, forget_lost_loads, learn_versions
 from swaps.models import ModelHost
@@ -23,6 +24,7 @@ def check_again(*, actor: Actor, name: str) -> ModelHost:
     if check_host(host):
         learn_versions(host)
         forget_lost_loads(host)
+        measure_again(host)
     host.refresh_from_db()
     record(
         actor=actor,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from swaps.access.roles import Action, Actor
 from swaps.adapters.errors import AdapterError, AuthFailed
@@ -13,9 +14,11 @@ from swaps.commands.refusals import audited
 from swaps.commands.revisions import difference, require_unchanged
 from swaps.commands.validation import require_valid
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
+from swaps.domain.idle_timeouts import idle_timeout_problem
 from swaps.domain.names import name_problem
 from swaps.engine.hosts.adapters import adapter_of
 from swaps.engine.hosts.addresses import ForbiddenAddress, NotResolved, resolve
+from swaps.engine.hosts.keep_alive import tell_router
 from swaps.engine.hosts.reports import check_host, learn_versions
 from swaps.engine.usage import uses_of_host
 from swaps.models import ModelHost, Placement
@@ -24,7 +27,8 @@ from swaps.models.hosts import HostHealth
 MOST_LOADS_AT_ONCE = 100
 SECRET = "control_token"  # noqa: S105 - a column's name
 _ADDRESS = ("kind", "url")
-_EDITABLE = (*_ADDRESS, SECRET, "max_concurrent_loads")
+IDLE = "idle_timeout_seconds"
+_EDITABLE = (*_ADDRESS, SECRET, "max_concurrent_loads", IDLE)
 
 
 def contents_of(host: ModelHost) -> dict[str, Any]:
@@ -55,6 +59,9 @@ def require_valid_host(host: ModelHost) -> None:
         raise InvalidRequest(
             "max_concurrent_loads", f"{most!r} is not between 1 and {MOST_LOADS_AT_ONCE}"
         )
+    problem = idle_timeout_problem(host.idle_timeout_seconds)
+    if problem:
+        raise InvalidRequest(IDLE, problem)
     host.url = host.url.rstrip("/")
     problem = token_problem(host.control_token)
     if problem:
@@ -83,8 +90,9 @@ def require_allowed_address(name: str, url: str) -> None:
 def update_host(
     *, actor: Actor, name: str, if_match: str | None = None, **changes: Any
 ) -> ModelHost:
-    """`changes`: kind, url, control_token, max_concurrent_loads. `if_match`: the revision
-    (`revision_of(contents_of(host))`) that the change was decided upon.
+    """`changes`: kind, url, control_token, max_concurrent_loads, idle_timeout_seconds (None: as
+    measured). `if_match`: the revision (`revision_of(contents_of(host))`) that the change was
+    decided upon.
 
     A host that gets another address or credential is asked at once who it is. Its stored token
     does not go along to another address.
@@ -111,6 +119,8 @@ def update_host(
                 _forget_what_was_seen(host)
                 _require_own_token(host, before, changes)
             host.save()
+            if IDLE in new:
+                tell_router(host)
             record(
                 actor=actor,
                 action=Action.MANAGE_HOSTS,
@@ -167,6 +177,7 @@ def _forget_what_was_seen(host: ModelHost) -> None:
     Placement.objects.filter(host=host).delete()
     host.health, host.health_reason, host.boot_id = HostHealth.UNKNOWN, "", ""
     host.last_seen_at, host.pinned_address, host.unregistered = None, "", []
+    host.measured_keep_alive_seconds, host.keep_alive_due_at = None, Now()
 
 
 def _require_own_token(host: ModelHost, before: dict[str, Any], changes: dict[str, Any]) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 from django import forms
 
 from swaps.adapters.registry import KINDS
-from swaps.commands.hosts.edits import MOST_LOADS_AT_ONCE, SECRET
+from swaps.commands.hosts.edits import IDLE, MOST_LOADS_AT_ONCE, SECRET
 from swaps.domain.host_addresses import AddressRefused, parse_host_url, token_problem
+from swaps.domain.idle_timeouts import LONGEST_SECONDS, SHORTEST_SECONDS
 from swaps.domain.names import MAX_NAME_LENGTH, name_problem
 
-FIELDS = ("name", "kind", "url", SECRET, "max_concurrent_loads")
+FIELDS = ("name", "kind", "url", SECRET, "max_concurrent_loads", IDLE)
 _WHOLE = f"a whole number from 1 to {MOST_LOADS_AT_ONCE}"
 
 
@@ -35,6 +36,15 @@ class HostForm(forms.Form):
             ("required", "invalid", "min_value", "max_value"), f"Enter {_WHOLE}."
         ),
     )
+    idle_timeout_seconds = forms.FloatField(
+        min_value=SHORTEST_SECONDS,
+        max_value=LONGEST_SECONDS,
+        required=False,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"),
+            f"Enter seconds from {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}, or nothing.",
+        ),
+    )
 
     def clean_name(self) -> str:
         return self._sound("name", lambda name: name_problem(name, of="host"))
@@ -53,8 +63,8 @@ class HostForm(forms.Form):
         return text
 
     def leave_untested(self) -> None:
-        """A name is given when it is registered, and like the limit is nothing to be tested."""
-        for name in ("name", "max_concurrent_loads"):
+        """A name is given when it is registered, and like the limits is nothing to be tested."""
+        for name in ("name", "max_concurrent_loads", IDLE):
             self.errors.pop(name, None)
 
     def given(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from swaps.commands.hosts.examination import CheckName
 from swaps.domain.drift import Drift
+from swaps.domain.idle_timeouts import LONGEST_MEASURED_SECONDS
 from swaps.readings.host.hosts import ModelHostReading, PlacementReading, UnregisteredReading
 
 _CHECKS = {
@@ -65,3 +66,23 @@ def drift_remedy(one: PlacementReading) -> str:
             return "Put its files back on the host, or swap to a version that is there."
         case _:
             return "It is loaded again by itself within seconds, as after a restart of the host."
+
+
+def idle_words(host: ModelHostReading) -> str:
+    """When its connections are closed while nothing is asked, by the router and by itself."""
+    closed = f"closed after {host.idle_timeout_in_use_seconds:g} s"
+    if host.idle_timeout_seconds is not None:
+        closed += ", as set"
+    kept = host.measured_keep_alive_seconds
+    if kept is None:
+        return f"{closed}; how long the host keeps them is not measured yet"
+    more = "more than " if kept >= LONGEST_MEASURED_SECONDS else ""
+    return f"{closed}; the host keeps them for {more}{kept:g} s"
+
+
+def closes_too_late(host: ModelHostReading) -> bool:
+    """Somebody set a time in which the host closes a connection before the router does."""
+    kept = host.measured_keep_alive_seconds
+    if not kept or kept >= LONGEST_MEASURED_SECONDS:
+        return False
+    return host.idle_timeout_in_use_seconds >= kept

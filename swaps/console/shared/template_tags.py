@@ -11,9 +11,11 @@ from swaps.adapters.abilities import abilities
 from swaps.console.audit.changes import Change, changes
 from swaps.console.host.words import (
     check_label,
+    closes_too_late,
     drift_remedy,
     drift_words,
     drifts,
+    idle_words,
     loaded,
     loaded_unregistered,
 )
@@ -63,9 +65,11 @@ register.filter("shown_inputs", shown_inputs)
 for of_hosts in (
     abilities,
     check_label,
+    closes_too_late,
     drift_remedy,
     drift_words,
     drifts,
+    idle_words,
     loaded,
     loaded_unregistered,
 ):

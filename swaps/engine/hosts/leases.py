@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -79,31 +80,33 @@ def leased(host_calls: Sequence[HostCall], outcomes: Sequence[Outcome]) -> list[
     """Those that may be called."""
     now = time.monotonic()
     return [
-        LeasedCall(
-            host_call,
-            ModelHost(
-                pk=host,
-                name=name,
-                kind=kind,
-                url=url,
-                pinned_address=pinned,
-                control_token=_plain(token),
-            ),
-            observed,
-            observed_at,
-            digest,
-            until=now + WARM_UP_LEASE.total_seconds() / 2
-            if host_call.call is Call.ANSWER
-            else now + CALL_LEASE.total_seconds() / 2,
-        )
+        _leased(host_call, row, now)
         for host_call, outcome in zip(host_calls, outcomes, strict=True)
-        for observed, observed_at, digest, host, name, kind, url, pinned, token in outcome.rows
+        for row in outcome.rows
     ]
 
 
-_ROW = (
-    "p.observed, p.observed_at, p.digest,"
-    " host.id, host.name, host.kind, host.url, host.pinned_address, host.control_token"
+def _leased(host_call: HostCall, row: Sequence[Any], now: float) -> LeasedCall:
+    observed, observed_at, digest, *of_host, token = row
+    about = dict(zip(_OF_HOST, of_host, strict=True))
+    lease = WARM_UP_LEASE if host_call.call is Call.ANSWER else CALL_LEASE
+    return LeasedCall(
+        host_call,
+        ModelHost(**about, control_token=_plain(token)),
+        observed,
+        observed_at,
+        digest,
+        until=now + lease.total_seconds() / 2,
+    )
+
+
+_OF_HOST = (
+    *("id", "name", "kind", "url", "pinned_address"),
+    *("idle_timeout_seconds", "measured_keep_alive_seconds"),
+)
+_ROW = ", ".join(
+    ["p.observed", "p.observed_at", "p.digest"]
+    + [f"host.{column}" for column in (*_OF_HOST, "control_token")]
 )
 _LOOK = f"""
 SELECT {_ROW} FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.db import IntegrityError
+from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
 from swaps.adapters.contract import HostInfo, Observation, Ref, VersionStatus
@@ -74,6 +75,10 @@ def write_health(host: ModelHost, info: HostInfo | Exception, moved: str = "") -
             health_reason=moved,
             boot_id=info.boot_id or "",
             last_seen_at=Now(),
+            # Started anew, it may keep idle connections for another time.
+            keep_alive_due_at=Case(
+                When(boot_id=info.boot_id or "", then=F("keep_alive_due_at")), default=Now()
+            ),
         )
     )
 

@@ -12,7 +12,7 @@ from swaps.audit.refusals import end_floods
 from swaps.audit.seal import seal_all
 from swaps.db.statements import Statement
 from swaps.engine import traffic_record
-from swaps.engine.hosts import rounds
+from swaps.engine.hosts import keep_alive, rounds
 from swaps.engine.sweeping.retention import forget_what_is_over
 
 SWEEP = "sweep"
@@ -29,6 +29,7 @@ def duties() -> dict[str, Duty]:
     return {
         SWEEP: Duty(settings.SWEEP_SECONDS, None),
         "reconcile": Duty(settings.RECONCILE_SECONDS, rounds.begin_rounds),
+        "measure-keep-alive": Duty(5.0, keep_alive.begin_measuring),
         "record-traffic": Duty(1.0, traffic_record.record_traffic),
         "seal-audit": Duty(settings.SEAL_SECONDS, _seal_audit),
         "forget-what-is-over": Duty(600.0, forget_what_is_over),

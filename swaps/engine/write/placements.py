@@ -129,7 +129,7 @@ def _make_cluster(swap: SwapOperation, want: Want) -> Statement:
                         "tls": route.tls,
                         "name": route.server_name,
                         "not_begun": adapters[name].capabilities.not_begun_header,
-                        "keep_alive": adapters[name].capabilities.keep_alive_seconds,
+                        "idle": adapters[name].address.idle_seconds,
                     }
                     for name, route in routes.items()
                 ]

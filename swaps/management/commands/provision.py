@@ -39,6 +39,7 @@ class Host(TypedDict):
     url: str
     control_token: NotRequired[str]
     max_concurrent_loads: NotRequired[int]
+    idle_timeout_seconds: NotRequired[float]
 
 
 @_strict

@@ -19,6 +19,7 @@ from swaps.domain.drift import Drift, drift_of
 from swaps.domain.host_addresses import parse_host_url
 from swaps.domain.names import version_order
 from swaps.domain.states import END_STATES, SwapState
+from swaps.engine.hosts.adapters import idle_timeout_of
 from swaps.models import ModelHost, Placement, ServedModel, SwapOperation
 from swaps.models.hosts import Desired, HostHealth, Observed
 from swaps.readings.shared.json_form import Reading, one_of
@@ -70,6 +71,11 @@ class ModelHostReading(Reading):
     has_control_token: bool
     max_concurrent_loads: int
     loads_running: int  # of those, in use now
+    # The router closes a connection to it after so long without a request; null: as measured.
+    idle_timeout_seconds: float | None
+    # For so long it keeps one open, up to 65 s; null: not measured yet.
+    measured_keep_alive_seconds: float | None
+    idle_timeout_in_use_seconds: float  # what was set; else half of what was measured, up to 30 s
     capabilities: dict[str, Any] | None  # null: no adapter of that kind
     versions: list[PlacementReading]
     unregistered: list[UnregisteredReading]  # of models that nobody registered, as last listed
@@ -181,6 +187,9 @@ def _reading(
         has_control_token=bool(host.control_token),
         max_concurrent_loads=host.max_concurrent_loads,
         loads_running=sum(_takes_slot(row) for row in placements),
+        idle_timeout_seconds=host.idle_timeout_seconds,
+        measured_keep_alive_seconds=host.measured_keep_alive_seconds,
+        idle_timeout_in_use_seconds=idle_timeout_of(host),
         capabilities=_capabilities(host),
         versions=[
             PlacementReading(

@@ -15,15 +15,12 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from swaps.domain.host_addresses import is_dns_name, is_ip, is_url_path
+from swaps.domain.idle_timeouts import idle_timeout_problem
 from swaps.domain.names import name_problem
 from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
-# Model hosts close idle connections. A request that meets that close on the wire is a 503 no safe
-# retry cures, so we close first: in half of the time that hosts of their kind keep one, or of the
-# 60 s that most do.
-MOST_IDLE = timedelta(seconds=30)
 # The default is 1,024 a cluster, beyond which Envoy answers 503 by itself. How much a host
 # can take is the host's to say (429), so this only guards Envoy's own memory.
 MAX_CONCURRENT = 100_000
@@ -67,6 +64,8 @@ def cluster_problem(cluster: DesiredCluster) -> str | None:
                 )
         if type(endpoint.port) is not int or not 0 < endpoint.port < 65536:
             return f"{what} has an endpoint with port {endpoint.port!r}"
+        if idle_timeout_problem(endpoint.idle_seconds):
+            return f"{what} has an endpoint with an idle timeout of {endpoint.idle_seconds!r}"
         if endpoint.not_begun and not _SIGN.fullmatch(endpoint.not_begun):
             return f"{what}: {endpoint.not_begun!r} is no header name"
     paths = (cluster.infer_path, cluster.ready_path, cluster.metadata_path, cluster.health_path)
@@ -125,8 +124,10 @@ def build_cluster(desired: DesiredCluster) -> cluster_pb2.Cluster:
 
 
 def _idle_timeout(desired: DesiredCluster) -> timedelta:
-    kept = [e.keep_alive_seconds for e in desired.endpoints if e.keep_alive_seconds]
-    return min([MOST_IDLE, *(timedelta(seconds=seconds) / 2 for seconds in kept)])
+    """Of the host that needs it shortest. A request that meets a host's close of the connection on
+    the wire is a 503 that no safe retry cures, so we close first.
+    """
+    return timedelta(seconds=min(endpoint.idle_seconds for endpoint in desired.endpoints))
 
 
 def _called(desired: DesiredCluster, endpoint: Endpoint) -> str:

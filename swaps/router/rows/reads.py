@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from swaps.db.statements import Statement, run
+from swaps.domain.idle_timeouts import USUAL_SECONDS
 from swaps.models import Cluster, Route
 from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint, Watch
 
@@ -98,7 +99,7 @@ def _cluster(found: dict[str, Any]) -> DesiredCluster:
                 one["port"],
                 bool(one.get("tls", False)),
                 str(one.get("name", "")),
-                int(one.get("keep_alive", 0)),
+                float(one.get("idle", USUAL_SECONDS)),
                 str(one.get("not_begun", "")),
             )
             for one in found["endpoints"]

@@ -46,6 +46,7 @@ def test_a_host_is_registered_and_asked_at_once(
         ({"name": "Not A Name"}, "name", "cannot be a host name"),
         ({"url": "ftp://alpha"}, "url", "http://HOST:PORT"),
         ({"max_concurrent_loads": "0"}, "max_concurrent_loads", "between 1 and"),
+        ({"idle_timeout_seconds": "0"}, "idle_timeout_seconds", "between 0.1 and 3600 seconds"),
     ],
 )
 def test_what_the_engine_refuses_stands_beside_the_field(
@@ -65,9 +66,11 @@ def test_a_credential_is_written_and_never_shown(administrator: Client, viewer: 
         for where in (page, address(ModelHost)):
             assert "the-secret" not in client.get(where).content.decode()
 
-    assert submit(administrator, page, max_concurrent_loads="3").status_code == 302
+    limits = {"max_concurrent_loads": "3", "idle_timeout_seconds": "2.5"}
+    assert submit(administrator, page, **limits).status_code == 302
     host.refresh_from_db()
     assert (host.control_token, host.max_concurrent_loads) == ("the-secret", 3)
+    assert host.idle_timeout_seconds == 2.5
     submit(administrator, page, new_control_token="another")
     host.refresh_from_db()
     assert host.control_token == "another"

@@ -32,6 +32,7 @@ def things(administrator: Caller) -> None:
 
 EDITS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("hosts/alpha", {"max_concurrent_loads": 3}, {"max_concurrent_loads": 4}),
+    ("hosts/alpha", {"idle_timeout_seconds": 2.5}, {"idle_timeout_seconds": 3}),
     ("models/iris", {"keep_warm_seconds": 60}, {"keep_warm_seconds": 61}),
     ("strategies/careful", {"description": "Slowly."}, {"description": "Slower."}),
     ("users/ada", {"role": "viewer"}, {"role": "administrator"}),
@@ -99,6 +100,22 @@ def test_what_is_in_use_stays(administrator: Caller) -> None:
     assert administrator("DELETE", "strategies/careful").status_code == 204
     for count, rows in ((1, ModelHost), (1, ServedModel), (0, NamedStrategy)):
         assert rows.objects.count() == count
+
+
+@pytest.mark.usefixtures("things")
+def test_the_idle_time_of_a_hosts_connections_is_set_and_taken_back(administrator: Caller) -> None:
+    def patched(**change: object) -> tuple[object, object]:
+        host = json_of(administrator("PATCH", "hosts/alpha", change))
+        return host["idle_timeout_seconds"], host["idle_timeout_in_use_seconds"]
+
+    assert patched(max_concurrent_loads=2) == (None, 30), "half of what its kind keeps, at most 30"
+    ModelHost.objects.update(measured_keep_alive_seconds=5.0)
+    assert patched(idle_timeout_seconds=4) == (4, 4)
+    assert patched(max_concurrent_loads=1) == (4, 4), "what is left out stays"
+    assert patched(idle_timeout_seconds=None) == (None, 2.5)
+    for wrong in (0, -1, 3601, "soon", True):
+        change = {"idle_timeout_seconds": wrong}
+        problem_of(administrator("PATCH", "hosts/alpha", change), 422, "invalid-request")
 
 
 @pytest.mark.usefixtures("things")

@@ -184,6 +184,28 @@ def test_a_host_is_changed_and_an_empty_token_leaves_the_stored_one(
     assert ModelHost.objects.get().control_token == ""
 
 
+def test_the_idle_time_of_its_connections_is_set_and_one_that_is_too_late_is_pointed_out(
+    administrator: Client, bundled_host: RunningHost
+) -> None:
+    a_host("alpha", url=bundled_host.url, control_token=TOKEN)
+    assert "is not measured yet" in text(administrator.get("/hosts/alpha"))
+    form = a_form(bundled_host, control_token="")
+    refused = administrator.post("/hosts/alpha/edit", form | {"idle_timeout_seconds": "0"})
+    assert "Enter seconds from 0.1 to 3600, or nothing." in text(refused)
+    administrator.post("/hosts/alpha/edit", form | {"idle_timeout_seconds": "7.5"})
+    assert 'value="7.5"' in text(administrator.get("/hosts/alpha/edit"))
+    ModelHost.objects.update(measured_keep_alive_seconds=5.0)
+    page = text(administrator.get("/hosts/alpha"))
+    assert "closed after 7.5 s, as set; the host keeps them for 5 s" in page
+    assert "too late: requests are lost" in page
+    administrator.post("/hosts/alpha/edit", form | {"idle_timeout_seconds": ""})
+    page = text(administrator.get("/hosts/alpha"))
+    assert "closed after 2.5 s; the host keeps them for 5 s" in page
+    assert "too late" not in page
+    ModelHost.objects.update(measured_keep_alive_seconds=65.0)
+    assert "keeps them for more than 65 s" in text(administrator.get("/hosts/alpha"))
+
+
 def test_what_is_in_use_is_not_re_addressed_and_the_reason_is_said(
     administrator: Client, bundled_host: RunningHost
 ) -> None:

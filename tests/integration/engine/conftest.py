@@ -9,6 +9,7 @@ import pytest
 from swaps.adapters.registry import close_connections
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.engine.hosts.calls import stop_calling
+from swaps.engine.hosts.keep_alive import stop_measuring
 from swaps.engine.hosts.rounds import stop_rounds
 from swaps.engine.listener import stop_listening
 from tests.integration.bundled_host.conftest import demo_models
@@ -30,6 +31,7 @@ def _stop_listening(django_db_setup: None) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_connection_stays_open() -> Iterator[None]:
     yield
+    stop_measuring()
     stop_rounds()
     stop_calling()
     close_connections()

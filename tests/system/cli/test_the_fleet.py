@@ -21,6 +21,11 @@ def test_hosts(hotswap: CommandLine, fleet: Fleet, tmp_path: Path) -> None:
     assert "healthy" in hotswap("hosts", "check", "delta").out
     edited = hotswap("hosts", "edit", "delta", "--max-loads", "3", "--json").json
     assert edited["max_concurrent_loads"] == 3
+    edited = hotswap("hosts", "edit", "delta", "--idle-timeout", "2.5", "--json").json
+    assert (edited["idle_timeout_seconds"], edited["idle_timeout_in_use_seconds"]) == (2.5, 2.5)
+    edited = hotswap("hosts", "edit", "delta", "--idle-timeout", "auto", "--json").json
+    assert edited["idle_timeout_seconds"] is None
+    assert "auto" in hotswap("hosts", "edit", "delta", "--idle-timeout", "soon", code=2).err
     elsewhere = ("hosts", "edit", "delta", "--url", "http://127.0.0.1:9")
     assert "give the token for that one" in hotswap(*elsewhere, code=4).err
     hotswap(*elsewhere, "--token-file", str(secret))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
@@ -12,8 +13,8 @@ from swaps.router.desired import DesiredCluster, Endpoint
 from swaps.router.resources.clusters import build_cluster, cluster_problem
 
 
-def built(*endpoints: Endpoint) -> Cluster:
-    desired = DesiredCluster(
+def clustered(*endpoints: Endpoint) -> DesiredCluster:
+    return DesiredCluster(
         pk=1,
         name="hs_1",
         version="1.0",
@@ -23,6 +24,10 @@ def built(*endpoints: Endpoint) -> Cluster:
         metadata_path="/",
         health_path="/healthy",
     )
+
+
+def built(*endpoints: Endpoint) -> Cluster:
+    desired = clustered(*endpoints)
     assert cluster_problem(desired) is None
     return build_cluster(desired)
 
@@ -81,11 +86,18 @@ def idle_seconds(*endpoints: Endpoint) -> float:
     return options.common_http_protocol_options.idle_timeout.ToNanoseconds() / 1e9
 
 
-def test_idle_connections_are_closed_in_half_the_time_that_the_first_host_closes_them() -> None:
-    five = Endpoint("10.0.0.7", 8001, keep_alive_seconds=5)
-    seventy_five = Endpoint("10.0.0.8", 8001, keep_alive_seconds=75)
-    assert idle_seconds(five, seventy_five) == 2.5
-    assert idle_seconds(seventy_five) == idle_seconds(Endpoint("10.0.0.9", 8001)) == 30
+def test_idle_connections_are_closed_as_early_as_the_host_that_needs_it_earliest() -> None:
+    early = Endpoint("10.0.0.7", 8001, idle_seconds=2.5)
+    late = Endpoint("10.0.0.8", 8001, idle_seconds=45)
+    assert idle_seconds(early, late) == 2.5
+    assert idle_seconds(late) == 45
+    assert idle_seconds(Endpoint("10.0.0.9", 8001)) == 30
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1e9, float("nan")])
+def test_an_idle_time_that_envoy_would_refuse_is_pushed_to_nobody(seconds: float) -> None:
+    desired = clustered(Endpoint("10.0.0.7", 8001, idle_seconds=seconds))
+    assert "idle timeout" in (cluster_problem(desired) or "")
 
 
 def test_the_bundled_host_keeps_connections_as_long_as_its_kind_says() -> None:
