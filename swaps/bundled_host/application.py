@@ -2,10 +2,11 @@
 
 import uuid
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -14,7 +15,7 @@ from swaps.bundled_host.control import Control
 from swaps.bundled_host.digests import Digests
 from swaps.bundled_host.errors import HostError
 from swaps.bundled_host.inference import InferEndpoint
-from swaps.bundled_host.metrics import CONTENT_TYPE, exposition
+from swaps.bundled_host.metrics import exposition
 from swaps.bundled_host.protocol import Protocol
 from swaps.bundled_host.repository import Repository
 from swaps.bundled_host.versions import Versions
@@ -48,8 +49,9 @@ class Application:
                 return
         await self._rest(scope, receive, send)
 
-    async def _metrics(self, request: Request) -> PlainTextResponse:
-        return PlainTextResponse(exposition(self.versions.known()), media_type=CONTENT_TYPE)
+    async def _metrics(self, request: Request) -> Response:
+        text = exposition(self.versions.known())
+        return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def close(self) -> None:
         self.versions.close()

@@ -10,6 +10,7 @@ import pytest
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
 from swaps.bundled_host.pace import PROOF
+from tests.exposition import promised, sample
 from tests.integration.bundled_host.running import (
     PATIENCE_SECONDS,
     RunningHost,
@@ -211,5 +212,15 @@ def test_a_client_that_hangs_up_leaves_nothing_counted(demo_models: Path, tmp_pa
             assert b" 408 " in patient.recv(4096)
         send(whole=False).close()
         wait_until(lambda: count() == (0, 3), "both half requests given up")
-        metrics = host.http.get("/metrics").text
-        assert 'hotswap_host_in_flight{model="slow",version="1.0"} 0\n' in metrics
+        answer = host.http.get("/metrics")
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        labels = {"model": "slow", "version": "1.0"}
+        assert sample(answer.text, "hotswap_host_in_flight", **labels) == 0
+        assert sample(answer.text, "hotswap_host_requests_total", **labels) == 3
+        of_a_version = frozenset(labels)
+        assert promised(answer.text) == {
+            "hotswap_host_in_flight": ("gauge", "Requests now executing.", of_a_version),
+            "hotswap_host_requests_total": ("counter", "Requests let in.", of_a_version),
+            "hotswap_host_errors_total": ("counter", "Of these, not answered.", of_a_version),
+            "hotswap_host_load_seconds": ("gauge", "How long the last load took.", of_a_version),
+        }
