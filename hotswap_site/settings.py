@@ -1,84 +1,28 @@
 """Every setting, from the environment. The handbook lists each with its default."""
 
-import ipaddress
+import logging
 import os
 import ssl
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import certifi
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from django.utils.functional import SimpleLazyObject
 from psycopg.conninfo import conninfo_to_dict
 
-from hotswap_site.embedded.errors import EmbeddedError
+from hotswap_site import environment
 from hotswap_site.embedded.paths import (
     HotswapHome,
     default_database_url,
     default_valkey_url,
 )
 from hotswap_site.embedded.private_file import kept_secret
-from hotswap_site.router_limits import body_mib, headers, headers_kib, memory_mib
+from hotswap_site.router_limits import body_mib, flush_ms, headers, headers_kib, memory_mib
 from hotswap_site.silent_postgres import ImpatientConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-def _flag(name: str, *, default: bool = False) -> bool:
-    return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
-
-
-def _days(name: str, default: float) -> timedelta:
-    given = os.environ.get(name, "").strip()
-    try:
-        days = float(given or default)
-        kept = timedelta(days=days)
-    except (ValueError, OverflowError):
-        raise ImproperlyConfigured(f"{name} is {given!r}, and no number of days") from None
-    if days < 0:
-        raise ImproperlyConfigured(f"{name} is {given}: write 0 to keep for good")
-    return kept
-
-
-def _words(name: str, default: str = "") -> list[str]:
-    return [word for word in os.environ.get(name, default).replace(",", " ").split() if word]
-
-
-def _seconds(name: str, default: str) -> float:
-    try:
-        seconds = float(os.environ.get(name, default))
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 86_400:
-        raise EmbeddedError(f"{name}: give a number of seconds above 0 and below a day")
-    return seconds
-
-
-def _count(name: str, default: str) -> int:
-    value = os.environ.get(name, default)
-    if not value.isdecimal() or not 1 <= int(value) <= 1000:
-        raise EmbeddedError(f"{name}: give a whole number from 1 to 1000")
-    return int(value)
-
-
-def _networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(word) for word in _words(name))
-    except ValueError as error:
-        raise EmbeddedError(
-            f"{name}: {error}; give addresses or networks such as 10.20.0.0/16 or fd12::/64"
-        ) from error
-
-
-def _readable(name: str) -> str:
-    """The file that the setting names; "" when it names none."""
-    path = os.environ.get(name, "")
-    if path and not os.access(path, os.R_OK):
-        raise EmbeddedError(f"{name}: {path} cannot be read; name a file of certificates (PEM)")
-    return path
 
 
 def _systems_authorities() -> str:
@@ -98,26 +42,28 @@ def _secret(variable: str, kept_as: str) -> Any:
     return given or SimpleLazyObject(lambda: kept_secret(HOME.path / kept_as, variable))
 
 
-DEBUG = _flag("HOTSWAP_DEBUG")
+DEBUG = environment.flag("HOTSWAP_DEBUG")
 SECRET_KEY = _secret("HOTSWAP_SECRET_KEY", "secret_key")
 CREDENTIAL_KEY = os.environ.get("HOTSWAP_CREDENTIAL_KEY") or SECRET_KEY
-CREDENTIAL_KEY_FALLBACKS = _words("HOTSWAP_CREDENTIAL_KEY_FALLBACKS")
+CREDENTIAL_KEY_FALLBACKS = environment.words("HOTSWAP_CREDENTIAL_KEY_FALLBACKS")
 # A key of its own: who can sign sessions must not thereby be able to rewrite the audit log.
 AUDIT_KEY = _secret("HOTSWAP_AUDIT_KEY", "audit_key")
-AUDIT_KEY_FALLBACKS = _words("HOTSWAP_AUDIT_KEY_FALLBACKS")
+AUDIT_KEY_FALLBACKS = environment.words("HOTSWAP_AUDIT_KEY_FALLBACKS")
 AUDIT_HEAD = HOME.path / "audit_head.json"
-SEAL_SECONDS = float(os.environ.get("HOTSWAP_SEAL_SECONDS", "2"))
-ALLOWED_HOSTS = _words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
-CSRF_TRUSTED_ORIGINS = _words("HOTSWAP_TRUSTED_ORIGINS")
+SEAL_SECONDS = environment.seconds("HOTSWAP_SEAL_SECONDS", 2)
+ALLOWED_HOSTS = environment.words("HOTSWAP_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
+CSRF_TRUSTED_ORIGINS = environment.words("HOTSWAP_TRUSTED_ORIGINS")
 # Whose X-Forwarded-For and X-Forwarded-Proto are believed (hotswap_site.trusted_proxies).
-TRUSTED_PROXIES = _networks("HOTSWAP_TRUSTED_PROXIES")
+TRUSTED_PROXIES = environment.networks("HOTSWAP_TRUSTED_PROXIES")
 # The only networks that model hosts may be in; none: any but those no host is in.
-HOST_NETWORKS = _networks("HOTSWAP_HOST_NETWORKS")
+HOST_NETWORKS = environment.networks("HOTSWAP_HOST_NETWORKS")
 # Who may vouch for an https host, to our calls and to Envoy alike.
 HOST_CA_FILE = os.environ.get("HOTSWAP_HOST_CA_FILE") or _systems_authorities()
 
 # Postgres: external when DATABASE_URL is set, ours otherwise.
-DATABASE_POOL = int(os.environ.get("HOTSWAP_DATABASE_POOL", "0"))
+DATABASE_POOL = environment.whole(
+    "HOTSWAP_DATABASE_POOL", 0, least=0, most=10_000, what="connections"
+)
 DATABASE_URL = os.environ.get("DATABASE_URL") or default_database_url(HOME)
 
 
@@ -180,7 +126,7 @@ DATABASES = {"default": _database(DATABASE_URL)}
 VALKEY_URL = os.environ.get("VALKEY_URL") or default_valkey_url(HOME)
 # Whom rediss:// may be spoken to. For each client alike: one that did not verify would give the
 # password to whoever answers.
-VALKEY_CA_FILE = _readable("HOTSWAP_VALKEY_CA_FILE") or _systems_authorities()
+VALKEY_CA_FILE = environment.certificates("HOTSWAP_VALKEY_CA_FILE") or _systems_authorities()
 VALKEY_TLS: dict[str, Any] = (
     {
         "ssl_cert_reqs": "required",
@@ -282,26 +228,30 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 # Behind TLS set HOTSWAP_HTTPS=1: secure cookies, HSTS and the redirect come together.
-_HTTPS = _flag("HOTSWAP_HTTPS")
+_HTTPS = environment.flag("HOTSWAP_HTTPS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
 # Probes speak plain HTTP, and take a redirect for an answer of the right kind.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SESSION_COOKIE_HTTPONLY = True
 # Counted from signing in: a page that is left open looks again and again, and proves nobody there.
-SESSION_COOKIE_AGE = round(float(os.environ.get("HOTSWAP_SESSION_HOURS", "12")) * 3600)
+SESSION_COOKIE_AGE = round(
+    environment.hours("HOTSWAP_SESSION_HOURS", 12, below=8761).total_seconds()
+)
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 X_FRAME_OPTIONS = "DENY"
 # How often within a minute, see swaps.access.throttles.
-FAILED_LOGINS_PER_MINUTE = int(os.environ.get("HOTSWAP_FAILED_LOGINS_PER_MINUTE", "10"))
-WRONG_TOKENS_PER_MINUTE = int(os.environ.get("HOTSWAP_WRONG_TOKENS_PER_MINUTE", "60"))
-REQUESTS_PER_MINUTE = int(os.environ.get("HOTSWAP_REQUESTS_PER_MINUTE", "6000"))
-EXPORTS_PER_MINUTE = int(os.environ.get("HOTSWAP_EXPORTS_PER_MINUTE", "10"))
+FAILED_LOGINS_PER_MINUTE = environment.per_minute("HOTSWAP_FAILED_LOGINS_PER_MINUTE", 10)
+WRONG_TOKENS_PER_MINUTE = environment.per_minute("HOTSWAP_WRONG_TOKENS_PER_MINUTE", 60)
+REQUESTS_PER_MINUTE = environment.per_minute("HOTSWAP_REQUESTS_PER_MINUTE", 6000)
+EXPORTS_PER_MINUTE = environment.per_minute("HOTSWAP_EXPORTS_PER_MINUTE", 10)
 # The largest body of one request, and of all together that are being taken and answered.
-DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("HOTSWAP_CONSOLE_BODY_BYTES", "2621440"))
+DATA_UPLOAD_MAX_MEMORY_SIZE = environment.whole(
+    "HOTSWAP_CONSOLE_BODY_BYTES", 2_621_440, least=1024, most=1 << 30, what="bytes"
+)
 CONSOLE_BODIES_BYTES = max(64 * 1024 * 1024, 4 * DATA_UPLOAD_MAX_MEMORY_SIZE)
 # Model names and traffic are nobody else's business where others can reach this port.
-OPEN_METRICS = _flag("HOTSWAP_OPEN_METRICS", default=not _HTTPS)
+OPEN_METRICS = environment.flag("HOTSWAP_OPEN_METRICS", default=not _HTTPS)
 
 CHANNEL_LAYERS = {
     "default": {
@@ -344,27 +294,27 @@ CELERY = {
     "worker_enable_remote_control": False,
     "task_publish_retry": False,  # a lost wake-up is found by the sweep; a slow one helps nobody
 }
-SWEEP_SECONDS = float(os.environ.get("HOTSWAP_SWEEP_SECONDS", "1"))
-RECONCILE_SECONDS = float(os.environ.get("HOTSWAP_RECONCILE_SECONDS", "5"))
-LOST_AFTER_SECONDS = _seconds("HOTSWAP_LOST_AFTER_SECONDS", "10")
-LOAD_ATTEMPTS = _count("HOTSWAP_LOAD_ATTEMPTS", "3")
+SWEEP_SECONDS = environment.seconds("HOTSWAP_SWEEP_SECONDS", 1)
+RECONCILE_SECONDS = environment.seconds("HOTSWAP_RECONCILE_SECONDS", 5)
+LOST_AFTER_SECONDS = environment.seconds("HOTSWAP_LOST_AFTER_SECONDS", 10)
+LOAD_ATTEMPTS = environment.whole("HOTSWAP_LOAD_ATTEMPTS", 3, least=1, most=1000, what="attempts")
 # How long what is over is kept, see swaps.engine.sweeping.retention; 0: for good.
-KEEP_SWAPS = _days("HOTSWAP_KEEP_SWAPS_DAYS", 365)
-KEEP_TRAFFIC = _days("HOTSWAP_KEEP_TRAFFIC_DAYS", 90)
-KEEP_ROUTER_ROWS = _days("HOTSWAP_KEEP_ROUTER_DAYS", 7)
+KEEP_SWAPS = environment.days("HOTSWAP_KEEP_SWAPS_DAYS", 365)
+KEEP_TRAFFIC = environment.days("HOTSWAP_KEEP_TRAFFIC_DAYS", 90)
+KEEP_ROUTER_ROWS = environment.days("HOTSWAP_KEEP_ROUTER_DAYS", 7)
 
 # The router process and its Envoys.
 XDS_SOCKET = Path(os.environ.get("HOTSWAP_XDS_SOCKET") or HOME.socket("xds"))
 XDS_LISTEN = os.environ.get("HOTSWAP_XDS_LISTEN", "")
 XDS_CERTIFICATES = Path(os.environ.get("HOTSWAP_XDS_CERTIFICATES") or HOME.path / "xds").absolute()
-ROUTER_FLUSH_MS = int(os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", "5"))
+ROUTER_FLUSH_MS = flush_ms()
 # The largest body that is let in, and the memory that all of them together may take in one Envoy.
 ROUTER_BODY_MIB = body_mib()
 ROUTER_MEMORY_MIB = memory_mib()
 ROUTER_HEADERS = headers()
 ROUTER_HEADERS_KIB = headers_kib()
 
-LOG_LEVEL = os.environ.get("HOTSWAP_LOG_LEVEL", "INFO")
+LOG_LEVEL = environment.one_of("HOTSWAP_LOG_LEVEL", "INFO", logging.getLevelNamesMapping())
 _SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -384,7 +334,7 @@ structlog.configure(
 )
 _RENDERER: Any = (
     structlog.processors.JSONRenderer()
-    if os.environ.get("HOTSWAP_LOG_FORMAT", "text") == "json"
+    if environment.one_of("HOTSWAP_LOG_FORMAT", "text", ("text", "json")) == "json"
     else structlog.processors.LogfmtRenderer(
         key_order=["timestamp", "level", "event"], bool_as_flag=False
     )

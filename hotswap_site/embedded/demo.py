@@ -18,6 +18,7 @@ from hotswap_site.embedded.paths import HotswapHome
 from hotswap_site.embedded.private_file import write_private
 from hotswap_site.embedded.stack import PROJECT, Stack
 from hotswap_site.embedded.supervisor import StopRequested, Supervisor
+from hotswap_site.environment import port
 
 HOSTS = ("alpha", "beta")
 OPERATOR = "operator"
@@ -44,13 +45,6 @@ def main() -> int:
         return 128 + stop.signum if options.once else 0
 
 
-def _port(setting: str, default: int) -> int:
-    given = os.environ.get(setting, str(default))
-    if not given.isdigit() or not 0 < int(given) < 65536:
-        raise EmbeddedError(f"{setting} is {given!r}: set it to a port between 1 and 65535.")
-    return int(given)
-
-
 def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
     stack: Stack | None = None
     supervisor = Supervisor(
@@ -58,8 +52,8 @@ def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
         on_exit=lambda ended: stack.on_exit(ended) if stack else None,
         handle_signals=True,
     )
-    console_port = _port("HOTSWAP_CONSOLE_PORT", DEFAULT_CONSOLE_PORT)
-    router_port = _port("HOTSWAP_ROUTER_PORT", DEFAULT_ROUTER_PORT)
+    console_port = port("HOTSWAP_CONSOLE_PORT", DEFAULT_CONSOLE_PORT)
+    router_port = port("HOTSWAP_ROUTER_PORT", DEFAULT_ROUTER_PORT)
     card = home.path / "demo.json"
     with supervisor:
         stack = Stack(

@@ -33,8 +33,8 @@ from hotswap_site.embedded.ports import check_port_free, free_port
 from hotswap_site.embedded.postgres import start_postgres
 from hotswap_site.embedded.supervisor import Supervisor
 from hotswap_site.embedded.valkey import start_valkey
-from hotswap_site.router_limits import body_mib, memory_mib
-from swaps.router.xds.bootstrap import DEFAULT_FLUSH_INTERVAL_MS, bootstrap
+from hotswap_site.router_limits import body_mib, flush_ms, memory_mib
+from swaps.router.xds.bootstrap import bootstrap
 from swaps.router.xds.control_cluster import Sockets
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -219,9 +219,7 @@ class Stack:
                     admin_socket=admin,
                     routers=Sockets([xds]),
                     memory_mib=memory_mib(),
-                    flush_interval_ms=int(
-                        os.environ.get("HOTSWAP_ROUTER_FLUSH_MS", DEFAULT_FLUSH_INTERVAL_MS)
-                    ),
+                    flush_interval_ms=flush_ms(),
                 )
             except ValueError as error:
                 raise EmbeddedError(f"HOTSWAP_ROUTER_FLUSH_MS: {error}") from None
