@@ -277,7 +277,8 @@ class Stack:
                     *("--most-in-flight", str(most_in_flight)),
                 ],
                 cwd=PROJECT,
-                ready=answers.exists,
+                # Not that its file is there: one may be left by a run that was killed.
+                ready=lambda: _accepts(answers),
                 restart=restart,
             )
         )

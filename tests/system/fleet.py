@@ -66,9 +66,13 @@ class Fleet:
         return "1.1" if self.serving(model) == "1.0" else "1.0"
 
     def start_swap(self, model: str, **fields: Any) -> dict[str, Any]:
-        body = {"model_name": model, "from_version": self.serving(model)} | fields
-        body.setdefault("to_version", self.other(model))
-        answer = self.api.post("swaps", json=body)
+        """From what serves to the other version, where `fields` tell of no versions."""
+        # A model in mid-swap has no one version that serves.
+        if "from_version" not in fields:
+            fields["from_version"] = self.serving(model)
+        if "to_version" not in fields:
+            fields["to_version"] = "1.1" if fields["from_version"] == "1.0" else "1.0"
+        answer = self.api.post("swaps", json={"model_name": model} | fields)
         assert answer.status_code == 202, answer.text
         found: dict[str, Any] = answer.json()
         return found
