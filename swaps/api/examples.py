@@ -231,6 +231,7 @@ ANSWERS: Mapping[str, Any] = {
     "StrategyReading": {
         "name": "careful",
         "steps": STEPS,
+        "words": "5 %, hold 60 s, 100 %",
         "sticky_header": "x-user",
         "description": "For models that bill.",
         "ready_made": False,

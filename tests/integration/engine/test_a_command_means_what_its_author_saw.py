@@ -91,7 +91,9 @@ def test_whoever_names_the_step_may_go_on_at_once(held: SwapOperation) -> None:
     at_hold(held, 40)
     promote(held, Seen(step_index=3))
     at_hold(held, 60)
-    with pytest.raises(NotPossibleNow, match=r"step 4 of 7 \(pause\), and it stands at step 6"):
+    with pytest.raises(
+        NotPossibleNow, match=r"step 4 of 7 \(wait until promoted\), and it stands at step 6"
+    ):
         promote(held, Seen(step_index=3))
 
 
