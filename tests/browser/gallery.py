@@ -190,6 +190,7 @@ def a_model_in_peace(stage: Stage) -> Iterator[Picture]:
     a_quarter_of_an_hour(stage)
     one.load()
     one.ready()
+    one.shift(100)
     one.drain(0)
     one.prove()
     one.complete()
