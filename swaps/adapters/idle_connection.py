@@ -15,6 +15,7 @@ from swaps.adapters.bounded import BoundedNetwork, within
 from swaps.adapters.contract import Upstream
 from swaps.adapters.errors import HostUnreachable
 from swaps.adapters.transport import ANSWER_SECONDS, CONNECT_SECONDS, MAX_ANSWER_BYTES
+from swaps.domain.host_addresses import in_url
 from swaps.domain.texts import sentence
 
 
@@ -59,13 +60,14 @@ def leave_idle(upstream: Upstream, path: str, context: ssl.SSLContext | None) ->
     """`path`: of something that is answered without a token. Any answer will do: it is about the
     connection. `context`: where there is TLS. Raises HostUnreachable.
     """
-    literal = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
-    called = f"[{upstream.server_name}]" if ":" in upstream.server_name else upstream.server_name
     scheme = "https" if upstream.tls else "http"
     request = httpcore.Request(
         "GET",
-        f"{scheme}://{literal}:{upstream.port}{path}",
-        headers={"host": f"{called}:{upstream.port}", "accept-encoding": "identity"},
+        f"{scheme}://{in_url(upstream.host)}:{upstream.port}{path}",
+        headers={
+            "host": f"{in_url(upstream.server_name)}:{upstream.port}",
+            "accept-encoding": "identity",
+        },
         extensions={
             "timeout": {"connect": CONNECT_SECONDS, "read": ANSWER_SECONDS},
             "sni_hostname": upstream.server_name,

@@ -23,7 +23,7 @@ from swaps.adapters.errors import (
     OutcomeUnknown,
     ProtocolError,
 )
-from swaps.domain.host_addresses import parse_host_url
+from swaps.domain.host_addresses import in_url, parse_host_url
 from swaps.domain.texts import sentence
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -127,11 +127,9 @@ class Transport:
                 f"host {self.address.name}: {url.name} was not resolved to an address yet; "
                 "check the host again"
             )
-        address = ipaddress.ip_address(self.address.pinned)
-        literal = f"[{address}]" if address.version == 6 else str(address)
-        name = f"[{url.name}]" if ":" in url.name else url.name
+        literal = in_url(str(ipaddress.ip_address(self.address.pinned)))
         base = f"{url.scheme}://{literal}:{url.port}{url.path}"
-        return base, f"{name}:{url.port}", url.name
+        return base, f"{in_url(url.name)}:{url.port}", url.name
 
     def failure(self, answer: HostResponse, what: str, *, changes_host: bool = False) -> Exception:
         """The error for an answer that no adapter expects."""

@@ -5,15 +5,14 @@ older ones: rightly, for all they know. And Envoys serve what came after it, so 
 acknowledged and proved before says nothing: nothing that they may serve now is unloaded by it.
 """
 
-from datetime import datetime
-
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 
 from swaps.access.roles import Action, Actor
 from swaps.audit.record import record
 from swaps.commands.refusals import audited
+from swaps.db.clock import database_now
 from swaps.db.statements import Statement, run
 from swaps.domain.states import END_STATES, SwapState
 from swaps.engine.write import store
@@ -103,7 +102,7 @@ def _renew_fences() -> tuple[int, int]:
     come less often than every millisecond.
     """
     renewed = Placement.objects.filter(fence__gt=0).update(
-        fence=Greatest(F("fence"), int(_now().timestamp() * 1000)),
+        fence=Greatest(F("fence"), int(database_now().timestamp() * 1000)),
         observed=Observed.UNKNOWN,
         observed_at=None,
         answered_boot_id="",
@@ -123,11 +122,3 @@ def _void_evidence() -> None:
     RouteOnNode.objects.all().delete()
     ClusterOnNode.objects.all().delete()
     NodeIncarnation.objects.filter(state=NodeState.CONNECTED).update(state=NodeState.AWAY)
-
-
-def _now() -> datetime:
-    """By the database's clock, once all locks are ours."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now

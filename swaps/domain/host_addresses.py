@@ -104,6 +104,11 @@ def is_ip(name: str) -> bool:
     return getattr(ip, "scope_id", None) is None
 
 
+def in_url(name: str) -> str:
+    """As it stands before a port, in a URL or a `Host` header: an IPv6 address in brackets."""
+    return f"[{name}]" if ":" in name else name
+
+
 def is_dns_name(name: str) -> bool:
     return _DNS_NAME.fullmatch(name) is not None
 

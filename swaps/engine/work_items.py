@@ -1,9 +1,9 @@
-"""One turn a swap in each worker process: who comes second tells the first to look again.
+"""One thread at a swap in each worker process: who comes second tells the first to look again.
 
 Acks, proofs, commands and the sweep all wake a swap, often within milliseconds. Were each to
-take a turn of its own, they would compute the same decision side by side, on the same cores,
+work at it by itself, they would compute the same decision side by side, on the same cores,
 only to find that one of them was first. Correctness does not rest on it: workers of other
-processes, and turns held up at a host, are told apart by the compare-and-swap in the rows.
+processes, and threads held up at a host, are told apart by the compare-and-swap in the rows.
 """
 
 import threading
@@ -18,7 +18,7 @@ QUICK_STEP_SECONDS = 0.25
 
 
 class WorkItem:
-    """`heard` is set when there is reason to look again."""
+    """`woken` is set when there is reason to look again."""
 
     def __init__(self, swap_id: uuid.UUID) -> None:
         self.swap_id = swap_id
@@ -38,7 +38,7 @@ class WorkItem:
         return began_at is not None and time.monotonic() - began_at > QUICK_STEP_SECONDS
 
     def over(self) -> bool:
-        """End it, unless somebody has told it to look again since it cleared `heard`."""
+        """End it, unless somebody has told it to look again since it cleared `woken`."""
         with _lock:
             if self.woken.is_set():
                 return False
@@ -52,7 +52,7 @@ _at_work: dict[uuid.UUID, WorkItem] = {}
 
 @contextmanager
 def work_on(swap_id: uuid.UUID) -> Iterator[WorkItem | None]:
-    """The only turn at this swap; None when another has it, which was told to look again."""
+    """The only work at this swap; None when another is at it, which was told to look again."""
     mine = WorkItem(swap_id)
     with _lock:
         other = _at_work.setdefault(swap_id, mine)
@@ -69,6 +69,6 @@ def work_on(swap_id: uuid.UUID) -> Iterator[WorkItem | None]:
             _forget(mine)
 
 
-def _forget(turn: WorkItem) -> None:
-    if _at_work.get(turn.swap_id) is turn:
-        del _at_work[turn.swap_id]
+def _forget(work: WorkItem) -> None:
+    if _at_work.get(work.swap_id) is work:
+        del _at_work[work.swap_id]

@@ -6,9 +6,8 @@ same moment the second finds what the first did.
 
 from datetime import datetime
 
-from django.db import connection
-
 from swaps.commands.errors import NotPossibleNow
+from swaps.db.clock import database_now
 from swaps.domain.commands import Command
 from swaps.domain.seen import Seen, Standing, otherwise, passed_unseen, step_words
 from swaps.domain.states import SwapState
@@ -23,7 +22,7 @@ def require_seen(swap: SwapOperation, seen: Seen) -> None:
     """`swap` is locked. Raises NotPossibleNow when it is not as it was seen."""
     if seen == Seen():
         return
-    now = _now()
+    now = database_now()
     problem = otherwise(seen, _standing(swap, now))
     if problem:
         raise NotPossibleNow(
@@ -39,7 +38,7 @@ def require_viewed(swap: SwapOperation, seen: Seen, *, full: bool) -> None:
     transitioning = swap.state == SwapState.TRANSITIONING
     if seen.names_step or (full and transitioning):
         return
-    now = _now()
+    now = database_now()
     standing = _standing(swap, now)
     passed = passed_unseen(standing)
     if passed is None:
@@ -73,7 +72,7 @@ def refuse_to_take_back_a_rollback(swap: SwapOperation) -> None:
     """Two who roll a model back must not cancel each other out. Raises NotPossibleNow."""
     taken = swap.reverses
     assert taken is not None, "only of a roll back"
-    ago = _ago(swap.start_time, _now())
+    ago = _ago(swap.start_time, database_now())
     raise NotPossibleNow(
         f"{swap.model.name} is rolled back already: this swap is the roll back of {taken}, by "
         f"{swap.requested_by} {ago} ({swap.state}). To put {taken.to_version} in service again, "
@@ -118,11 +117,3 @@ def _since(swap: SwapOperation, seen: Seen, now: datetime) -> str:
 
 def _ago(moment: datetime, now: datetime) -> str:
     return f"{max(0.0, (now - moment).total_seconds()):.1f} s ago"
-
-
-def _now() -> datetime:
-    """Not the begin of the transaction: it may have waited for the lock since."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now

@@ -80,7 +80,7 @@ class _Measurements:
                         self._thread = None
                         return
                 # One after the other: what waits meanwhile is found to be open for less.
-                under_way += [one for host in hosts if (one := _begun(host)) is not None]
+                under_way += [one for host in hosts if (one := _left_idle(host)) is not None]
                 under_way = [one for one in under_way if not self._told(one)]
         finally:
             for one in under_way:
@@ -107,7 +107,7 @@ class _Measurements:
         return True
 
 
-def _begun(host: ModelHost) -> _Measured | None:
+def _left_idle(host: ModelHost) -> _Measured | None:
     try:
         return _Measured(host, left_idle(adapter_of(host)))
     except AdapterError as error:
@@ -140,14 +140,7 @@ def _keep(host: ModelHost, seconds: float) -> None:
         if found is None:
             return
         before = found.measured_keep_alive_seconds
-        (told,) = run(
-            Statement(
-                "UPDATE swaps_modelhost SET measured_keep_alive_seconds = %(seconds)s,"
-                " keep_alive_due_at = statement_timestamp() + %(later)s WHERE id = %(host)s",
-                {"seconds": seconds, "later": MEASURED_FOR, "host": host.pk},
-            )
-        )
-        assert told.touched == 1, "the row is locked"
+        same.update(measured_keep_alive_seconds=seconds, keep_alive_due_at=Now() + MEASURED_FOR)
         found.measured_keep_alive_seconds = seconds
         tell_router(found)
     if before != seconds:

@@ -14,7 +14,7 @@ from envoy.type.v3 import range_pb2
 from google.protobuf.any_pb2 import Any
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from swaps.domain.host_addresses import is_dns_name, is_ip, is_url_path
+from swaps.domain.host_addresses import in_url, is_dns_name, is_ip, is_url_path
 from swaps.domain.idle_timeouts import idle_timeout_problem
 from swaps.domain.names import name_problem
 from swaps.router.desired import DesiredCluster, Endpoint
@@ -140,7 +140,7 @@ def _called(desired: DesiredCluster, endpoint: Endpoint) -> str:
     name = endpoint.server_name or endpoint.address
     if endpoint.tls and not _one_name(desired):
         return "" if is_ip(name) else name
-    literal = f"[{name}]" if ":" in name else name
+    literal = in_url(name)
     usual = 443 if endpoint.tls else 80
     return literal if endpoint.port == usual else f"{literal}:{endpoint.port}"
 
