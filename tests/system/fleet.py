@@ -63,16 +63,17 @@ class Fleet:
         return next(iter(weights))
 
     def other(self, model: str) -> str:
-        return "1.1" if self.serving(model) == "1.0" else "1.0"
+        return _other(self.serving(model))
 
-    def start_swap(self, model: str, **fields: Any) -> dict[str, Any]:
+    def swap_body(self, model: str, **fields: Any) -> dict[str, Any]:
         """From what serves to the other version, where `fields` tell of no versions."""
         # A model in mid-swap has no one version that serves.
         if "from_version" not in fields:
             fields["from_version"] = self.serving(model)
-        if "to_version" not in fields:
-            fields["to_version"] = "1.1" if fields["from_version"] == "1.0" else "1.0"
-        answer = self.api.post("swaps", json={"model_name": model} | fields)
+        return {"model_name": model, "to_version": _other(fields["from_version"])} | fields
+
+    def start_swap(self, model: str, **fields: Any) -> dict[str, Any]:
+        answer = self.api.post("swaps", json=self.swap_body(model, **fields))
         assert answer.status_code == 202, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -165,6 +166,10 @@ class Fleet:
             yield client
         finally:
             self.stack.supervisor.stop(name)
+
+
+def _other(version: str) -> str:
+    return "1.1" if version == "1.0" else "1.0"
 
 
 @dataclass(frozen=True)

@@ -132,11 +132,7 @@ MOMENTS: dict[str, Callable[[Fleet], Moment]] = {
 
 def _asked(fleet: Fleet, model: str, **fields: object) -> dict[str, Any]:
     """A swap, asked for again while hosts are too busy to say what they have."""
-    # What serves is asked only where it is not told: a model in mid-swap has two versions.
-    if "from_version" not in fields:
-        fields["from_version"] = fleet.serving(model)
-        fields.setdefault("to_version", fleet.other(model))
-    body = {"model_name": model} | fields
+    body = fleet.swap_body(model, **fields)
 
     def accepted() -> dict[str, Any] | None:
         answer = fleet.api.post("swaps", json=body)
