@@ -18,6 +18,8 @@ ARGS ?=
 PYTEST := $(PY) -m pytest
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# It stops every commit of the server that they share.
+ALONE := tests/integration/engine/test_full_notify_queue.py
 
 .PHONY: help faults faults-short kills setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
         fuzz-api screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
@@ -75,15 +77,16 @@ units: setup ## Write unit files for systemd into units/ (ARGS=--help tells of p
 ## -- test --
 
 test: setup ## All tests: unit, integration, system, browser
-	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/integration $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/integration --ignore=$(ALONE) $(ARGS)
 	@# One after the other: each of these loads every core by itself.
-	@$(PYTEST) tests/system tests/browser $(ARGS)
+	@$(PYTEST) $(ALONE) tests/system tests/browser $(ARGS)
 
 test-unit: setup ## Pure decisions, in seconds
 	@$(PYTEST) tests/unit $(ARGS)
 
 test-integration: setup ## Each part against the real thing beside it
-	@$(PYTEST) $(SIDE_BY_SIDE) tests/integration $(ARGS)
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/integration --ignore=$(ALONE) $(ARGS)
+	@$(PYTEST) $(ALONE)
 
 test-system: setup ## All processes together, under traffic
 	@$(PYTEST) tests/system $(ARGS)

@@ -2,6 +2,7 @@
 that tells anything fails then, so none of ours does.
 """
 
+import os
 from collections.abc import Iterator
 
 import psycopg
@@ -28,6 +29,8 @@ LARGEST = 7999  # bytes of one notification
 
 @pytest.fixture
 def full_queue(transactional_db: None) -> Iterator[None]:
+    # The queue is the whole server's, which is shared: nobody else could commit meanwhile.
+    assert "PYTEST_XDIST_WORKER" not in os.environ, "run this file alone, as the Makefile does"
     parameters = connection.get_connection_params()
     for unwanted in ("cursor_factory", "context"):
         parameters.pop(unwanted, None)
@@ -39,6 +42,10 @@ def full_queue(transactional_db: None) -> Iterator[None]:
             _tell_without_end()
         yield
         listening.rollback()
+    with connection.cursor() as cursor:
+        # Postgres lets go of what nobody waits for any more when it is asked how full it is.
+        cursor.execute("SELECT pg_notification_queue_usage()")
+    assert not _fails_a_commit_that_tells()
 
 
 def _tell_without_end() -> None:
