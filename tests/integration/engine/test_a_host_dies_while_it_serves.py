@@ -7,9 +7,10 @@ import pytest
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
+from swaps.domain.decisions import Wait
 from swaps.domain.states import SwapState
 from swaps.engine.hosts.rounds import reconcile
-from swaps.models import ClusterOnNode
+from swaps.models import Cluster, ClusterOnNode, DrainProof, Route, SwapOperation
 from swaps.readings.host.hosts import read_host
 from swaps.readings.swap.swaps import read_swap
 from tests.integration.bundled_host.running import wait_until
@@ -20,6 +21,8 @@ from tests.integration.engine.swapping import (
     PAUSED_HALF_WAY,
     a_serving_model,
     carry_on,
+    carry_out,
+    decided,
     fresh,
     is_loaded_again,
     reconciled_until,
@@ -27,7 +30,7 @@ from tests.integration.engine.swapping import (
     waits_for,
     weights,
 )
-from tests.integration.router.parts import EnvoyNode
+from tests.integration.router.parts import EnvoyNode, applied, open_watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,16 +156,37 @@ def test_a_restart_in_mid_canary_goes_on_where_it_was_and_loses_no_call(
         dies = time.monotonic()
         mortal.restart_empty()
         reconcile()
+        without_the_new_version(swap, envoy)
+        off = time.monotonic()
+        clients.more()  # while it is loaded again
         carry_on(swap, until=lambda seen: seen.reloads == 1 and seen.reloading_since is None)
-        back = time.monotonic()
         assert weights(iris) == {"1.0": 50, "1.1": 50}
         clients.more()
         carry_on(swap, until=waits_for("paused until promoted"))
         apply_command(swap.pk, Command.PROMOTE, actor=OPERATOR)
         carry_on(swap, until=S.COMPLETED)
         clients.more()
-        # In between, those for the version that was nowhere until its weight was taken off.
+        # Those alone for the version that was nowhere, until its weight was taken off.
         lost = clients.failed()
-        assert [call for call in lost if call.ended < dies or call.began > back] == []
+        assert [call for call in lost if call.ended < dies or call.began > off] == []
+        between = [call for call in list(clients.calls) if dies < call.began < off]
+        assert [call for call in between if call.status == 200], "the old version serves on"
     assert weights(iris) == {"1.1": 100}
     assert fresh(swap).reloads == 1
+
+
+def without_the_new_version(swap: SwapOperation, envoy: EnvoyNode) -> None:
+    """Step by step until the old version has all traffic, in every worker of the node."""
+    model = swap.model
+
+    def stepped() -> bool:
+        observed, step = decided(swap)
+        if not isinstance(step, Wait):
+            carry_out(observed, step)
+        return weights(model.name) == {"1.0": 100}
+
+    wait_until(stepped, "the old version has all traffic")
+    wait_until(lambda: applied(Route.objects.get(model=model), envoy), "the node has the route")
+    # Its workers take a route one after the other; a flush that begins later follows all of them.
+    asked = open_watch(Cluster.objects.get(model=model, version="1.1", retired_at=None))
+    wait_until(lambda: DrainProof.objects.filter(watch=asked).exists(), "two flushes later")
