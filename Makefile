@@ -20,9 +20,11 @@ PYTEST := $(PY) -m pytest
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 # It stops every commit of the server that they share.
 ALONE := tests/integration/engine/test_full_notify_queue.py
+# A test that grew slow shows in each run, before it is one of many.
+SLOWEST := --durations=20
 
 .PHONY: help faults faults-short kills setup demo units test test-unit test-integration test-system test-browser real falsifier quiet-valkey \
-        fuzz-api screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
+        fuzz-api record-answers screenshots bench bench-audit bench-histories bench-streams bench-websockets lint format lock browser clean
 
 help: ## Show this list
 	@echo "Hotswap: swap a model's version under live traffic, without dropping a request."
@@ -77,22 +79,22 @@ units: setup ## Write unit files for systemd into units/ (ARGS=--help tells of p
 ## -- test --
 
 test: setup ## All tests: unit, integration, system, browser
-	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/integration --ignore=$(ALONE) $(ARGS)
+	@$(PYTEST) $(SLOWEST) $(SIDE_BY_SIDE) tests/unit tests/integration --ignore=$(ALONE) $(ARGS)
 	@# One after the other: each of these loads every core by itself.
-	@$(PYTEST) $(ALONE) tests/system tests/browser $(ARGS)
+	@$(PYTEST) $(SLOWEST) $(ALONE) tests/system tests/browser $(ARGS)
 
 test-unit: setup ## Pure decisions, in seconds
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) $(SLOWEST) tests/unit $(ARGS)
 
 test-integration: setup ## Each part against the real thing beside it
-	@$(PYTEST) $(SIDE_BY_SIDE) tests/integration --ignore=$(ALONE) $(ARGS)
+	@$(PYTEST) $(SLOWEST) $(SIDE_BY_SIDE) tests/integration --ignore=$(ALONE) $(ARGS)
 	@$(PYTEST) $(ALONE)
 
 test-system: setup ## All processes together, under traffic
-	@$(PYTEST) tests/system $(ARGS)
+	@$(PYTEST) $(SLOWEST) tests/system $(ARGS)
 
 test-browser: setup ## The console in a real Chromium
-	@$(PYTEST) tests/browser $(ARGS)
+	@$(PYTEST) $(SLOWEST) tests/browser $(ARGS)
 
 quiet-valkey: setup ## Swap for ten minutes while Valkey stands still
 	@HOTSWAP_QUIET_VALKEY_SECONDS=$${HOTSWAP_QUIET_VALKEY_SECONDS:-600} $(PYTEST) tests/system/test_quiet_valkey.py -s --timeout 7200 $(ARGS)
@@ -121,6 +123,9 @@ faults: setup ## Each process killed and stopped in each state of a swap (ARGS="
 
 faults-short: setup ## Each process once, killed or stopped, each in another state of a swap
 	@$(PYTEST) tests/system/faults/short.py $(ARGS)
+
+record-answers: setup ## Record anew what the command line's unit tests are answered
+	@$(PYTEST) tests/system/cli/record_answers.py -q --timeout 1800 $(ARGS)
 
 screenshots: setup ## Pictures of every page of the console, into screenshots/
 	@$(PYTEST) tests/browser/screenshots.py -q $(ARGS)

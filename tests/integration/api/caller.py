@@ -9,7 +9,7 @@ from django.test import Client
 
 from swaps.access.roles import Role
 from swaps.access.tokens import create_token
-from tests.integration.api.promises import require_promised
+from tests.given.promises import require_promised
 
 
 def a_person(name: str = "olga", role: Role = Role.OPERATOR) -> User:

@@ -5,8 +5,8 @@ import re
 from django.test import Client
 
 from swaps.api.codes import CODES
+from tests.given.promises import document
 from tests.integration.api.caller import problem_of
-from tests.integration.api.promises import document
 
 
 def the_page() -> str:

@@ -1,7 +1,7 @@
 """The OpenAPI document is complete: whoever reads it alone can call the API.
 
 That real answers are as it says is checked at every call that the tests here make, see
-`tests.integration.api.promises`, and by tests/system/test_fuzz_api.py at what nobody thought of.
+`tests.given.promises`, and by tests/system/test_fuzz_api.py at what nobody thought of.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from swaps.access.roles import LEAST_ROLE
 from swaps.api.codes import CODES
 from swaps.api.examples import ANSWERS, BODIES
 from swaps.commands.errors import SwapRefused
-from tests.integration.api.promises import document, validator_of
+from tests.given.promises import document, validator_of
 
 
 def calls() -> list[tuple[str, dict[str, Any]]]:
