@@ -10,7 +10,8 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _TOKEN = re.compile(r"hs_[A-Za-z0-9_-]{8,}")
 _ETAG = re.compile(r"\b[0-9a-f]{8}(?:\.[0-9a-f]{8})+\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{16,64}\b")
-_PORT = re.compile(r"127\.0\.0\.1:(\d{2,5})")
+_PORT = re.compile(r"(?<=127\.0\.0\.1:)\d{2,5}|(?<=port )\d{4,5}")
+_MILLISECONDS = re.compile(r"\b\d+(?= ms\b)")
 _SECONDS = re.compile(r"\b\d+\.\d+(?= s\b)")
 _FIRST = datetime(2026, 10, 2, 10, 0, tzinfo=UTC)
 
@@ -45,7 +46,8 @@ class Normaliser:
         text = _ETAG.sub(self._as("etag", lambda n, _: f"{n:08x}.00000000"), text)
         text = _DIGEST.sub(self._as("digest", lambda n, old: f"{n:0{len(old)}x}"), text)
         text = _SECONDS.sub("0.1", text)
-        return _PORT.sub(self._as("port", lambda n, _: f"127.0.0.1:{8100 + n}"), text)
+        text = _MILLISECONDS.sub("8", text)
+        return _PORT.sub(self._as("port", lambda n, _: f"{8100 + n}"), text)
 
     def _time(self, found: re.Match[str]) -> str:
         moved = self._times[datetime.fromisoformat(found[0])]
