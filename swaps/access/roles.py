@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
+from swaps.domain.commands import ENTRIES, Command
+
 
 class Role(StrEnum):
     """From the weakest; each may do what those before it may."""
@@ -16,21 +18,13 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What needs a permission. The values are the audit log's words."""
+    """What needs a permission, beside the commands on a swap. The values are the audit's words."""
 
     VIEW = "view"
     SWAP = "swap"
     ACTIVATE = "activate"
     APPROVE = "approve"
-    CANCEL = "cancel"
-    ROLLBACK = "rollback"
-    PAUSE = "pause"
-    RESUME = "resume"
-    PROMOTE = "promote"
-    EXTEND_DRAIN = "extend-drain"
-    ROLL_FORWARD = "roll-forward"
     RELEASE_QUEUE = "release-queue"
-    FORCE_UNLOAD = "force-unload"
     RETIRE_NODE = "retire-node"
     ENROL_NODE = "enrol-node"
     UNENROL_NODE = "unenrol-node"
@@ -42,21 +36,16 @@ class Action(StrEnum):
     MANAGE_USERS = "manage-users"
 
 
-# The whole of who may do what.
+# Of all that needs one. Each command on a swap is a permission of the same name.
+type Permission = Action | Command
+
+# Who may do what; of the commands on a swap their entries say it.
 LEAST_ROLE: Mapping[Action, Role] = {
     Action.VIEW: Role.VIEWER,
     Action.SWAP: Role.OPERATOR,
     Action.ACTIVATE: Role.OPERATOR,
     Action.APPROVE: Role.OPERATOR,
-    Action.CANCEL: Role.OPERATOR,
-    Action.ROLLBACK: Role.OPERATOR,
-    Action.PAUSE: Role.OPERATOR,
-    Action.RESUME: Role.OPERATOR,
-    Action.PROMOTE: Role.OPERATOR,
-    Action.EXTEND_DRAIN: Role.OPERATOR,
-    Action.ROLL_FORWARD: Role.OPERATOR,
     Action.RELEASE_QUEUE: Role.OPERATOR,
-    Action.FORCE_UNLOAD: Role.ADMINISTRATOR,
     Action.RETIRE_NODE: Role.ADMINISTRATOR,
     Action.ENROL_NODE: Role.ADMINISTRATOR,
     Action.UNENROL_NODE: Role.ADMINISTRATOR,
@@ -81,6 +70,12 @@ FLEET_WIDE = frozenset(
     }
 )
 _RANK = {role: rank for rank, role in enumerate(Role)}
+
+
+def least_role(permission: Permission) -> Role:
+    if isinstance(permission, Command):
+        return Role(ENTRIES[permission].least_role)
+    return LEAST_ROLE[permission]
 
 
 class NotAllowed(Exception):
@@ -108,10 +103,10 @@ class Actor:
     models: Scope = None  # what that token is for
     token_known_to: frozenset[int] = frozenset()  # the users who made it, and may hold it
 
-    def may(self, action: Action, model: str | None = None) -> bool:
+    def may(self, action: Permission, model: str | None = None) -> bool:
         return not self._why_not(action, model)
 
-    def require(self, action: Action, model: str | None = None) -> None:
+    def require(self, action: Permission, model: str | None = None) -> None:
         """`model` is the name of the model that the action is about, where it is about one.
 
         Raises NotAllowed, which says what is missing: the role, or the token's scope.
@@ -130,8 +125,8 @@ class Actor:
         """Whatever is of another model does not exist for this actor."""
         return self.models is None or model in self.models
 
-    def _why_not(self, action: Action, model: str | None) -> str:
-        least = LEAST_ROLE[action]
+    def _why_not(self, action: Permission, model: str | None) -> str:
+        least = least_role(action)
         if self.role is None or _RANK[self.role] < _RANK[least]:
             role = self.role or "no role"
             return f"{self.name} ({role}) may not {action}: it needs the role {least}"

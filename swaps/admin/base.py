@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.roles import Action, Actor, NotAllowed, Permission
 from swaps.admin.site import actor_of
 from swaps.audit.refusals import record_refusal
 from swaps.commands.errors import InvalidRequest, SwapRefused
@@ -111,7 +111,7 @@ class ThroughEngine(_ModelAdmin):
     changes: ClassVar[bool] = True
     deletes: ClassVar[bool] = False
     # Buttons, and what each takes.
-    buttons: ClassVar[Mapping[str, Action]] = {}
+    buttons: ClassVar[Mapping[str, Permission]] = {}
     # The kind of object in the audit log, and the field that names it there.
     audited_as: ClassVar[tuple[str, str]] = ("", "")
     show_full_result_count = False
@@ -209,7 +209,7 @@ class ThroughEngine(_ModelAdmin):
                 )
             raise
 
-    def _asked(self, request: HttpRequest) -> Action | None:
+    def _asked(self, request: HttpRequest) -> Permission | None:
         """What the button that was pressed takes."""
         given = [v for name, v in request.POST.items() if name.rpartition("-")[2] == "action"]
         return next((self.buttons[str(name)] for name in given if name in self.buttons), None)

@@ -16,6 +16,7 @@ from swaps.admin.site import actor_of, site
 from swaps.commands.errors import InvalidRequest
 from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import request_activation
+from swaps.domain.commands import Command
 from swaps.domain.texts import NotJson, read_json
 from swaps.models import AuditEntry, SwapEvent, SwapOperation
 
@@ -73,7 +74,7 @@ class SwapAdmin(ThroughEngine):
     manages = Action.SWAP
     changes = False
     actions = ("roll_back",)
-    buttons: ClassVar = {"roll_back": Action.ROLLBACK}
+    buttons: ClassVar = {"roll_back": Command.ROLLBACK}
     list_display = ("__str__", "state", "requested_by", "start_time", "end_time", "model_link")
     list_filter = ("state", "needs_approval", "model")
     search_fields = ("model__name", "to_version", "from_version", "requested_by", "reason")

@@ -7,7 +7,7 @@ from typing import cast
 from django.http import HttpRequest, HttpResponse
 from ninja.security import HttpBearer
 
-from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.roles import Action, Actor, NotAllowed, Permission
 from swaps.access.throttles import WINDOW_SECONDS, TooOften, Tried, try_request, try_wrong_token
 from swaps.access.tokens import actor_for_token
 from swaps.audit.refusals import record_refusal
@@ -20,7 +20,7 @@ COMMAND_LINE_AGENT = "hotswap-cli/"
 class Bearer(HttpBearer):
     """A token whose role includes `action`."""
 
-    def __init__(self, action: Action = Action.VIEW) -> None:
+    def __init__(self, action: Permission = Action.VIEW) -> None:
         super().__init__()
         self.action = action
 

@@ -15,7 +15,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
-from swaps.access.roles import LEAST_ROLE
+from swaps.access.roles import least_role
 from swaps.api import (
     approvals,
     audit,
@@ -58,9 +58,9 @@ class Api(NinjaAPI):
     def _least_roles(self) -> dict[str, str]:
         """Whom each call's Bearer lets in, by operation id."""
         return {
-            operation.operation_id or self.get_openapi_operation_id(operation): LEAST_ROLE[
+            operation.operation_id or self.get_openapi_operation_id(operation): least_role(
                 bearer.action
-            ]
+            )
             for router in self._get_bound_routers()
             for path in router.path_operations.values()
             for operation in path.operations

@@ -6,6 +6,9 @@ A test checks every one against its schema.
 from collections.abc import Mapping
 from typing import Any
 
+from swaps.api.schemas import body_name
+from swaps.domain.commands import ENTRIES
+
 SWAP_ID = "3f1d9c1e-5c1b-4d2c-9a61-0f6f1f7a2b10"
 SAMPLE = {
     "inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]
@@ -333,9 +336,7 @@ BODIES: Mapping[str, Any] = {
         "reason": "ticket 481",
     },
     "CommandBody": {"reason": "ticket 481"},
-    "PromoteBody": {"seen": {"step_index": 3}, "reason": "looks good"},
-    "RollbackBody": {"reason": "errors went up"},
-    "ExtendDrainBody": {"seconds": 60, "reason": "a batch is still running"},
+    **{body_name(entry): entry.example for entry in ENTRIES.values() if entry.fields},
     "ApproveBody": {"inputs_digest": DIGEST, "reason": "checked the numbers"},
     "RejectBody": {"reason": "not before the holidays"},
     "Activation": {"target_hosts": ["gpu-7"]},

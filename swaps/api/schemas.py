@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from swaps.commands.swaps.requests import LONGEST_SECONDS
+from swaps.domain.commands import CommandEntry
 from swaps.domain.names import MAX_NAME_LENGTH
 from swaps.domain.states import SwapState
 from swaps.domain.steps import KINDS
@@ -83,6 +84,12 @@ class CommandBody(Body):
         SeenBody | None,
         Field(description="a swap that is elsewhere by now is left alone: 409 says what happened"),
     ] = None
+
+
+def body_name(entry: CommandEntry) -> str:
+    """PromoteBody; of a command that takes nothing else, the body of them all."""
+    words = entry.command.split("-") if entry.fields else ["command"]
+    return f"{''.join(word.capitalize() for word in words)}Body"
 
 
 class Listing[T](Schema):

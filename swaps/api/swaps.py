@@ -1,23 +1,21 @@
 """Swaps: begin one, follow it, command it."""
 
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from ninja import Query, Router
 from ninja.errors import AuthenticationError
 from pydantic import AwareDatetime, Field
 
-from swaps.access.roles import Action, Actor
+from swaps.access.roles import Action
 from swaps.api.answers import answer, answer_page, problems
 from swaps.api.bearer import Bearer, actor_of, token_of
 from swaps.api.looks import WaitingBearer
 from swaps.api.repeatable import repeatable
 from swaps.api.schemas import (
     Body,
-    CommandBody,
     Duration,
     Listing,
     Name,
@@ -29,12 +27,11 @@ from swaps.api.schemas import (
 )
 from swaps.api.schemas import Query as Text
 from swaps.api.stream import wait_for_end
-from swaps.commands.swaps.operations import apply_command, request_swap
+from swaps.api.swap_commands import accepted, add_commands
+from swaps.commands.swaps.operations import request_swap
 from swaps.commands.swaps.requests import find_swap
-from swaps.domain.commands import Command
-from swaps.domain.seen import UNSEEN, Seen
+from swaps.domain.commands import ENTRIES
 from swaps.domain.states import Phase, SwapState
-from swaps.models import SwapOperation
 from swaps.readings.shared.looks import look
 from swaps.readings.swap.events import EventReading, read_events
 from swaps.readings.swap.swaps import SwapReading, read_swap, read_swaps
@@ -79,24 +76,6 @@ class NewSwap(Body):
     reason: Reason = ""
 
 
-class PromoteBody(CommandBody):
-    full: Annotated[bool, Field(description="pass all steps, not this one alone")] = False
-
-
-class RollbackBody(CommandBody):
-    of_rollback: Annotated[
-        bool,
-        Field(
-            description="the swap is itself a roll back, which is known: the version that was "
-            "rolled back serves again"
-        ),
-    ] = False
-
-
-class ExtendDrainBody(CommandBody):
-    seconds: Annotated[Timeout | None, Field(description="30 when left out")] = None
-
-
 class SwapQuery(PageQuery):
     model: Name | None = None
     state: SwapState | None = None
@@ -132,7 +111,7 @@ class SwapQuery(PageQuery):
 @repeatable()
 def begin_swap(request: HttpRequest, body: NewSwap) -> HttpResponse:
     actor = actor_of(request)
-    return _accepted(request_swap(actor=actor, **body.dict()), actor)
+    return accepted(request_swap(actor=actor, **body.dict()), actor)
 
 
 @router.get(
@@ -191,113 +170,4 @@ def list_events(request: HttpRequest, swap_id: uuid.UUID) -> HttpResponse:
     return answer({"items": [event.as_json() for event in events], "next": None})
 
 
-_COMMANDED = ("swap-not-found", "not-found", "not-possible-now", "still-running")
-# Rolling back a swap that is over begins another.
-_REVERSED = ("swap-in-progress", "version-not-found", "version-not-active", "host-unreachable")
-COMMAND_ANSWERS: dict[int, Any] = {202: SwapReading, **problems(*_COMMANDED, body=True)}
-ROLLBACK_ANSWERS: dict[int, Any] = {
-    202: SwapReading,
-    **problems(*_COMMANDED, *_REVERSED, body=True),
-}
-COMMAND_TITLES = {
-    Command.FORCE_UNLOAD: "Force the unload of",
-    Command.ROLL_FORWARD: "Roll forward",
-}
-COMMAND_WORDS = {
-    Command.CANCEL: "Before traffic moved: what the swap loaded is unloaded.",
-    Command.PAUSE: "Keep the weights as they are, until it is resumed or promoted.",
-    Command.RESUME: "Go on with the steps.",
-    Command.FORCE_UNLOAD: "Unload the old version though requests run on it: they fail. It never "
-    "covers a node that is away. Administrators only.",
-    Command.ROLL_FORWARD: "Of a swap that rolls back: the new version stays after all.",
-}
-_WITH_FIELDS = {Command.PROMOTE, Command.EXTEND_DRAIN, Command.ROLLBACK}
-
-
-def _add_command(command: Command) -> None:
-    @router.post(
-        f"/swaps/{{uuid:swap_id}}/{command}",
-        auth=Bearer(Action(command.value)),
-        response=COMMAND_ANSWERS,
-        operation_id=command.replace("-", "_"),
-        summary=f"{COMMAND_TITLES.get(command, command.value.capitalize())} a swap",
-        description=COMMAND_WORDS[command],
-    )
-    @repeatable()
-    def run(
-        request: HttpRequest, swap_id: uuid.UUID, body: CommandBody | None = None
-    ) -> HttpResponse:
-        return _carry_out(request, swap_id, command, body or CommandBody())
-
-
-for _command in Command:
-    if _command not in _WITH_FIELDS:
-        _add_command(_command)
-
-
-@router.post(
-    "/swaps/{uuid:swap_id}/promote",
-    auth=Bearer(Action.PROMOTE),
-    response=COMMAND_ANSWERS,
-    summary="Promote a swap",
-    description="Pass this step, or with `full` all of them; end the bake time while it drains. "
-    f"For {UNSEEN.total_seconds():g} s after a hold was passed, one that does not say in `seen` "
-    "which step it means is refused: it may have meant the hold before.",
-)
-@repeatable()
-def promote(
-    request: HttpRequest, swap_id: uuid.UUID, body: PromoteBody | None = None
-) -> HttpResponse:
-    body = body or PromoteBody()
-    return _carry_out(request, swap_id, Command.PROMOTE, body, full=body.full)
-
-
-@router.post(
-    "/swaps/{uuid:swap_id}/rollback",
-    auth=Bearer(Action.ROLLBACK),
-    response=ROLLBACK_ANSWERS,
-    summary="Roll back a swap",
-    description="Back to the old version. Of a completed swap it is a new swap, reversed. Of that "
-    "one, a roll back itself, only with `of_rollback`: of two who roll back the same, the second "
-    "would undo the first.",
-)
-@repeatable()
-def rollback(
-    request: HttpRequest, swap_id: uuid.UUID, body: RollbackBody | None = None
-) -> HttpResponse:
-    body = body or RollbackBody()
-    return _carry_out(request, swap_id, Command.ROLLBACK, body, of_rollback=body.of_rollback)
-
-
-@router.post(
-    "/swaps/{uuid:swap_id}/extend-drain",
-    auth=Bearer(Action.EXTEND_DRAIN),
-    response=COMMAND_ANSWERS,
-    summary="Extend the drain of a swap",
-    description="Give the old version longer to finish what it has.",
-)
-@repeatable()
-def extend_drain(
-    request: HttpRequest, swap_id: uuid.UUID, body: ExtendDrainBody | None = None
-) -> HttpResponse:
-    body = body or ExtendDrainBody()
-    return _carry_out(request, swap_id, Command.EXTEND_DRAIN, body, seconds=body.seconds)
-
-
-def _carry_out(
-    request: HttpRequest, swap_id: uuid.UUID, command: Command, body: CommandBody, **options: Any
-) -> HttpResponse:
-    actor = actor_of(request)
-    seen = Seen(**body.seen.dict()) if body.seen else None
-    swap = apply_command(swap_id, command, actor=actor, reason=body.reason, seen=seen, **options)
-    return _accepted(swap, actor)
-
-
-def _accepted(swap: SwapOperation, actor: Actor) -> HttpResponse:
-    # Read again: what a command changed may be an expression that only the database knows.
-    swap = find_swap(swap.pk, seen_by=actor)
-    return answer(
-        read_swap(swap, scope=actor.models),
-        status=202,
-        location=reverse("api:swap", kwargs={"swap_id": swap.pk}),
-    )
+add_commands(router, ENTRIES.values())

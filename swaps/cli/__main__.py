@@ -59,8 +59,7 @@ def hotswap(
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Swap": (swaps.swap, swaps.watch, swaps.status, swaps.list_swaps),
     "Act on a swap": (
-        *(acting.rollback, acting.pause, acting.resume, acting.promote, acting.cancel),
-        *(acting.extend_drain, acting.roll_forward, acting.force_unload),
+        *acting.COMMANDS,
         *(approving.approve, approving.reject, acting.queue),
     ),
     "The fleet": (hosts.app, models.app, strategies.app, router.app, audit.app),

@@ -1,4 +1,6 @@
-"""What a step or a command changes of a swap, as data in the words of its snapshot.
+"""What a step changes of a swap, as data in the words of its snapshot; and what such data is.
+
+What a command changes is in its entry (`swaps.domain.commands`), in the same words.
 
 The engine writes it to the swap's row and the simulation applies it to its own, so that what the
 simulation proves is what the engine does. A moment is left to whoever writes: `FromNow`.
@@ -8,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from swaps.domain.commands import Command
 from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange
 from swaps.domain.snapshot import Snapshot
 from swaps.domain.states import SwapState
@@ -85,40 +86,3 @@ def _of_route(s: Snapshot, route: RouteChange | None) -> dict[str, object]:
         return {}
     watched = {"drain_deadline": FromNow(s.drain_timeout)} if route.watch else {}
     return {"routed": True, **watched}
-
-
-@dataclass(frozen=True, slots=True)
-class CommandDetails:
-    """What bears on a command beside the swap: who asks, and how much of it."""
-
-    by: str
-    full: bool = False  # promote: all that is left
-    longer: timedelta = timedelta(seconds=30)  # extend-drain
-
-
-def of_command(
-    command: Command, state: SwapState, step_index: int, asked: CommandDetails, *, limited: bool
-) -> Changes:
-    """`limited`: the whole swap has a deadline, which a longer drain must not run into."""
-    match command:
-        case Command.CANCEL | Command.ROLLBACK:
-            return {"abort": command.value}
-        case Command.PAUSE | Command.RESUME:
-            return {"paused": command is Command.PAUSE}
-        case Command.PROMOTE if state is _S.OLD_VERSION_DRAINING:
-            return {"bake_ended": True}
-        case Command.PROMOTE if asked.full:
-            return {"promoted_full": True, "paused": False}
-        case Command.PROMOTE:
-            # As in Argo Rollouts: whoever promotes what is paused has it go on.
-            return {"promoted_steps": step_index + 1, "paused": False}
-        case Command.EXTEND_DRAIN:
-            later = FromNow(asked.longer, or_from="drain_deadline")
-            if not limited:
-                return {"drain_deadline": later}
-            limit = FromNow(asked.longer, or_from="drain_deadline", not_before="swap_deadline")
-            return {"drain_deadline": later, "swap_deadline": limit}
-        case Command.FORCE_UNLOAD:
-            return {"forced_by": asked.by}
-        case Command.ROLL_FORWARD:
-            return {"roll_forward": True}

@@ -4,7 +4,17 @@ import re
 
 import pytest
 
-from swaps.access.roles import FLEET_WIDE, LEAST_ROLE, Action, Actor, NotAllowed, Role
+from swaps.access.roles import (
+    FLEET_WIDE,
+    LEAST_ROLE,
+    Action,
+    Actor,
+    NotAllowed,
+    Permission,
+    Role,
+    least_role,
+)
+from swaps.domain.commands import Command
 from tests.documents import TOLD
 
 
@@ -14,11 +24,12 @@ def an_actor(role: Role | None, *, models: frozenset[str] | None = None) -> Acto
 
 def test_the_table_names_every_action() -> None:
     assert LEAST_ROLE.keys() == set(Action)
+    assert not set(map(str, Action)) & set(map(str, Command)), "one name, two permissions"
 
 
-@pytest.mark.parametrize("action", Action)
-def test_a_role_may_what_weaker_ones_may_and_nobody_may_nothing(action: Action) -> None:
-    least = list(Role).index(LEAST_ROLE[action])
+@pytest.mark.parametrize("action", [*Action, *Command])
+def test_a_role_may_what_weaker_ones_may_and_nobody_may_nothing(action: Permission) -> None:
+    least = list(Role).index(least_role(action))
     assert [an_actor(role).may(action) for role in Role] == [
         rank >= least for rank in range(len(Role))
     ]
@@ -26,8 +37,8 @@ def test_a_role_may_what_weaker_ones_may_and_nobody_may_nothing(action: Action) 
         an_actor(None).require(action)
 
 
-@pytest.mark.parametrize("action", Action)
-def test_a_scoped_token_acts_on_its_models_and_never_on_the_fleet(action: Action) -> None:
+@pytest.mark.parametrize("action", [*Action, *Command])
+def test_a_scoped_token_acts_on_its_models_and_never_on_the_fleet(action: Permission) -> None:
     token = an_actor(Role.ADMINISTRATOR, models=frozenset({"iris"}))
     assert token.may(action, "iris") == (action not in FLEET_WIDE)
     with pytest.raises(NotAllowed, match="this token is for iris"):
@@ -47,6 +58,6 @@ def test_the_handbook_has_this_table() -> None:
     roles = list(Role)
     table = [
         (str(action), *("yes" if an_actor(role).may(action) else "–" for role in roles))
-        for action in Action
+        for action in (*Action, *Command)
     ]
     assert shown == table

@@ -196,6 +196,10 @@ def force_unload(
         accepted(api, answer, as_json=as_json)
 
 
+# In the order of the help.
+COMMANDS = (rollback, pause, resume, promote, cancel, extend_drain, roll_forward, force_unload)
+
+
 @queue.command("release")
 def release_queue(model: ModelName, reason: Reason = "", as_json: AsJson = False) -> None:
     """Let a line go on that was held after a swap which did not complete."""

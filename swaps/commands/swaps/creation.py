@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from swaps.access.roles import Action, Actor
+from swaps.access.roles import Action, Actor, Permission
 from swaps.audit.record import record
 from swaps.commands.errors import InvalidRequest, ModelNotFound, SwapInProgress
 from swaps.commands.hosts.availability import Availability, require_version
@@ -24,6 +24,7 @@ from swaps.commands.swaps.requests import (
 )
 from swaps.commands.swaps.strategies import default_strategy
 from swaps.domain.approval import asks_approval
+from swaps.domain.commands import Command
 from swaps.domain.snapshot import QUEUED
 from swaps.domain.strategies import Strategy
 from swaps.engine.write import store
@@ -39,13 +40,13 @@ def make_swap(request: SwapRequest, actor: Actor) -> SwapOperation:
     Raises InvalidRequest, ModelNotFound, SwapInProgress, QueueHeld, VersionNotFound,
     VersionNotActive, AlreadyActive, HostUnreachable, NotAllowed.
     """
-    action = Action.SWAP if request.from_version else Action.ACTIVATE
+    action: Permission = Action.SWAP if request.from_version else Action.ACTIVATE
     if request.reverses:
-        action = Action.ROLLBACK
+        action = Command.ROLLBACK
     with audited(actor, action, "model", request.model_name):
         actor.require(action, request.model_name)
         if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
-            actor.require(Action.FORCE_UNLOAD, request.model_name)
+            actor.require(Command.FORCE_UNLOAD, request.model_name)
         strategy = check_fields(request)
         model = find_model(request.model_name)
         if strategy is None:
@@ -65,7 +66,7 @@ def _create(
     target: list[ModelHost],
     availability: Availability,
     actor: Actor,
-    action: Action,
+    action: Permission,
 ) -> SwapOperation:
     def or_default(value: Any, default: Any) -> Any:
         return default if value is None else value
@@ -153,7 +154,7 @@ def _note_loaded(swap: SwapOperation, target: list[ModelHost], availability: Ava
 
 
 def _record_creation(
-    swap: SwapOperation, request: SwapRequest, actor: Actor, action: Action
+    swap: SwapOperation, request: SwapRequest, actor: Actor, action: Permission
 ) -> None:
     what = f"{swap.from_version or 'nothing'} → {swap.to_version}"
     store.begin_story(swap, reason=request.reason or f"asked for {what}", actor=actor)

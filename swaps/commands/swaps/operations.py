@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,17 +14,19 @@ from swaps.commands.refusals import audited
 from swaps.commands.swaps import preconditions
 from swaps.commands.swaps.creation import make_swap
 from swaps.commands.swaps.requests import LONGEST_SECONDS, SwapRequest, find_model, find_swap
-from swaps.domain.changes import CommandDetails, of_command
 from swaps.domain.commands import (
+    ENTRIES,
     Accepted,
     Command,
     CommandCheck,
+    CommandDetails,
+    CommandEntry,
+    Given,
     NewSwap,
     NotPossible,
-    check_command,
+    Place,
 )
-from swaps.domain.rolling_forward import no_way_forward
-from swaps.domain.seen import Seen, step_words
+from swaps.domain.seen import Seen
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.strategies import parse_strategy
 from swaps.engine import queue
@@ -35,10 +36,6 @@ from swaps.engine.write.columns import columns_of
 from swaps.live.wake import wake_swap
 from swaps.models import Route, ServedModel, SwapOperation
 from swaps.models.swap_operations import EventKind
-
-DEFAULT_EXTENSION_SECONDS = 30
-# In line a swap is over with these, and whoever is behind it moves up.
-_MAY_END = frozenset({Command.CANCEL, Command.ROLLBACK})
 
 
 def request_swap(
@@ -76,29 +73,28 @@ def apply_command(
     *,
     actor: Actor,
     reason: str = "",
-    seconds: int | None = None,
-    full: bool = False,
-    of_rollback: bool = False,
     seen: Seen | None = None,
     still_meant: Callable[[SwapOperation], None] | None = None,
+    **given: int | None,
 ) -> SwapOperation:
-    """What people may ask of a swap; see the command table in swaps.domain.commands.
+    """What people may ask of a swap; see the entries in swaps.domain.commands.
 
-    `seconds` is for extend-drain, `full` for promote, `of_rollback` for a rollback: that the swap
-    is itself one is known, and taking it back meant. `seen` is what was decided on; instead of
-    it, `still_meant` gets the locked row before anything is done, and raises NotPossibleNow when
-    it is not that: of two clicks at the same moment the second finds what the first did.
+    `given`: of the fields of the command's entry, `seconds` of extend-drain, say. `seen` is what
+    was decided on; instead of it, `still_meant` gets the locked row before anything is done, and
+    raises NotPossibleNow when it is not that: of two clicks at the same moment the second finds
+    what the first did.
     Rolling back a completed swap returns the new swap that does it.
     Raises SwapNotFound, NotAllowed, NotPossibleNow, PastPointOfNoReturn, InvalidRequest; for
     the rollback of a completed swap also what `make_swap` raises.
     """
+    entry = ENTRIES[command]
     with audited(actor, command, "swap", str(swap_id)):
-        actor.require(Action(command.value))
-        if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
-            raise InvalidRequest("seconds", f"{seconds} is not between 1 and {LONGEST_SECONDS}")
+        actor.require(command)
+        _check_given(entry, given)
+        full = bool(given.get("full"))
         try:
             with transaction.atomic():
-                if command in _MAY_END:
+                if entry.ends_what_waits:
                     queue.lock_queue(find_swap(swap_id, seen_by=actor).model_id)
                 # A command waits for the engine's write, and the engine's next write for it.
                 swap = (
@@ -108,9 +104,8 @@ def apply_command(
                 )
                 if not actor.sees(swap.model.name):
                     raise SwapOperation.DoesNotExist
-                state = SwapState(swap.state)
-                past = swap.past_return_at is not None
-                answer = check_command(command, state, past_return=past)
+                place = _place_of(swap)
+                answer = entry.check(place)
                 done = _is_done(swap, command, answer, full=full)
                 if still_meant is not None:
                     still_meant(swap)
@@ -118,19 +113,20 @@ def apply_command(
                     preconditions.require_seen(swap, seen or Seen())
                     if command is Command.PROMOTE and not isinstance(answer, NotPossible):
                         preconditions.require_viewed(swap, seen or Seen(), full=full)
-                if command is Command.ROLLBACK and not of_rollback:
+                if command is Command.ROLLBACK and not given.get("of_rollback"):
                     _require_no_rollback(swap, answer)
                 match answer:
                     case NotPossible(why, retry):
-                        kind = PastPointOfNoReturn if past and retry else NotPossibleNow
+                        kind = (
+                            PastPointOfNoReturn if place.past_return and retry else NotPossibleNow
+                        )
                         raise kind(why + _instead(swap, command), retry=retry)
                     case Accepted() if done:
                         _audit(swap, command, actor, reason, "nothing: it is under way")
                         return swap
                     case Accepted():
-                        if command is Command.ROLL_FORWARD:
-                            _require_way_forward(swap)
-                        _accept(swap, command, actor, reason, seconds, full)
+                        _require_use(swap, entry)
+                        _accept(swap, entry, place, actor, reason, given)
                         return swap
                     case NewSwap() if swap.from_version is None:
                         raise NotPossibleNow(
@@ -141,6 +137,27 @@ def apply_command(
         except (SwapOperation.DoesNotExist, ServedModel.DoesNotExist):
             raise SwapNotFound(f"no swap has the id {swap_id}") from None
     return _reverse(swap, actor, reason)
+
+
+def _check_given(entry: CommandEntry, given: Given) -> None:
+    """Raises InvalidRequest; TypeError for what the command does not take."""
+    unknown = given.keys() - {field.name for field in entry.fields}
+    if unknown:
+        raise TypeError(f"{entry.command} takes no {', '.join(sorted(unknown))}")
+    for field in entry.fields:
+        value = given.get(field.name)
+        if field.kind is int and value is not None and not 1 <= value <= LONGEST_SECONDS:
+            raise InvalidRequest(field.name, f"{value} is not between 1 and {LONGEST_SECONDS}")
+
+
+def _place_of(swap: SwapOperation) -> Place:
+    return Place(
+        SwapState(swap.state),
+        past_return=swap.past_return_at is not None,
+        steps=parse_strategy(swap.strategy).steps,
+        step_index=swap.step_index,
+        limited=swap.swap_deadline is not None,
+    )
 
 
 def _is_done(swap: SwapOperation, command: Command, answer: CommandCheck, *, full: bool) -> bool:
@@ -177,27 +194,17 @@ def _instead(swap: SwapOperation, command: Command) -> str:
 
 def _accept(
     swap: SwapOperation,
-    command: Command,
+    entry: CommandEntry,
+    place: Place,
     actor: Actor,
     reason: str,
-    seconds: int | None,
-    full: bool,
+    given: Given,
 ) -> None:
-    asked = CommandDetails(
-        by=actor.name, full=full, longer=timedelta(seconds=seconds or DEFAULT_EXTENSION_SECONDS)
-    )
-    words = _words(swap, command, asked)
-    changes = columns_of(
-        of_command(
-            command,
-            SwapState(swap.state),
-            swap.step_index,
-            asked,
-            limited=swap.swap_deadline is not None,
-        )
-    )
+    asked = CommandDetails(by=actor.name, given=given)
+    words = entry.told(place, asked)
+    changes = columns_of(entry.change(place, asked))
     # A swap that waits in line ends at once: it has no turn in which the engine could end it.
-    over = swap.queued and command in _MAY_END
+    over = swap.queued and entry.ends_what_waits
     if over:
         changes |= {"queued": False, "end_time": Now(), "waiting_for": ""}
     store.write(
@@ -205,23 +212,23 @@ def _accept(
         kind=EventKind.COMMAND,
         reason=f"{words}: {reason}" if reason else words,
         actor=actor,
-        data={"command": command.value},
+        data={"command": entry.command.value},
         to_state=SwapState.CANCELLED if over else None,
         next_check_at=Now(),
         attended_until=None,
         **changes,
     )
-    _audit(swap, command, actor, reason, words)
+    _audit(swap, entry.command, actor, reason, words)
     if over:
         queue.let_next_begin(swap.model_id)
     transaction.on_commit(lambda: wake_swap(swap.pk))
 
 
-def _require_way_forward(swap: SwapOperation) -> None:
+def _require_use(swap: SwapOperation, entry: CommandEntry) -> None:
     """Raises NotPossibleNow where it is known already that nothing would come of it."""
-    why = no_way_forward(observe(swap.pk).snapshot)
+    why = entry.hindrance(observe(swap.pk).snapshot) if entry.hindrance is not None else ""
     if why:
-        raise NotPossibleNow(f"{swap} cannot roll forward: {why}")
+        raise NotPossibleNow(f"{swap} cannot {entry.label.lower()}: {why}")
 
 
 def _audit(swap: SwapOperation, command: Command, actor: Actor, reason: str, words: str) -> None:
@@ -235,31 +242,6 @@ def _audit(swap: SwapOperation, command: Command, actor: Actor, reason: str, wor
         before={"state": swap.state},
         after={"asked": words},
     )
-
-
-def _words(swap: SwapOperation, command: Command, asked: CommandDetails) -> str:
-    match command:
-        case Command.CANCEL:
-            return "cancel"
-        case Command.ROLLBACK:
-            return "roll back"
-        case Command.PAUSE:
-            return "pause"
-        case Command.RESUME:
-            return "resume"
-        case Command.PROMOTE if swap.state == SwapState.OLD_VERSION_DRAINING:
-            return "end the bake time"
-        case Command.PROMOTE if asked.full:
-            return "promote to 100 %"
-        case Command.PROMOTE:
-            steps = parse_strategy(swap.strategy).steps
-            return f"promote past {step_words(steps, swap.step_index)}"
-        case Command.EXTEND_DRAIN:
-            return f"extend the drain by {asked.longer.total_seconds():g} s"
-        case Command.FORCE_UNLOAD:
-            return "force the unload"
-        case Command.ROLL_FORWARD:
-            return "roll forward"
 
 
 def _reverse(swap: SwapOperation, actor: Actor, reason: str) -> SwapOperation:

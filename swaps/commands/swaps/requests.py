@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 
-from swaps.access.roles import Action, Actor
+from swaps.access.roles import Actor
 from swaps.commands.errors import (
     AlreadyActive,
     InvalidRequest,
@@ -14,6 +14,7 @@ from swaps.commands.errors import (
     VersionNotActive,
 )
 from swaps.commands.swaps.strategies import resolve_strategy
+from swaps.domain.commands import Command
 from swaps.domain.host_addresses import not_alike, parse_host_url
 from swaps.domain.names import name_problem
 from swaps.domain.states import END_STATES, SwapState
@@ -203,7 +204,7 @@ def choose_hosts(
 def default_policy(model: ServedModel, actor: Actor) -> str:
     """A default is no way around a role: the swap of one who may not force waits instead."""
     default = DrainTimeoutPolicy(model.on_drain_timeout)
-    if default is DrainTimeoutPolicy.FORCE and not actor.may(Action.FORCE_UNLOAD, model.name):
+    if default is DrainTimeoutPolicy.FORCE and not actor.may(Command.FORCE_UNLOAD, model.name):
         return DrainTimeoutPolicy.WAIT.value
     return default.value
 

@@ -45,7 +45,7 @@ def _main(
             refusal="A swap is under way: show it, below." if model.open_swap else None,
         )
         return
-    if reader.may(Action.ROLLBACK):
+    if reader.may(Command.ROLLBACK):
         yield _roll_back(model, last_completed)
 
 

@@ -16,6 +16,7 @@ from swaps.console.shared.live_page import render_fragments, render_personal
 from swaps.console.shared.pages import show
 from swaps.console.shared.visitors import Visitor
 from swaps.console.shared.watch import Look
+from swaps.domain.commands import Command
 from swaps.domain.names import name_problem
 from swaps.domain.states import SwapState
 from swaps.live.broadcast import model_group
@@ -144,7 +145,7 @@ def _context(model: LiveModel, role: Role | None) -> dict[str, object]:
         "model": model,
         "buttons": main_buttons(role, model.reading, model.last_completed),
         "managing": managing_buttons(role, model.reading),
-        "may_cancel": reader.may(Action.CANCEL),
+        "may_cancel": reader.may(Command.CANCEL),
         "may_release": reader.may(Action.RELEASE_QUEUE),
         "visitor": Visitor(role),
         "live": {"now": model.now},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from swaps.access.roles import Action, Actor, Role
-from swaps.domain.commands import Command
+from swaps.domain.commands import ENTRIES, Command
 from swaps.readings.overview.concerns import Concern, Kind
 
 
@@ -52,12 +52,6 @@ _COMMANDS = {
     Kind.PROMOTION: (Command.PROMOTE, Command.ROLLBACK),
     Kind.PAUSED: (Command.RESUME, Command.ROLLBACK),
 }
-_LABELS = {
-    Command.EXTEND_DRAIN: "Extend drain…",
-    Command.ROLLBACK: "Roll back…",
-    Command.PROMOTE: "Promote…",
-    Command.RESUME: "Resume…",
-}
 
 
 def rows_for(role: Role | None, concerns: Iterable[Concern]) -> list[ConcernRow]:
@@ -77,8 +71,9 @@ def _address(concern: Concern) -> str:
 
 def _offers(reader: Actor, concern: Concern) -> Iterable[Offer]:
     for command in _COMMANDS.get(concern.kind, ()):
-        if reader.may(Action(command.value)):
-            yield Offer(_LABELS[command], reverse("swap-command", args=[concern.swap, command]))
+        if reader.may(command):
+            address = reverse("swap-command", args=[concern.swap, command])
+            yield Offer(f"{ENTRIES[command].label}…", address)
     if concern.kind is Kind.APPROVAL and reader.may(Action.APPROVE):
         for verdict in ("approve", "reject"):
             address = reverse("decide", kwargs={"swap_id": concern.swap, "verdict": verdict})

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 
-from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.roles import Actor, NotAllowed, Permission
 from swaps.commands.errors import InvalidRequest, Stale, SwapRefused
 from swaps.console.shared.page_behind import page_behind
 from swaps.console.shared.refusals import Refusal, refusal_of
@@ -34,7 +34,7 @@ class Done:
 class Dialog:
     """What is asked and what it would do, as things stand now."""
 
-    actions: tuple[Action, ...]  # all that it takes
+    actions: tuple[Permission, ...]  # all that it takes
     title: str
     effect: str
     button: str  # "": there is nothing to confirm yet, only to look again

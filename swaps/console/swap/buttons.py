@@ -4,13 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swaps.access.roles import Actor, Role
-from swaps.console.swap.confirmations import ACTIONS, DANGEROUS, LABELS
-from swaps.domain.commands import Command
+from swaps.domain.commands import ENTRIES, Command
 from swaps.domain.states import END_STATES, SwapState
-
-# They stand beside the drain; all others above all, and each in one place, whatever the state:
-# nothing jumps away from under a hand.
-OF_A_DRAIN = {Command.EXTEND_DRAIN, Command.FORCE_UNLOAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +13,10 @@ class Button:
     command: Command
     label: str
     dangerous: bool
+    # They stand beside the drain; all others above all, and each in one place, whatever the state:
+    # nothing jumps away from under a hand.
+    beside_the_drain: bool
     refusal: str | None  # why it cannot be pressed now
-
-    @property
-    def beside_the_drain(self) -> bool:
-        return self.command in OF_A_DRAIN
 
 
 def buttons(
@@ -35,9 +29,9 @@ def buttons(
     """`refusals`: by command, why it is not possible now, or None when it is."""
     reader = Actor("", role, "console")
     return [
-        Button(command, LABELS[command], command in DANGEROUS, refusals.get(command.value))
-        for command in LABELS
-        if reader.may(ACTIONS[command]) and _belongs(command, state, paused=paused)
+        Button(command, entry.label, entry.dangerous, entry.beside_the_drain, refusals.get(command))
+        for command, entry in ENTRIES.items()
+        if reader.may(command) and _belongs(command, state, paused=paused)
     ]
 
 
@@ -45,16 +39,4 @@ def _belongs(command: Command, state: SwapState, *, paused: bool) -> bool:
     """Buttons that could never be meant in this state are left out, not greyed."""
     if state in END_STATES:
         return command is Command.ROLLBACK and state is SwapState.COMPLETED
-    match command:
-        case Command.PAUSE:
-            return not paused
-        case Command.RESUME:
-            return paused
-        case Command.ROLL_FORWARD:
-            return state is SwapState.ROLLING_BACK
-        case Command.ROLLBACK:
-            return state is not SwapState.ROLLING_BACK
-        case Command.CANCEL:
-            return state is not SwapState.ROLLING_BACK
-        case _:
-            return True
+    return ENTRIES[command].offered(state, paused)

@@ -21,6 +21,7 @@ from swaps.console.shared.swap_fields import CUSTOM
 from swaps.console.shared.visitors import actor_of
 from swaps.console.swap.staircase import staircase
 from swaps.console.swap.start_form import StartSwapForm, new_key
+from swaps.domain.commands import Command
 from swaps.domain.steps import KINDS
 from swaps.models import ModelHost, ServedModel, SwapOperation
 from swaps.readings.model.models import ModelReading, read_model
@@ -178,7 +179,7 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int = 200) -> Ht
         "example_steps": EXAMPLE_STEPS,
         "step_kinds": STEP_KINDS,
         "step_kinds_json": json.dumps(STEP_KINDS),
-        "may_force": actor.may(Action.FORCE_UNLOAD),
+        "may_force": actor.may(Command.FORCE_UNLOAD),
         "plan": planned,
     }
     return show(request, context, status=status)

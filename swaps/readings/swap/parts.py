@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, assert_never
 
-from swaps.domain.commands import Accepted, Command, NewSwap, NotPossible, check_command
+from swaps.domain.commands import ENTRIES, Accepted, NewSwap, NotPossible, Place
 from swaps.domain.deadlines import apply_deadline, load_deadline
-from swaps.domain.rolling_forward import no_way_forward
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
 from swaps.domain.steps import KINDS
@@ -214,15 +213,15 @@ def milliseconds(began: datetime | None, ended: datetime | None) -> float | None
 def commands_of(swap: SwapOperation, rows: ModelRows) -> dict[str, str | None]:
     """Each command with the reason why it is not possible now; null: it is."""
     reasons: dict[str, str | None] = {}
-    past_return = swap.past_return_at is not None
-    for command in Command:
-        match check_command(command, SwapState(swap.state), past_return=past_return):
+    place = Place(SwapState(swap.state), past_return=swap.past_return_at is not None)
+    for command, entry in ENTRIES.items():
+        match entry.check(place):
             case NotPossible(reason):
                 reasons[command.value] = reason
             case NewSwap():
                 reasons[command.value] = _why_not_back(swap, rows)
-            case Accepted() if command is Command.ROLL_FORWARD:
-                reasons[command.value] = _why_not_forward(swap, rows)
+            case Accepted() if entry.hindrance is not None:
+                reasons[command.value] = entry.hindrance(_snapshot(swap, rows)) or None
             case Accepted():
                 reasons[command.value] = None
     return reasons
@@ -239,7 +238,8 @@ def _why_not_back(swap: SwapOperation, rows: ModelRows) -> str | None:
     return None
 
 
-def _why_not_forward(swap: SwapOperation, rows: ModelRows) -> str | None:
+def _snapshot(swap: SwapOperation, rows: ModelRows) -> Snapshot:
+    """As much of it as is read here: of hosts what their rows say."""
     placed = {row.host.name: row for row in rows.placements if row.version == swap.to_version}
     target = [
         HostView(host, False, placed[host].observed, placed[host].observed_reason)
@@ -247,7 +247,7 @@ def _why_not_forward(swap: SwapOperation, rows: ModelRows) -> str | None:
         else HostView(host, False, Observed.UNKNOWN)
         for host in swap.target_hosts
     ]
-    snapshot = Snapshot(
+    return Snapshot(
         now=rows.now,
         state=SwapState(swap.state),
         from_version=swap.from_version,
@@ -255,7 +255,6 @@ def _why_not_forward(swap: SwapOperation, rows: ModelRows) -> str | None:
         target=tuple(target),
         routed=swap.revision is not None,
     )
-    return no_way_forward(snapshot) or None
 
 
 def deadline_of(swap: SwapOperation, rows: ModelRows) -> datetime | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from swaps.access.roles import Action, Actor, NotAllowed
+from swaps.access.roles import Actor, NotAllowed
 from swaps.adapters.contract import Observation, Ref, VersionStatus
 from swaps.commands.errors import InvalidRequest, SwapRefused
 from swaps.commands.hosts.availability import ask_hosts, why_absent
@@ -20,6 +20,7 @@ from swaps.commands.swaps.requests import (
     must_wait,
 )
 from swaps.commands.swaps.strategies import default_strategy, resolve_strategy
+from swaps.domain.commands import Command
 from swaps.domain.names import version_order
 from swaps.domain.states import SwapState
 from swaps.domain.strategies import Strategy
@@ -109,7 +110,7 @@ def plan_swap(request: SwapRequest, actor: Actor) -> SwapPlan:
     strategy = _strategy(model, request, checks)
     _tried(checks, lambda: check_fields(replace(request, strategy=None)))
     if request.on_drain_timeout == DrainTimeoutPolicy.FORCE:
-        _tried(checks, lambda: actor.require(Action.FORCE_UNLOAD, model.name))
+        _tried(checks, lambda: actor.require(Command.FORCE_UNLOAD, model.name))
     _check_queue(checks, model, request)
     hosts: list[OnHost] = []
     try:

@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.http import HttpResponse
 from django.urls import reverse
 
-from swaps.access.roles import Action, Actor
+from swaps.access.roles import Action, Actor, Permission
 from swaps.console.model.questions import model_ask
 from swaps.console.swap.confirmations import confirmation, subject_of
 from swaps.domain.commands import Command
@@ -68,7 +68,7 @@ def _command_at_the_console(command: Command) -> Attempt:
     def click(person: Person, model: ServedModel) -> HttpResponse:
         swap = swap_for(command, model)
         asked = confirmation(command, subject_of(swap, command))
-        given = {"effect": asked.effect_key, "state": swap.state, "typed": asked.typed}
+        given = {"effect": asked.effect_key, "state": swap.state, "typed": asked.words.typed}
         return _post(person, reverse("swap-command", args=[swap.pk, command]), given)
 
     return click
@@ -215,8 +215,8 @@ def _start_at_the_admin(old: str) -> Attempt:
     )
 
 
-_COMMANDS: Mapping[Action, Mapping[str, Attempt]] = {
-    Action(command.value): {
+_COMMANDS: Mapping[Command, Mapping[str, Attempt]] = {
+    command: {
         CONSOLE: _command_at_the_console(command),
         API: _command_by_rest(command),
     }
@@ -232,7 +232,7 @@ _LIMITS = {
 _HOST = {"name": "beta", "kind": "bundled", "url": "http://127.0.0.1:1"}
 _LOADS = {"max_concurrent_loads": 1}
 
-DOORS: Mapping[Action, Mapping[str, Attempt]] = {
+DOORS: Mapping[Permission, Mapping[str, Attempt]] = {
     **_COMMANDS,
     Action.VIEW: {CONSOLE: _get("/"), API: _rest("GET", "models"), ADMIN: _get("/admin/")},
     Action.SWAP: {
@@ -247,7 +247,7 @@ DOORS: Mapping[Action, Mapping[str, Attempt]] = {
         ADMIN: _without_a_version(_start_at_the_admin("")),
     },
     Action.APPROVE: {CONSOLE: _approve_at_the_console, API: _approve_by_rest},
-    Action.ROLLBACK: _COMMANDS[Action.ROLLBACK]
+    Command.ROLLBACK: _COMMANDS[Command.ROLLBACK]
     | {ADMIN: _pressed("roll_back", lambda model: swap_for(Command.ROLLBACK, model))},
     Action.RELEASE_QUEUE: {
         CONSOLE: _release_at_the_console,

@@ -3,7 +3,7 @@
 import pytest
 from asgiref.sync import sync_to_async
 
-from swaps.access.roles import LEAST_ROLE, Action, Actor, Role
+from swaps.access.roles import Actor, Role, least_role
 from swaps.commands.people.users import update_user
 from swaps.console.shared.watch import NOT_ALLOWED
 from swaps.domain.commands import Command
@@ -41,7 +41,7 @@ async def test_the_buttons_that_come_are_those_of_the_role(
         page = await opened(open_page, role, swap)
         await page.read_until('id="swap-commands"')
         shown = f"/swaps/{swap.pk}/{command}" in "".join(page.received)
-        assert shown is (ranks.index(role) >= ranks.index(LEAST_ROLE[Action(command.value)])), role
+        assert shown is (ranks.index(role) >= ranks.index(least_role(command))), role
 
 
 @pytest.mark.parametrize(

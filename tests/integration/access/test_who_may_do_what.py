@@ -5,7 +5,8 @@ the audit log has either.
 import pytest
 from django.urls import reverse
 
-from swaps.access.roles import FLEET_WIDE, LEAST_ROLE, Action, Role
+from swaps.access.roles import FLEET_WIDE, Action, Permission, Role, least_role
+from swaps.domain.commands import Command
 from swaps.models import AuditEntry, ModelHost, NamedStrategy, ServedModel, SwapOperation
 from tests.integration.access.doors import ADMIN, API, DOORS
 from tests.integration.access.people import Person
@@ -22,12 +23,12 @@ FORCED = {
 TRIED = [(action, door) for action, doors in DOORS.items() for door in doors]
 
 
-def may(role: Role | None, action: Action) -> bool:
+def may(role: Role | None, action: Permission) -> bool:
     ranks = list(Role)
-    return role is not None and ranks.index(role) >= ranks.index(LEAST_ROLE[action])
+    return role is not None and ranks.index(role) >= ranks.index(least_role(action))
 
 
-def entries(action: Action, outcome: str, door: str) -> int:
+def entries(action: Permission, outcome: str, door: str) -> int:
     """`door`: the source, and after a colon which way there, where it has several."""
     door = door.partition(":")[0]
     return AuditEntry.objects.filter(
@@ -42,14 +43,14 @@ def everything() -> dict[str, object]:
 
 
 def test_every_action_is_tried() -> None:
-    assert DOORS.keys() | OF_THE_MACHINES_OWNER == set(Action)
+    assert DOORS.keys() | OF_THE_MACHINES_OWNER == {*Action, *Command}
     assert all(API in doors for doors in DOORS.values())
 
 
 @pytest.mark.parametrize("role", ROLES, ids=str)
 @pytest.mark.parametrize(("action", "door"), TRIED, ids=str)
 def test_each_role_at_each_door(
-    real_iris: ServedModel, action: Action, door: str, role: Role | None
+    real_iris: ServedModel, action: Permission, door: str, role: Role | None
 ) -> None:
     person = Person(role)
     before = everything()
@@ -78,7 +79,7 @@ def test_each_role_at_each_door(
 
 @pytest.mark.parametrize("action", DOORS, ids=str)
 def test_a_token_for_another_model_does_nothing_to_this_one(
-    real_iris: ServedModel, action: Action
+    real_iris: ServedModel, action: Permission
 ) -> None:
     person = Person(Role.ADMINISTRATOR, models=["wine"])
     response = DOORS[action][API](person, real_iris)

@@ -4,8 +4,9 @@ import pytest
 
 from swaps.console.shared.refusals import sentence
 from swaps.console.shared.template_tags import duration, known, p95
-from swaps.console.swap.confirmations import Subject, confirmation
-from swaps.domain.commands import Command, NotPossible, check_command
+from swaps.console.swap.confirmations import confirmation
+from swaps.domain.commands import ENTRIES, Command, NotPossible, Place
+from swaps.domain.commands.contract import Subject
 from swaps.domain.states import SwapState
 from swaps.readings.traffic.traffic import Traffic
 
@@ -49,19 +50,19 @@ def test_a_version_without_requests_has_no_percentile() -> None:
 @pytest.mark.parametrize("state", SwapState)
 def test_every_possible_command_says_its_effect(command: Command, state: SwapState) -> None:
     """And a confirmation for one effect is never one for another."""
-    if isinstance(check_command(command, state, past_return=False), NotPossible):
+    if isinstance(ENTRIES[command].check(Place(state)), NotPossible):
         return
     asked = confirmation(command, Subject("iris", "1.0", "1.1", state))
-    assert asked.effect.endswith(".")
+    assert asked.words.effect.endswith(".")
     for other in SwapState:
         twin = confirmation(command, Subject("iris", "1.0", "1.1", other))
-        if twin.effect != asked.effect:
+        if twin.words.effect != asked.words.effect:
             assert twin.effect_key != asked.effect_key
 
 
 def test_force_is_typed() -> None:
     subject = Subject("iris", "1.0", "1.1", SwapState.ROLLING_BACK)
-    assert confirmation(Command.FORCE_UNLOAD, subject).typed == "1.1"
+    assert confirmation(Command.FORCE_UNLOAD, subject).words.typed == "1.1"
 
 
 def test_names_are_never_respelt() -> None:

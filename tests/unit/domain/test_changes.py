@@ -1,21 +1,18 @@
 """What steps and commands change, as data: what both the engine and the simulation apply."""
 
 from dataclasses import fields
-from datetime import timedelta
 
 import pytest
 
 from swaps.domain.changes import (
     NOW,
     Changes,
-    CommandDetails,
     FromNow,
-    of_command,
     of_move,
     of_proceed,
     of_return,
 )
-from swaps.domain.commands import Command
+from swaps.domain.commands import ENTRIES, Command, CommandDetails, Place
 from swaps.domain.deadlines import load_deadline
 from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange
 from swaps.domain.snapshot import Snapshot
@@ -23,7 +20,7 @@ from swaps.domain.states import TRANSITIONS, ImpossibleTransition, SwapState, re
 from tests.unit.domain.builders import NEW, a_snapshot, ago, seconds
 
 S = SwapState
-ADA = CommandDetails("ada", longer=timedelta(seconds=60))
+ADA = CommandDetails("ada", {"seconds": 60})
 ROUTE = RouteChange({NEW: 100}, frozenset({NEW}), watch="1.0")
 
 
@@ -33,7 +30,7 @@ def every_change() -> list[Changes]:
         *(of_move(s, MoveTo(state, "why", step_index=1, route=ROUTE)) for state in SwapState),
         of_proceed(s, Proceed("why", step_index=2, route=ROUTE, drained=True, reload=True)),
         of_return(s, PassReturn("1.0", ("host-a",), "why")),
-        *(of_command(one, s.state, 0, ADA, limited=True) for one in Command),
+        *(one.change(Place(s.state, limited=True), ADA) for one in ENTRIES.values()),
     ]
 
 
@@ -77,10 +74,10 @@ def test_a_version_proven_idle_before_its_bake_time_keeps_that_moment() -> None:
 
 
 def test_a_longer_drain_does_not_run_into_the_end_of_the_whole_swap() -> None:
-    extend = (Command.EXTEND_DRAIN, S.OLD_VERSION_DRAINING, 0, ADA)
+    extend = ENTRIES[Command.EXTEND_DRAIN].change
     later = FromNow(seconds(60), or_from="drain_deadline")
-    assert of_command(*extend, limited=False) == {"drain_deadline": later}
-    limit = of_command(*extend, limited=True)["swap_deadline"]
+    assert extend(Place(S.OLD_VERSION_DRAINING), ADA) == {"drain_deadline": later}
+    limit = extend(Place(S.OLD_VERSION_DRAINING, limited=True), ADA)["swap_deadline"]
     assert limit == FromNow(seconds(60), or_from="drain_deadline", not_before="swap_deadline")
 
 

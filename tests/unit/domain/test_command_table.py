@@ -2,13 +2,13 @@
 
 import pytest
 
-from swaps.domain.commands import Accepted, Command, NewSwap, NotPossible, check_command
+from swaps.domain.commands import ENTRIES, Accepted, Command, NewSwap, NotPossible, Place
 from swaps.domain.states import OPEN_STATES, SwapState
 from tests.unit.domain.command_table import COLUMNS, cells
 
 
 def _word(command: Command, state: SwapState, past_return: bool) -> str:
-    match check_command(command, state, past_return=past_return):
+    match ENTRIES[command].check(Place(state, past_return)):
         case Accepted(already):
             return "same" if already else "yes"
         case NewSwap():
@@ -36,4 +36,4 @@ def test_the_table_has_every_command_and_every_state() -> None:
 def test_an_open_swap_can_always_be_taken_back_before_the_point_of_no_return(
     state: SwapState,
 ) -> None:
-    assert isinstance(check_command(Command.ROLLBACK, state, past_return=False), Accepted)
+    assert isinstance(ENTRIES[Command.ROLLBACK].check(Place(state)), Accepted)

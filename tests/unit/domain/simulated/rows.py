@@ -9,14 +9,12 @@ from datetime import datetime, timedelta
 
 from swaps.domain.changes import (
     Changes,
-    CommandDetails,
     FromNow,
-    of_command,
     of_move,
     of_proceed,
     of_return,
 )
-from swaps.domain.commands import Accepted, Command, check_command
+from swaps.domain.commands import ENTRIES, Accepted, Command, CommandDetails, Place
 from swaps.domain.deadlines import apply_deadline, load_deadline
 from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange, Want
 from swaps.domain.snapshot import HostView, NodeView, Snapshot
@@ -165,13 +163,15 @@ class Rows:
 
     def ask(self, command: Command, *, full: bool, now: datetime) -> None:
         swap = self.swap
-        answer = check_command(command, swap.state, past_return=swap.past_return)
+        entry = ENTRIES[command]
+        place = Place(
+            swap.state,
+            past_return=swap.past_return,
+            step_index=swap.step_index,
+            limited=swap.swap_deadline is not None,
+        )
+        answer = entry.check(place)
         if not isinstance(answer, Accepted) or answer.already:
             return
-        asked = CommandDetails("ada", full=full, longer=timedelta(seconds=60))
-        limited = swap.swap_deadline is not None
-        self.apply(
-            self.generation,
-            of_command(command, swap.state, swap.step_index, asked, limited=limited),
-            now,
-        )
+        asked = CommandDetails("ada", {"full": full, "seconds": 60})
+        self.apply(self.generation, entry.change(place, asked), now)
