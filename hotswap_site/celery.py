@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery, bootsteps
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, task_failure
+from celery.signals import setup_logging, task_failure, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotswap_site.settings")
 
@@ -57,3 +57,11 @@ class Sweeping(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no t
 
 
 app.steps["worker"].add(Sweeping)
+
+
+@worker_shutdown.connect
+def shut_down(**_: object) -> None:
+    """After the last task."""
+    from swaps.engine.shutdown import shut_down
+
+    shut_down()

@@ -112,18 +112,17 @@ _LOOK = f"""
 SELECT {_ROW} FROM swaps_placement p JOIN swaps_modelhost host ON host.id = p.host_id
  WHERE p.id = %(id)s AND p.fence = %(fence)s
 """  # noqa: S608 - our own words
-_LEASE = f"""
+
+
+def _leasing(also_set: str = "", only_if: str = "") -> str:
+    return f"""
 UPDATE swaps_placement p
-   SET lease_token = %(lease)s, lease_until = statement_timestamp() + %(length)s MORE
+   SET lease_token = %(lease)s, lease_until = statement_timestamp() + %(length)s {also_set}
   FROM swaps_modelhost host
  WHERE host.id = p.host_id AND p.id = %(id)s AND p.fence = %(fence)s AND p.desired = %(desired)s
-   AND (p.lease_until IS NULL OR p.lease_until < statement_timestamp()) IF
+   AND (p.lease_until IS NULL OR p.lease_until < statement_timestamp()) {only_if}
 RETURNING {_ROW}
 """  # noqa: S608 - our own words
-
-
-def _leasing(more: str = "", only_if: str = "") -> str:
-    return _LEASE.replace("MORE", more).replace("IF", only_if)
 
 
 _BEGIN = {

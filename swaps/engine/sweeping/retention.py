@@ -42,12 +42,12 @@ def forget_what_is_over() -> dict[str, int]:
 
 
 def _kinds() -> Iterator[tuple[str, Prune]]:
-    yield "answers", lambda: _delete("swaps_keptanswer", "made_at < %s", KEPT_FOR)
-    yield "sessions", lambda: _delete("django_session", "expire_date < %s", key="session_key")
+    yield "answers", lambda: _delete("swaps_keptanswer", "made_at", KEPT_FOR)
+    yield "sessions", lambda: _delete("django_session", "expire_date", key="session_key")
     if settings.KEEP_TRAFFIC:
         yield (
             "traffic samples",
-            lambda: _delete("swaps_trafficsample", "at < %s", settings.KEEP_TRAFFIC),
+            lambda: _delete("swaps_trafficsample", "at", settings.KEEP_TRAFFIC),
         )
     if settings.KEEP_ROUTER_ROWS:
         kept = settings.KEEP_ROUTER_ROWS
@@ -56,18 +56,18 @@ def _kinds() -> Iterator[tuple[str, Prune]]:
         yield "nodes", lambda: _delete_nodes(kept)
         yield (
             "certificates",
-            lambda: _delete("swaps_nodecertificate", "expires_at < %s", kept),
+            lambda: _delete("swaps_nodecertificate", "expires_at", kept),
         )
     yield "router processes", _delete_router_processes
     if settings.KEEP_SWAPS:
         yield "swaps", lambda: _delete_swaps(settings.KEEP_SWAPS)
 
 
-def _delete(table: str, over: str, kept: timedelta = timedelta(0), *, key: str = "id") -> int:
-    """`over`: which rows, by the moment that they must lie before."""
+def _delete(table: str, moment: str, kept: timedelta = timedelta(0), *, key: str = "id") -> int:
+    """The rows whose `moment`, a column, lies longer ago than is `kept`."""
     return _run(
         f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE "  # noqa: S608 - our own words
-        f"{over.replace('%s', 'now() - %(kept)s')} LIMIT %(batch)s FOR UPDATE SKIP LOCKED)",
+        f"{moment} < now() - %(kept)s LIMIT %(batch)s FOR UPDATE SKIP LOCKED)",
         kept=kept,
     )
 

@@ -11,7 +11,7 @@ from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.engine.hosts.calls import stop_calling
 from swaps.engine.hosts.keep_alive import stop_measuring
 from swaps.engine.hosts.rounds import stop_rounds
-from swaps.engine.listener import stop_listening
+from swaps.engine.shutdown import shut_down
 from tests.integration.bundled_host.conftest import demo_models
 from tests.integration.engine.hosts import HostOfTests
 from tests.integration.engine.nodes import Node, Nodes
@@ -22,10 +22,10 @@ __all__ = ["demo_models", "envoy", "new_envoy", "router", "sockets"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _stop_listening(django_db_setup: None) -> Iterator[None]:
+def _shut_down(django_db_setup: None) -> Iterator[None]:
     """A worker listens for nodes as long as it lives; here the database ends first."""
     yield
-    stop_listening()
+    shut_down()
 
 
 @pytest.fixture(autouse=True)

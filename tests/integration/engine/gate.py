@@ -34,6 +34,9 @@ class Gate:
         self.holds = ""
         self._open.set()
 
+    def let_through_after(self, seconds: float) -> None:
+        threading.Timer(seconds, self.let_through).start()
+
     def wait_if_held(self, path: str) -> None:
         if self.holds and path.endswith(self.holds):
             self.held.append(path)

@@ -14,6 +14,7 @@ from swaps.domain.states import SwapState
 from swaps.engine.advance import advance
 from swaps.engine.hosts import calls
 from swaps.engine.hosts.warm_up import WarmUp
+from swaps.engine.shutdown import shut_down
 from swaps.models import ModelHost, Placement
 from tests.integration.bundled_host.running import TOKEN, wait_until
 from tests.integration.engine.gate import Gate, a_gate_before
@@ -63,6 +64,22 @@ def test_a_slow_warm_up_holds_no_worker_and_wakes_the_swap_when_it_is_done(
     gate.let_through()
     carry_on(swap, until=lambda _: swap.pk in woken)
     carry_on(swap, until=S.COMPLETED)
+
+
+def test_a_worker_that_ends_hears_out_the_hosts_that_it_asked(
+    alpha: HostOfTests, gate: Gate
+) -> None:
+    iris = a_serving_model(alpha)
+    serving = placement(iris, "1.0", alpha)
+    gate.hold("/infer")
+    asked = calls.answer(serving, WarmUp(SAMPLE_REQUESTS["iris"], 0))
+    assert calls.perform(asked) == [False], "it takes its time"
+    assert placement(iris, "1.0", alpha).lease_until is not None
+    gate.let_through_after(0.3)
+    shut_down()
+    assert placement(iris, "1.0", alpha).lease_until is None, (
+        "written: nobody has to wait until its lease is over"
+    )
 
 
 def test_an_inference_that_came_late_is_not_asked_for_again_while_it_is_written(
