@@ -32,11 +32,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the report")
     parser.add_argument("--no-traffic", action="store_true", help="without the traffic client")
+    parser.add_argument("--no-swap", action="store_true", help="without the demonstration's swap")
     options = parser.parse_args()
     try:
         home = HotswapHome(Path(os.environ.get("HOTSWAP_HOME") or PROJECT / ".hotswap"))
         home.create()
-        return _run(home, once=options.once, traffic=not options.no_traffic)
+        return _run(
+            home,
+            once=options.once,
+            traffic=not options.no_traffic,
+            swap=not options.no_swap,
+        )
     except EmbeddedError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a command
         return 1
@@ -45,7 +51,7 @@ def main() -> int:
         return 128 + stop.signum if options.once else 0
 
 
-def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
+def _run(home: HotswapHome, *, once: bool, traffic: bool, swap: bool) -> int:
     stack: Stack | None = None
     supervisor = Supervisor(
         home.logs,
@@ -82,7 +88,7 @@ def _run(home: HotswapHome, *, once: bool, traffic: bool) -> int:
                 if traffic:
                     samples = {"iris": SAMPLE_REQUESTS["iris"]}
                     stack.start_traffic("traffic", samples, rate=TRAFFIC_RATE)
-                good = demonstration.swap("iris")
+                good = demonstration.swap("iris") if swap else True
                 _write_card(card, stack, password, token)
                 if once:
                     return 0 if good else 1

@@ -43,9 +43,11 @@ class WholeStack:
         """Until it has written its card; returns that."""
         card = self.home.path / "demo.json"
         card.unlink(missing_ok=True)
+        # A swap of its own, where ours has ended, would be the right end of neither.
+        alone = ["--no-traffic", "--no-swap"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "hotswap_site.embedded.demo", "--no-traffic"],
+                [sys.executable, "-m", "hotswap_site.embedded.demo", *alone],
                 env={
                     **_without_ours(),
                     "HOTSWAP_HOME": str(self.home.path),
