@@ -134,8 +134,17 @@ def _make_owned_folder(folder: Path) -> None:
 
 
 def _initialise(binaries: Path, home: HotswapHome, *, durable: bool) -> None:
-    """initdb beside the final place, renamed when whole: a start that was killed leaves no half."""
-    unfinished = home.postgres_data.with_name("postgres.new")
+    """initdb beside the final place, renamed when whole: a start that was killed leaves no half.
+
+    The place may be a link to a folder on another disk, which need not exist.
+    """
+    final = home.postgres_data.resolve()
+    if final.is_mount():
+        raise EmbeddedError(
+            f"{final} is where a disk is mounted, and Postgres' data needs a folder of its own on "
+            f"it: mount the disk elsewhere, and make {home.postgres_data} a link to a folder there."
+        )
+    unfinished = final.with_name(f"{final.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     _make_owned_folder(unfinished)
     account = _account()
@@ -166,7 +175,7 @@ def _initialise(binaries: Path, home: HotswapHome, *, durable: bool) -> None:
     # Hotswap, as any of the three roles, and nobody else on the machine.
     (unfinished / "pg_hba.conf").write_text("local all all peer map=hotswap\n")
     (unfinished / "pg_ident.conf").write_text(f'hotswap "{account}" all\n')
-    unfinished.rename(home.postgres_data)
+    unfinished.rename(final)
 
 
 def _account() -> str:

@@ -111,6 +111,25 @@ def test_an_interrupted_first_start_is_done_again(home: HotswapHome) -> None:
         assert value(default_database_url(home), "SELECT 1") == 1
 
 
+def test_its_data_may_lie_on_another_disk(home: HotswapHome) -> None:
+    home.create()
+    disk = home.path / "disk"
+    disk.mkdir(mode=0o777)
+    disk.chmod(0o777)
+    home.postgres_data.symlink_to(disk / "data")
+    with postgres_in(home):
+        assert value(default_database_url(home), "SELECT 1") == 1
+    assert home.postgres_data.is_symlink()
+    assert (disk / "data" / "PG_VERSION").exists()
+
+
+def test_a_disk_that_is_mounted_in_its_place_is_one_sentence(home: HotswapHome) -> None:
+    home.create()
+    home.postgres_data.symlink_to("/dev/shm")  # a mount that every Linux has
+    with pytest.raises(EmbeddedError, match="mount the disk elsewhere"), postgres_in(home):
+        pass
+
+
 def test_a_second_start_on_one_home_is_refused_and_harms_nothing(home: HotswapHome) -> None:
     with postgres_in(home):
         with (

@@ -96,12 +96,14 @@ def small_disk() -> Iterator[Callable[[HotswapHome], None]]:
     mounted: list[Path] = []
 
     def mount(home: HotswapHome) -> None:
-        home.postgres_data.mkdir()
+        disk = home.path / "disk"
+        disk.mkdir()
         subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(home.postgres_data)],
+            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(disk)],
             check=True,
         )
-        mounted.append(home.postgres_data)
+        mounted.append(disk)
+        home.postgres_data.symlink_to(disk / "postgres")
 
     try:
         yield mount
