@@ -189,7 +189,8 @@ def _account() -> str:
 
 
 def _clear_the_way(home: HotswapHome) -> None:
-    """Make sure that a postmaster.pid on disk speaks of nobody.
+    """Make sure that what a killed one left behind, beside its data and beside its socket, speaks
+    of nobody.
 
     Process ids come round again, most of all in containers, and Postgres would take any
     process with that number for its predecessor and refuse to start.
@@ -197,6 +198,8 @@ def _clear_the_way(home: HotswapHome) -> None:
     wait_until_left(home.postgres_data, "Postgres")
     if Path("/proc").is_dir():
         (home.postgres_data / "postmaster.pid").unlink(missing_ok=True)
+        for left in home.postgres_sockets.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
 
 
 # -- what it holds --

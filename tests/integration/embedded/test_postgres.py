@@ -48,6 +48,11 @@ def value(url: str, query: str) -> object:
         return row[0] if row else None
 
 
+def owner_of(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
 def run(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement)
@@ -96,13 +101,21 @@ def test_a_killed_postgres_is_back_with_every_acknowledged_row(home: HotswapHome
         assert value(owner, "SELECT id FROM swap") == 42
 
 
-def test_a_pid_file_that_names_a_stranger_is_no_obstacle(home: HotswapHome) -> None:
+def test_files_that_name_a_stranger_are_no_obstacle(home: HotswapHome) -> None:
+    """Process ids come round again, above all in containers; a killed Postgres leaves two."""
     with postgres_in(home):
-        left_behind = (home.postgres_data / "postmaster.pid").read_text().splitlines()
-    left_behind[0] = str(os.getpid())  # process ids come round again, above all in containers
-    (home.postgres_data / "postmaster.pid").write_text("\n".join(left_behind) + "\n")
-    with postgres_in(home):
-        assert value(default_database_url(home), "SELECT 1") == 1
+        files = [home.postgres_data / "postmaster.pid"]
+        files += home.postgres_sockets.glob(".s.PGSQL.*.lock")
+        left_behind = {file: file.read_text().splitlines() for file in files}
+    assert len(left_behind) == 2
+    # It would heed a process of its own account only.
+    with postgres_in(HotswapHome(home.path.with_name("stranger"))) as others:
+        stranger = others.pid("postgres")
+        for file, (_, *lines) in left_behind.items():
+            file.write_text("\n".join([str(stranger), *lines]) + "\n")
+            shutil.chown(file, *owner_of(home.postgres_data))
+        with postgres_in(home):
+            assert value(default_database_url(home), "SELECT 1") == 1
 
 
 def test_an_interrupted_first_start_is_done_again(home: HotswapHome) -> None:
