@@ -83,12 +83,13 @@ def try_login(username: str, address: str | None, *, device: str = "") -> Tried:
 def forget_logins(username: str, address: str | None, *, device: str = "") -> None:
     """They got in: what they mistyped before counts no more."""
     key = _login_key(username, address, device)
-    _in_memory().clear(key)
-    if _may_ask_valkey():
+    counters = _counters()
+    counters.in_memory.clear(key)
+    if counters.may_ask_valkey():
         try:
-            _in_valkey().clear(key)
+            counters.in_valkey.clear(key)
         except redis.RedisError as error:
-            _valkey_rests(error)
+            counters.valkey_rests(error)
 
 
 def try_wrong_token(address: str | None) -> Tried:
@@ -115,15 +116,16 @@ def _digest(name: str) -> str:
 
 def _count(key: str, limit: int, *, remember: bool) -> Tried:
     """`remember`: count in this process when Valkey is away; otherwise nobody is held up."""
-    if _may_ask_valkey():
+    counters = _counters()
+    if counters.may_ask_valkey():
         try:
-            number = _counted(_in_valkey(), key, limit)
+            number = _counted(counters.in_valkey, key, limit)
         except redis.RedisError as error:
-            _valkey_rests(error)
+            counters.valkey_rests(error)
         else:
-            _valkey_answers()
+            counters.valkey_answers()
             return number
-    return _counted(_in_memory(), key, limit) if remember else Tried(0, limit, 0)
+    return _counted(counters.in_memory, key, limit) if remember else Tried(0, limit, 0)
 
 
 def _counted(storage: RedisStorage | MemoryStorage, key: str, limit: int) -> Tried:
@@ -132,55 +134,54 @@ def _counted(storage: RedisStorage | MemoryStorage, key: str, limit: int) -> Tri
     return Tried(number, limit, max(1, math.ceil(wait)))
 
 
-_rests_until = 0.0
-_failed = False
-_lock = threading.Lock()
+class _Counters:
+    """Those of one Valkey, and what this process counts while it is away."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.in_valkey = RedisStorage(
+            url.replace("unix://", "redis+unix://", 1),
+            key_prefix=f"{prefix}:throttle",
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            # By default each call is tried four times, with pauses that grow.
+            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # for redis, which takes more
+            **settings.VALKEY_TLS,
+        )
+        self.in_memory = MemoryStorage()
+        self._rests_until = 0.0
+        self._failed = False
+        self._lock = threading.Lock()
+
+    def may_ask_valkey(self) -> bool:
+        """After a failure one request tries, and the others go on without: each would wait for
+        its own timeout, and hold its place at the door as long.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if now < self._rests_until:
+                return False
+            if self._failed:
+                self._rests_until = now + VALKEY_RESTS_SECONDS
+            return True
+
+    def valkey_rests(self, error: redis.RedisError) -> None:
+        with self._lock:
+            before, self._failed = self._failed, True
+            self._rests_until = time.monotonic() + VALKEY_RESTS_SECONDS
+        if not before:
+            log.warning("throttles count without Valkey: %s", error)
+
+    def valkey_answers(self) -> None:
+        if self._failed:
+            with self._lock:
+                self._failed, self._rests_until = False, 0.0
+            log.info("throttles count in Valkey again")
 
 
-def _may_ask_valkey() -> bool:
-    """After a failure one request tries, and the others go on without: each would wait for its
-    own timeout, and hold its place at the door as long.
-    """
-    global _rests_until
-    with _lock:
-        now = time.monotonic()
-        if now < _rests_until:
-            return False
-        if _failed:
-            _rests_until = now + VALKEY_RESTS_SECONDS
-        return True
-
-
-def _valkey_rests(error: redis.RedisError) -> None:
-    global _rests_until, _failed
-    with _lock:
-        before, _failed = _failed, True
-        _rests_until = time.monotonic() + VALKEY_RESTS_SECONDS
-    if not before:
-        log.warning("throttles count without Valkey: %s", error)
-
-
-def _valkey_answers() -> None:
-    global _rests_until, _failed
-    if _failed:
-        with _lock:
-            _failed, _rests_until = False, 0.0
-        log.info("throttles count in Valkey again")
+def _counters() -> _Counters:
+    return _counters_at(settings.VALKEY_URL, settings.VALKEY_PREFIX)
 
 
 @cache
-def _in_valkey() -> RedisStorage:
-    return RedisStorage(
-        settings.VALKEY_URL.replace("unix://", "redis+unix://", 1),
-        key_prefix=f"{settings.VALKEY_PREFIX}:throttle",
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        # By default each call is tried four times, with pauses that grow.
-        retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed to redis, which takes more
-        **settings.VALKEY_TLS,
-    )
-
-
-@cache
-def _in_memory() -> MemoryStorage:
-    return MemoryStorage()
+def _counters_at(url: str, prefix: str) -> _Counters:
+    return _Counters(url, prefix)

@@ -18,7 +18,7 @@ MOST_FOUND = 20
 EXCERPT = 160
 
 # No HTML of its own: what a page may show is what Markdown has.
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 class NoSuchPage(LookupError):
@@ -104,7 +104,7 @@ def search(asked: str) -> list[Hit]:
 
 
 def _render(reader: Reader, name: str, text: str) -> Page:
-    tokens = _markdown.parse(text)
+    tokens = MARKDOWN.parse(text)
     title = next(
         (_plain(tokens[i + 1]) for i, t in enumerate(tokens) if t.type == "heading_open"), name
     )
@@ -113,7 +113,7 @@ def _render(reader: Reader, name: str, text: str) -> Page:
         for inner in token.children or ():
             if inner.type == "link_open":
                 inner.attrSet("href", _link(str(inner.attrGet("href") or ""), reader))
-    html = _markdown.renderer.render(tokens, _markdown.options, {})
+    html = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
     return Page(reader, name, title, html, sections)
 
 

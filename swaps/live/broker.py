@@ -185,16 +185,19 @@ def _sender_of_this_process() -> Sender:
         return _sender
 
 
-def _forget_sender() -> None:
-    """A forked child (Celery's prefork pool) has the sender but not its thread."""
+def forget_sender() -> None:
+    """The next message makes a new one: a forked child (Celery's prefork pool) has the sender but
+    not its thread, and one that was made for another broker is of no use.
+    """
     global _sender, _sender_lock
     _sender, _sender_lock = None, threading.Lock()
 
 
 @atexit.register
-def _say_farewell() -> None:
+def wait_until_sent(seconds: float = FAREWELL_SECONDS) -> None:
+    """Until nothing that is due waits any more, or the time is over."""
     if _sender is not None:
-        _sender.wait_until_sent(FAREWELL_SECONDS)
+        _sender.wait_until_sent(seconds)
 
 
-os.register_at_fork(after_in_child=_forget_sender)
+os.register_at_fork(after_in_child=forget_sender)

@@ -187,21 +187,21 @@ def _time(do: Callable[[], Any], tries: int) -> tuple[tuple[float, float], list[
 
     statements: list[dict[str, Any]] = []
     # Of any thread: a page is not always read in the one that asks for it.
-    plain = CursorWrapper._execute_with_wrappers  # type: ignore[attr-defined]
+    plain = CursorWrapper.execute
 
-    def counted(self: Any, sql: str, params: Any, many: bool, executor: Any) -> Any:
+    def counted(self: Any, sql: Any, params: Any = None) -> Any:
         began = time.monotonic()
         try:
-            return plain(self, sql, params, many, executor)
+            return plain(self, sql, params)
         finally:
             words = self.db.ops.last_executed_query(self.cursor, sql, params)
             statements.append({"sql": words, "time": time.monotonic() - began})
 
-    CursorWrapper._execute_with_wrappers = counted  # type: ignore[attr-defined]
+    CursorWrapper.execute = counted  # type: ignore[method-assign]
     try:
         do()
     finally:
-        CursorWrapper._execute_with_wrappers = plain  # type: ignore[attr-defined]
+        CursorWrapper.execute = plain  # type: ignore[method-assign]
     took = []
     for _ in range(tries):
         began = time.monotonic()

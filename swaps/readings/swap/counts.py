@@ -13,7 +13,7 @@ from swaps.domain.states import END_STATES, SwapState
 from swaps.models import SwapOperation
 
 # Fewer are counted quicker than they are remembered.
-_MANY = 10_000
+MANY = 10_000
 # An end is committed a little after the moment that it has: what is younger is counted anew.
 _SETTLED = timedelta(minutes=1)
 # What was forgotten or deleted meanwhile is taken off by then.
@@ -30,7 +30,7 @@ class _Ended:
 
 
 _lock = threading.Lock()
-_ended: dict[frozenset[str] | None, _Ended] = {}
+remembered: dict[frozenset[str] | None, _Ended] = {}
 
 
 def count_swaps(scope: Scope = None) -> dict[SwapState, int]:
@@ -38,7 +38,7 @@ def count_swaps(scope: Scope = None) -> dict[SwapState, int]:
     within = Q() if scope is None else Q(model__name__in=scope)
     counts = _by_state(within & ~Q(state__in=END_STATES))
     key = None if scope is None else frozenset(scope)
-    before = _ended.get(key)
+    before = remembered.get(key)
     if before is None or time.monotonic() - before.read_at > _REMEMBERED_SECONDS:
         before = _remember(key, within)
     since = Q() if before is None else Q(end_time__gte=before.until)
@@ -53,18 +53,18 @@ def count_swaps(scope: Scope = None) -> dict[SwapState, int]:
 def _remember(key: frozenset[str] | None, within: Q) -> _Ended | None:
     """One reads, the others meanwhile by what was."""
     with _lock:
-        before = _ended.get(key)
+        before = remembered.get(key)
         if before is not None and time.monotonic() - before.read_at <= _REMEMBERED_SECONDS:
             return before
         until = SwapOperation.objects.order_by().values_list(Now() - _SETTLED)[:1].first()
         if until is None:
             return None
         settled = within & Q(end_time__lt=until[0])
-        if not SwapOperation.objects.filter(settled).order_by()[_MANY : _MANY + 1].exists():
+        if not SwapOperation.objects.filter(settled).order_by()[MANY : MANY + 1].exists():
             return None
-        if len(_ended) > _MANY:
-            _ended.clear()
-        _ended[key] = now = _Ended(_by_state(settled), until[0], time.monotonic())
+        if len(remembered) > MANY:
+            remembered.clear()
+        remembered[key] = now = _Ended(_by_state(settled), until[0], time.monotonic())
         return now
 
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpResponse
 from django.utils import timezone
 
-from swaps.access.roles import Role
+from swaps.access.roles import Actor, Role
 from swaps.commands import repeats
+from swaps.commands.errors import NotPossibleNow
 from swaps.engine.sweeping.retention import forget_what_is_over
 from swaps.models import (
     ApiToken,
@@ -93,12 +94,16 @@ def test_one_that_is_still_running_says_so(
     swap = a_swap(a_model(), state="Transitioning")
     held, over = threading.Event(), threading.Event()
 
+    def refuse() -> repeats.Answer:
+        held.set()
+        over.wait(60)
+        raise NotPossibleNow("it did nothing, so the key is free again")
+
     def hold() -> None:
+        first = Actor("operator-person", Role.OPERATOR, "API")
         try:
-            with transaction.atomic():
-                repeats._one_at_a_time("operator-person", "k")
-                held.set()
-                over.wait(60)
+            with pytest.raises(NotPossibleNow):
+                repeats.once(first, "k", {}, refuse)
         finally:
             connection.close()
 

@@ -12,6 +12,7 @@ from swaps.commands.hot_swapper import ModelHotSwapper
 from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
+from swaps.engine.sweeping.duties import duties
 from swaps.engine.sweeping.sweeper import Sweeper
 from swaps.live import broker
 from swaps.live.broker import Message, Sender, broker_trouble, send_soon, when_not_sent
@@ -135,7 +136,7 @@ def test_every_duty_is_done_by_one_of_two_workers_and_by_the_other_when_it_ends(
 ) -> None:
     other = Sweeper("another-worker@tests")
     other.start()
-    wanted = set(sweeper._duties)
+    wanted = set(duties())
 
     def all_done() -> bool:
         done = PeriodicDuty.objects.exclude(done_at=None).values_list("name", flat=True)

@@ -45,7 +45,7 @@ def valkey_apart() -> Iterator[ValkeyApart]:
             own = ValkeyApart(supervisor)
             settings.VALKEY_URL = default_valkey_url(home)
             conf.broker_url = settings.VALKEY_URL.replace("unix://", "redis+socket://", 1)
-            broker._forget_sender()
+            broker.forget_sender()
             forget_valkey()
             try:
                 yield own
@@ -53,5 +53,5 @@ def valkey_apart() -> Iterator[ValkeyApart]:
                 own.goes_on()
                 broker.when_not_sent(None)
                 settings.VALKEY_URL, conf.broker_url = before, broker_before
-                broker._forget_sender()
+                broker.forget_sender()
                 forget_valkey()

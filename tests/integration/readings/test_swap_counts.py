@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swap_counts, "_MANY", 2)
-    monkeypatch.setattr(swap_counts, "_ended", {})
+    monkeypatch.setattr(swap_counts, "MANY", 2)
+    monkeypatch.setattr(swap_counts, "remembered", {})
 
 
 def counted(scope: frozenset[str] | None = None) -> dict[SwapState, int]:

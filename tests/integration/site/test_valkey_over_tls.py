@@ -19,7 +19,7 @@ CLIENTS = {
     "throttles": "from swaps.access.throttles import try_login; try_login('somebody', '127.0.0.1')",
     "messages to workers": (
         "from swaps.live import broker; broker.send_soon('swaps.sweep');"
-        " broker._sender.wait_until_sent(20); print(broker.broker_trouble())"
+        " broker.wait_until_sent(20); print(broker.broker_trouble())"
     ),
     "workers": (
         "from celery import current_app as app;"
