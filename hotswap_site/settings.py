@@ -80,7 +80,7 @@ _NOTICE_SILENCE = {
 }
 
 
-def _database(url: str) -> dict[str, Any]:
+def postgres_at(url: str) -> dict[str, Any]:
     parts = conninfo_to_dict(url)
     known = {
         "dbname": "NAME",
@@ -120,7 +120,7 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASES = {"default": postgres_at(DATABASE_URL)}
 
 # Valkey: broker, channel layer, live gauges. Losing it loses no state.
 VALKEY_URL = os.environ.get("VALKEY_URL") or default_valkey_url(HOME)

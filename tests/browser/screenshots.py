@@ -6,9 +6,10 @@ ARGS='-k draining' makes those of one scene.
 
 import pytest
 
-from tests.browser.conftest import REPOSITORY_ROOT, Desks
+from tests.browser.desks import Desks
 from tests.browser.gallery import SCENES, Scene, Stage
 from tests.browser.viewing import Viewer
+from tests.integration.bundled_host.running import REPOSITORY_ROOT
 
 FOLDER = REPOSITORY_ROOT / "screenshots"
 LOOKS = [(1440, False), (1440, True), (390, False), (390, True)]

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from swaps.access.roles import Role
 from swaps.models import ApiToken, AuditEntry, ModelHost, ServedModel, SwapOperation
-from tests.browser.conftest import PATIENCE_MS, Desks
+from tests.browser.desks import PATIENCE_MS, Desks
 from tests.integration.admin.clicking import address
 from tests.integration.console.scenes import Fleet, SwapScene
 

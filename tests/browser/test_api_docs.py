@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import Desks
+from tests.browser.desks import Desks
 
 
 @pytest.mark.parametrize("width", [1440, 390])

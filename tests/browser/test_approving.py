@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from swaps.models import ServedModel, SwapOperation
-from tests.browser.conftest import PATIENCE_MS, Desks
+from tests.browser.desks import PATIENCE_MS, Desks
 from tests.integration.console.scenes import Fleet, SwapScene
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from swaps.access.roles import Actor, Role
 from swaps.audit.record import record
-from tests.browser.conftest import PATIENCE_MS, Desks
+from tests.browser.desks import PATIENCE_MS, Desks
 from tests.integration.console.scenes import Fleet
 
 expect.set_options(timeout=PATIENCE_MS)

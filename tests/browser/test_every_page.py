@@ -8,7 +8,7 @@ from django.urls import resolve
 from playwright.sync_api import Page
 
 from swaps.console.pages import PAGES
-from tests.browser.conftest import Desks
+from tests.browser.desks import Desks
 from tests.browser.gallery import SCENES, Scene, Stage
 from tests.browser.viewing import Viewer
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from swaps.access.roles import Role
-from tests.browser.conftest import PATIENCE_MS, Desks
+from tests.browser.desks import PATIENCE_MS, Desks
 from tests.integration.console.scenes import Fleet, SwapScene
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import CDPSession, expect
 
-from tests.browser.conftest import PATIENCE_MS, Desks
+from tests.browser.desks import PATIENCE_MS, Desks
 from tests.browser.gallery import drain, transition
 from tests.integration.console.scenes import Fleet, SwapScene
 

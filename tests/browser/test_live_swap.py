@@ -5,7 +5,8 @@ from playwright.sync_api import Page, expect
 
 from swaps.access.roles import Role
 from swaps.models import SwapOperation
-from tests.browser.conftest import PATIENCE_MS, Console, Desks
+from tests.browser.desks import PATIENCE_MS, Desks
+from tests.given.console_process import Console
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.console.scenes import Fleet, SwapScene
 

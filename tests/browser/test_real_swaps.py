@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from hotswap_site.embedded.demo_models import SAMPLE_REQUESTS
-from tests.browser.conftest import PATIENCE_MS, complaints_in
+from tests.browser.desks import PATIENCE_MS, complaints_in
 from tests.integration.bundled_host.running import TOKEN, running_host
 from tests.system.fleet import Fleet, eventually, running_fleet
 

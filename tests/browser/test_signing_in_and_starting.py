@@ -4,14 +4,15 @@ from playwright.sync_api import expect
 
 from swaps.access.roles import Role
 from swaps.models import SwapOperation
-from tests.browser.conftest import PASSWORD, PATIENCE_MS, Desks, a_person
+from tests.browser.desks import PATIENCE_MS, Desks
+from tests.given.people import PASSWORD, the_person
 from tests.integration.console.scenes import Fleet, SwapScene
 
 expect.set_options(timeout=PATIENCE_MS)
 
 
 def test_sign_in_look_and_sign_out(fleet: Fleet, desks: Desks) -> None:
-    a_person("olga", Role.OPERATOR)
+    the_person("olga", Role.OPERATOR)
     desk = desks(None)
     page = desk.open("/models/iris")
     page.get_by_label("User name").fill("olga")

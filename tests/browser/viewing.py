@@ -5,7 +5,7 @@ from typing import Literal
 from playwright.sync_api import Page
 
 from swaps.access.roles import Role
-from tests.browser.conftest import Desk, Desks
+from tests.browser.desks import Desk, Desks
 from tests.browser.gallery import Picture
 
 HEIGHTS = {390: 844, 320: 568}

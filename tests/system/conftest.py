@@ -4,10 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.router.conftest import new_envoy, router, sockets, upstream
 from tests.system.fleet import Fleet, running_fleet
-
-__all__ = ["fleet", "new_envoy", "router", "sockets", "upstream"]
 
 
 @pytest.fixture(scope="package")

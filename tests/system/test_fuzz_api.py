@@ -36,9 +36,8 @@ from swaps.access.tokens import create_token
 from swaps.api.examples import BODIES, SWAP_ID
 from swaps.commands.swaps.strategies import create_strategy
 from swaps.models import ApiToken
-from tests.browser.conftest import Console
+from tests.given.console_process import Console
 from tests.integration.api.caller import a_person
-from tests.integration.bundled_host.conftest import demo_models as demo_models
 from tests.integration.bundled_host.running import TOKEN, RunningHost, running_host
 from tests.integration.engine.swapping import ADMINISTRATOR
 from tests.integration.readings.rows import a_host, a_model, a_node, a_swap, acked, placed

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from swaps.access.roles import Role
-from tests.browser.conftest import Console
+from tests.given.console_process import Console
 from tests.integration.api.caller import Caller
 from tests.integration.bundled_host.running import wait_until
 from tests.integration.readings.rows import a_host, a_model, a_swap, placed

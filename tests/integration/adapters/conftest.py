@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from swaps.adapters.registry import close_connections
-from tests.integration.bundled_host.conftest import demo_models as demo_models
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from django.test import Client
 from swaps.access.roles import Role
 from swaps.access.tokens import actor_for_token
 from swaps.models import ApiToken, AuditEntry, ModelHost, NamedStrategy, ServedModel
+from tests.given.people import a_person
 from tests.integration.admin.clicking import address, errors_of, press, submit
 from tests.integration.bundled_host.running import TOKEN, RunningHost
-from tests.integration.console.conftest import a_person
 from tests.integration.readings.rows import a_host, a_model
 
 pytestmark = pytest.mark.django_db

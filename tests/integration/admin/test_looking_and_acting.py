@@ -20,8 +20,8 @@ from swaps.models import (
     SwapEvent,
     SwapOperation,
 )
+from tests.given.people import INLINE, a_person
 from tests.integration.admin.clicking import address, errors_of, press, submit
-from tests.integration.console.conftest import INLINE, a_person
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from swaps.db import writability
 from swaps.models import AuditEntry, ModelHost
 from swaps.readings.overview.concerns import Kind, read_concerns
 from swaps.readings.swap.swaps import read_each
+from tests.given.people import PASSWORD, a_person
 from tests.integration.api.caller import Caller, problem_of
-from tests.integration.console.conftest import PASSWORD, a_person
 from tests.integration.readings.rows import a_host, a_model, a_swap, placed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,7 +21,6 @@ from swaps.models import ApiToken, AuditEntry
 from swaps.readings.audit import stream as audit_stream
 from swaps.readings.audit.stream import COLUMNS, NoLongerAllowed
 from tests.integration.api.caller import Caller, problem_of
-from tests.integration.audit.conftest import audit_head as audit_head
 from tests.integration.readings.rows import a_model, a_swap
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("audit_head")]

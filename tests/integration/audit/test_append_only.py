@@ -10,7 +10,7 @@ from hotswap_site.embedded.paths import APPLICATION_ROLE, OWNER_ROLE
 from hotswap_site.embedded.postgres import SUPERUSER
 from swaps.audit.privileges import weaknesses
 from swaps.models import AuditEntry
-from tests.integration.audit.conftest import TABLES, connect_as, entries, seal_all
+from tests.integration.audit.entries import TABLES, connect_as, entries, seal_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

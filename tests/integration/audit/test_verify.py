@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from swaps.audit import seal as sealing
 from swaps.audit.seal import ChainCut, Head, seal_batch
 from swaps.models import AuditEntry, AuditSeal, UnsealedEntry
-from tests.integration.audit.conftest import Sql, entries, seal_all
+from tests.integration.audit.entries import Sql, entries, seal_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hotswap_site.embedded.demo_models import make_demo_models
 from tests.integration.bundled_host.running import RunningHost, running_host
-
-
-@pytest.fixture(scope="session")
-def demo_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's models; not to be changed."""
-    repository = tmp_path_factory.mktemp("demo-models")
-    make_demo_models(repository)
-    return repository
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.urls import reverse
 from swaps.access.roles import Role
 from swaps.domain.states import SwapState
 from swaps.models import ServedModel, SwapOperation
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.console.test_start_swap import GIVEN
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,7 @@ from swaps.console.shared.watch import GONE
 from swaps.models import AuditEntry
 from swaps.readings.audit import stream as audit_stream
 from swaps.readings.shared import looks
-from tests.integration.audit.conftest import audit_head as audit_head
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.console.test_live_updates import Opener, open_page
 
 __all__ = ["open_page"]  # a fixture

@@ -14,7 +14,7 @@ from swaps.commands.swaps.operations import apply_command
 from swaps.domain.commands import Command
 from swaps.domain.states import SwapState
 from swaps.models import Placement, Route, ServedModel, SwapOperation
-from tests.integration.console.conftest import a_person
+from tests.given.people import a_person
 from tests.integration.readings.rows import a_swap
 
 pytestmark = pytest.mark.django_db

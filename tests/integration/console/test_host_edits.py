@@ -8,8 +8,8 @@ from django.test import Client
 
 from swaps.adapters.registry import close_connections
 from swaps.models import AuditEntry, ModelHost, Placement, Route, ServedModel, SwapOperation
+from tests.given.people import INLINE
 from tests.integration.bundled_host.running import TOKEN, RunningHost
-from tests.integration.console.conftest import INLINE
 from tests.integration.readings.rows import a_host, a_model, placed
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from django.test import Client
 from swaps.access.roles import Role
 from swaps.console.shared.watch import GONE
 from swaps.models import ModelHost, Placement
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.console.test_live_updates import Opener, open_page
 from tests.integration.readings.rows import a_host, a_model, placed
 

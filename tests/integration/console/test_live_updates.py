@@ -27,7 +27,7 @@ from swaps.console.shared.watch import (
 )
 from swaps.domain.states import SwapState
 from swaps.models import SwapEvent, SwapOperation
-from tests.integration.console.conftest import a_person
+from tests.given.people import a_person
 from tests.integration.console.scenes import Fleet, SwapScene
 
 pytestmark = pytest.mark.django_db(transaction=True)

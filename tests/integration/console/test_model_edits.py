@@ -8,7 +8,7 @@ from django.test import Client
 
 from swaps.access.roles import Role
 from swaps.models import AuditEntry, ModelHost, Route, ServedModel, SwapOperation, UnprotectRequest
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.readings.rows import a_model, a_swap
 
 pytestmark = pytest.mark.django_db

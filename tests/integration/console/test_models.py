@@ -15,7 +15,7 @@ from swaps.access.roles import Role
 from swaps.live.gauge_history import EVERY_SECONDS, history_key
 from swaps.live.valkey import valkey
 from swaps.models import Placement, ServedModel
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.console.scenes import Fleet, SwapScene
 from tests.integration.console.test_live_updates import Opener, open_page
 from tests.integration.readings.rows import a_cluster, a_model, a_node, a_swap, acked

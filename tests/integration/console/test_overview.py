@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from swaps.access.roles import Role
 from swaps.models import ModelHost, NodeIncarnation, Placement, ServedModel, UnprotectRequest
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.console.scenes import Fleet, SwapScene
 from tests.integration.console.test_live_updates import Opener, open_page
 from tests.integration.readings.rows import (

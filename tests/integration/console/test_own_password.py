@@ -9,7 +9,7 @@ from django.urls import reverse
 from swaps.access.roles import Role
 from swaps.audit.refusals import RECORDED_WHOLE
 from swaps.models import AuditEntry
-from tests.integration.console.conftest import INLINE, PASSWORD, a_person
+from tests.given.people import INLINE, PASSWORD, a_person
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.test import Client
 from swaps.access.roles import Action, Actor, Role
 from swaps.audit.record import record
 from swaps.models import ServedModel
-from tests.integration.console.conftest import INLINE, PASSWORD, a_person
+from tests.given.people import INLINE, PASSWORD, a_person
 from tests.integration.readings.rows import a_swap
 
 # What leads to another host; a model host's address may well be told.

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from swaps.access.roles import Role
 from swaps.models import AuditEntry, NodeCertificate, NodeIncarnation
-from tests.integration.console.conftest import INLINE, a_person
+from tests.given.people import INLINE, a_person
 from tests.integration.console.test_live_updates import Opener, open_page
 from tests.integration.readings.rows import a_cluster, a_model, a_node, a_swap, acked, shows
 

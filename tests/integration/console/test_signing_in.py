@@ -12,7 +12,7 @@ from pytest_django import Settings
 from swaps.access import throttles
 from swaps.access.roles import Role
 from swaps.models import AuditEntry, RefusalFlood
-from tests.integration.console.conftest import PASSWORD, a_person
+from tests.given.people import PASSWORD, a_person
 
 pytestmark = pytest.mark.django_db
 LIMIT = 3

@@ -13,7 +13,7 @@ from swaps.access.roles import Role
 from swaps.console.shared.watch import GONE
 from swaps.models import ServedModel, SwapOperation
 from swaps.readings.swap import swaps as readings
-from tests.integration.console.conftest import a_person
+from tests.given.people import a_person
 from tests.integration.console.test_live_updates import Opener, open_page
 from tests.integration.readings.rows import a_model, a_swap
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from psycopg import conninfo
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from hotswap_site.settings import _database
+from hotswap_site.settings import postgres_at
 from swaps.adapters.contract import Ref
 from swaps.adapters.errors import Conflict
 from swaps.commands.hot_swapper import ModelHotSwapper
@@ -182,7 +182,7 @@ def test_a_worker_that_stands_still_in_a_transaction_keeps_nobody_from_the_swap(
     """As the settings connect it; Postgres ends its session, and with it its locks."""
     swap = swapper.swap_version(iris, "1.0", "1.1")
     parameters = connection.get_connection_params()
-    of_a_worker = _database(conninfo.make_conninfo(host=parameters["host"]))["OPTIONS"]["options"]
+    of_a_worker = postgres_at(conninfo.make_conninfo(host=parameters["host"]))["OPTIONS"]["options"]
     ours = {k: v for k, v in parameters.items() if k not in {"cursor_factory", "context"}}
     with psycopg.connect(**ours | {"options": of_a_worker}) as stopped:
         stopped.execute("SELECT 1 FROM swaps_swapoperation WHERE id = %s FOR UPDATE", [swap.pk])

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.conf import settings
 
-from tests.browser.conftest import Console
+from tests.given.console_process import Console
 
 MEGABYTE = 1_000_000
 # A client that never stops sending is answered all the same.

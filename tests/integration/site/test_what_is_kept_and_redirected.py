@@ -6,8 +6,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from swaps.access.roles import Role
+from tests.given.people import a_person
 from tests.integration.api.caller import Caller
-from tests.integration.console.conftest import a_person
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from httpx_sse import connect_sse
 
-from tests.system.cli.conftest import comes_to
+from tests.system.cli.command_line import comes_to
 from tests.system.cli.normalising import Normaliser
 from tests.system.fleet import PATIENCE_SECONDS, Fleet, eventually
 from tests.unit.cli.recorded import EVENT_STREAM, Answer

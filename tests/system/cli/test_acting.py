@@ -1,6 +1,6 @@
 """What may be asked of a swap that is there, each command on a real one."""
 
-from tests.system.cli.conftest import CommandLine, comes_to
+from tests.system.cli.command_line import CommandLine, comes_to
 from tests.system.fleet import Fleet, eventually
 
 TWO_PAUSES = '[{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]'

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.cli.conftest import CommandLine
+from tests.system.cli.command_line import CommandLine
 from tests.system.fleet import Fleet
 
 

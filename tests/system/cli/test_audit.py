@@ -5,7 +5,7 @@ import io
 import json
 from pathlib import Path
 
-from tests.system.cli.conftest import CommandLine
+from tests.system.cli.command_line import CommandLine
 from tests.system.fleet import Fleet, eventually
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.system.cli.conftest import CommandLine, comes_to
+from tests.system.cli.command_line import CommandLine, comes_to
 from tests.system.fleet import Fleet
 
 HELD = '[{"setWeight": 20}, {"pause": {}}]'

@@ -16,7 +16,7 @@ import pytest
 
 from hotswap_site.embedded.ports import free_port
 from tests.documents import blocks
-from tests.system.cli.conftest import PATIENCE_SECONDS, PROJECT, CommandLine
+from tests.system.cli.command_line import PATIENCE_SECONDS, PROJECT, CommandLine
 from tests.system.fleet import Fleet, eventually
 
 

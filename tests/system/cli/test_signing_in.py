@@ -3,7 +3,7 @@
 import json
 import stat
 
-from tests.system.cli.conftest import PROJECT, CommandLine
+from tests.system.cli.command_line import PROJECT, CommandLine
 from tests.system.fleet import Fleet
 
 

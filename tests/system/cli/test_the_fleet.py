@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.system.cli.conftest import CommandLine
+from tests.system.cli.command_line import CommandLine
 from tests.system.fleet import Fleet
 
 

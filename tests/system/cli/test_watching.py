@@ -8,7 +8,7 @@ import select
 import subprocess
 import time
 
-from tests.system.cli.conftest import PATIENCE_SECONDS, CommandLine, comes_to
+from tests.system.cli.command_line import PATIENCE_SECONDS, CommandLine, comes_to
 from tests.system.fleet import Fleet
 
 STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and movements of the cursor
