@@ -14,11 +14,11 @@ from typing import Any, Self
 import httpx
 
 from hotswap_site.embedded.errors import EmbeddedError
+from swaps.domain.states import END_STATES
 
 FIRST_VERSION = "1.0"
 SECOND_VERSION = "1.1"
 MODELS = ("iris", "slow")
-ENDS = {"Completed", "Failed", "RolledBack", "Cancelled"}
 # Generous: a shared machine of two cores may be busy with other things.
 PATIENCE_SECONDS = 120.0
 BEFORE_AND_AFTER_SECONDS = 1.5
@@ -164,7 +164,7 @@ class Demonstration:
             for event in events[shown:] if show else ():
                 self._say(f"  {event['time'][11:23]}  {event['to_state']:<20} {event['reason']}")
             shown = len(events)
-            if events[-1]["to_state"] in ENDS:
+            if events[-1]["to_state"] in END_STATES:
                 return self._get(f"swaps/{swap_id}")
             if time.monotonic() > deadline:
                 swap = self._get(f"swaps/{swap_id}")

@@ -8,11 +8,7 @@ which may be rolled forward to.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from swaps.domain.states import SwapState
-
-_TRAFFIC_MAY_TURN = frozenset(
-    {SwapState.TRANSITIONING, SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}
-)
+from swaps.domain.states import ENTRIES, SwapState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,7 @@ class Undecided:
 
     @property
     def may_turn(self) -> bool:
-        return self.state in _TRAFFIC_MAY_TURN and self.routed and not self.past_return
+        return ENTRIES[self.state].traffic_may_turn and self.routed and not self.past_return
 
 
 def active_versions(

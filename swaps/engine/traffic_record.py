@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import DateTimeField, ExpressionWrapper, Max, Min, Q
 from django.db.models.functions import Now
 
-from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.states import END_STATES, OPEN_STATES, SwapState
 from swaps.live.gauges import ClusterGauges, answered, in_flight, read_node_gauges, slowest
 from swaps.models import Cluster, SwapOperation, TrafficSample
 from swaps.models.nodes import required_nodes
@@ -15,12 +15,7 @@ from swaps.models.nodes import required_nodes
 # A long swap is sampled ever more seldom: a day of it leaves under a thousand rows.
 PARTS_OF_AGE = 100
 # From when its new version is being loaded, and a little past the end: the last requests count.
-RECORDED = [
-    SwapState.LOADING_NEW_VERSION,
-    SwapState.TRANSITIONING,
-    SwapState.OLD_VERSION_DRAINING,
-    SwapState.ROLLING_BACK,
-]
+RECORDED = OPEN_STATES - {SwapState.NOT_STARTED}
 PAST_END = timedelta(seconds=2)
 
 

@@ -15,7 +15,7 @@ from swaps.console.shared.pages import show
 from swaps.console.shared.refusals import Refusal
 from swaps.console.shared.visitors import actor_of
 from swaps.console.shared.watch import Look
-from swaps.domain.states import SwapState
+from swaps.domain.states import DRAINING_STATES
 from swaps.live.broadcast import FLEET_GROUP
 from swaps.models import NodeIncarnation, SwapOperation
 from swaps.models.nodes import NodeState
@@ -26,7 +26,6 @@ SHARED_FRAGMENTS = ("nodes", "routes", "parts")
 # With the buttons of whoever may.
 PERSONAL_FRAGMENT = "missed"
 PACE_SECONDS = 1.0
-DRAINING = (SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class RouterNow:
 
 
 def look_at_router() -> RouterNow:
-    drains = SwapOperation.objects.filter(state__in=DRAINING, queued=False)
+    drains = SwapOperation.objects.filter(state__in=DRAINING_STATES, queued=False)
     return RouterNow(read_router(), list(drains.select_related("model").order_by("start_time")))
 
 

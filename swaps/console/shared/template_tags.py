@@ -21,6 +21,7 @@ from swaps.console.host.words import (
 )
 from swaps.console.swap.inputs import shown_inputs
 from swaps.console.swap.staircase import Staircase, staircase
+from swaps.domain.states import ENTRIES, SwapState
 from swaps.domain.strategies import Strategy
 from swaps.readings.audit.entries import AuditReading
 from swaps.readings.traffic.traffic import Traffic
@@ -89,6 +90,17 @@ def p95(traffic: Traffic | str | None) -> str | SafeString:
     if traffic.p95_ms is None and traffic.over_ms is not None:
         return f"over {duration(traffic.over_ms / 1000)}"
     return milliseconds(traffic.p95_ms)
+
+
+@register.filter
+def tone(state: str) -> str:
+    """How the state of a swap is coloured: `running`, and for ends what they mean."""
+    return ENTRIES[SwapState(state)].tone
+
+
+@register.filter
+def state_icon(state: str) -> str:
+    return ENTRIES[SwapState(state)].icon
 
 
 @register.filter

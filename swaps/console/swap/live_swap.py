@@ -32,10 +32,10 @@ from swaps.console.swap.current_step import step_ends, step_number
 from swaps.console.swap.host_charts import HostChart, host_charts
 from swaps.console.swap.host_flight import HostFlight, flight_on_hosts
 from swaps.console.swap.in_flight_history import keep_sample, samples_of
-from swaps.console.swap.state_strip import OUTCOMES, Mark, Visit, state_strip
+from swaps.console.swap.state_strip import Mark, Visit, state_strip
 from swaps.console.swap.step_times import times_of_steps
 from swaps.console.swap.traffic_life import life_of
-from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.states import END_STATES, ENTRIES, SwapState
 from swaps.live.broadcast import swap_group
 from swaps.models import SwapOperation
 from swaps.readings.swap.events import EventReading, read_events
@@ -74,7 +74,7 @@ class LiveSwap:
 
     @property
     def outcome(self) -> str:
-        return OUTCOMES.get(self.state, "")
+        return ENTRIES[self.state].tone if self.ended else ""
 
     @property
     def old(self) -> str | None:
@@ -167,7 +167,7 @@ class LiveSwap:
     @property
     def nodes_proven(self) -> int | None:
         """How many router nodes have proven the version that drains idle; None: none drains."""
-        if self.state not in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}:
+        if not ENTRIES[self.state].drains:
             return None
         return sum(node.proven for node in self.reading.nodes)
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from swaps.domain.changes import Changes
 from swaps.domain.snapshot import Snapshot
-from swaps.domain.states import SwapState
+from swaps.domain.states import DRAINING_STATES, SwapState
 from swaps.domain.steps import StrategyStep
 
 
@@ -60,8 +60,7 @@ class Place:
     @property
     def drains(self) -> bool:
         """Whether there is a version that may still be told to wait, or not to."""
-        drain = {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}
-        return self.state in drain and not self.past_return
+        return self.state in DRAINING_STATES and not self.past_return
 
     @property
     def keeps_old(self) -> bool:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, assert_never
+from typing import Annotated
 
 from swaps.domain.commands import ENTRIES, Accepted, NewSwap, NotPossible, Place
 from swaps.domain.deadlines import apply_deadline, load_deadline
 from swaps.domain.snapshot import HostView, Snapshot
 from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.states import ENTRIES as STATES
 from swaps.domain.steps import KINDS
 from swaps.domain.strategies import parse_strategy
 from swaps.live.gauges import in_flight
@@ -86,21 +87,15 @@ def steps_of(swap: SwapOperation, now: datetime) -> list[StepReading]:
 
 
 def _step_status(state: SwapState, index: int, current: int) -> str:
-    match state:
-        case SwapState.NOT_STARTED | SwapState.LOADING_NEW_VERSION:
-            return "pending"
-        case SwapState.OLD_VERSION_DRAINING | SwapState.COMPLETED:
-            return "done"
-        case SwapState.TRANSITIONING:
+    match STATES[state].steps:
+        case "current":
             if index == current:
                 return "current"
             return "done" if index < current else "pending"
-        case SwapState.ROLLING_BACK | SwapState.ROLLED_BACK | SwapState.FAILED:
+        case "cut-short":
             return "done" if index < current else "skipped"
-        case SwapState.CANCELLED:
-            return "skipped"
-        case _:
-            assert_never(state)
+        case "pending" | "done" | "skipped" as all_of_them:
+            return all_of_them
 
 
 def hosts_of(swap: SwapOperation, rows: ModelRows) -> list[HostReading]:
@@ -274,7 +269,7 @@ def deadline_of(swap: SwapOperation, rows: ModelRows) -> datetime | None:
     if state is SwapState.TRANSITIONING and not rows.applied:
         timeout = timedelta(seconds=swap.apply_timeout_seconds)
         deadlines.append(apply_deadline(swap.revision_at, timeout=timeout))
-    draining = state in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}
+    draining = STATES[state].drains
     if draining and swap.drained_at is None and swap.past_return_at is None:
         deadlines.append(swap.drain_deadline)
     return min((deadline for deadline in deadlines if deadline), default=None)

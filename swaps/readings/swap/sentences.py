@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from swaps.db import writability
-from swaps.domain.states import END_STATES, SwapState
+from swaps.domain.states import DRAINING_STATES, END_STATES, SwapState
 from swaps.engine.inputs import lacks_approval
 from swaps.live.heartbeats import SILENT_AFTER_SECONDS
 from swaps.models import SwapOperation
@@ -83,7 +83,7 @@ def _in_queue(swap: SwapOperation, rows: ModelRows) -> str:
 def _asks_whether_idle(swap: SwapOperation, rows: ModelRows) -> bool:
     """The drain of this swap is asked about, and what it asks is the present revision."""
     return (
-        SwapState(swap.state) in {SwapState.OLD_VERSION_DRAINING, SwapState.ROLLING_BACK}
+        swap.state in DRAINING_STATES
         and swap.past_return_at is None
         and swap.drained_at is None
         and swap.drain_watch_id is not None

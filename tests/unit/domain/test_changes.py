@@ -16,7 +16,8 @@ from swaps.domain.commands import ENTRIES, Command, CommandDetails, Place
 from swaps.domain.deadlines import load_deadline
 from swaps.domain.decisions import MoveTo, PassReturn, Proceed, RouteChange
 from swaps.domain.snapshot import Snapshot
-from swaps.domain.states import TRANSITIONS, ImpossibleTransition, SwapState, require_transition
+from swaps.domain.states import ENTRIES as STATES
+from swaps.domain.states import ImpossibleTransition, SwapState, require_transition
 from tests.unit.domain.builders import NEW, a_snapshot, ago, seconds
 
 S = SwapState
@@ -84,7 +85,7 @@ def test_a_longer_drain_does_not_run_into_the_end_of_the_whole_swap() -> None:
 def test_only_the_transitions_of_the_table_are_possible() -> None:
     for before in SwapState:
         for after in SwapState:
-            if after in TRANSITIONS[before]:
+            if after in STATES[before].follows:
                 require_transition(before, after)
             else:
                 with pytest.raises(ImpossibleTransition, match=f"from {before} to no {after}"):
