@@ -21,9 +21,12 @@ from swaps.access.certificates import CertificateProblem
 from swaps.db.stalled import limit_transactions
 from swaps.live.heartbeats import Pulse
 from swaps.models.processes import ProcessKind
+from swaps.router.port import NotWritten
+from swaps.router.resources.snapshot import ResourceSnapshot
+from swaps.router.rows import reads
 from swaps.router.rows.feed import StateFeed
 from swaps.router.rows.node_writes import LEASE, ProcessEnds, RenewLease
-from swaps.router.rows.writer import NotWritten, RowWriter
+from swaps.router.rows.writer import RowWriter
 from swaps.router.xds.network_door import OPTIONS, NetworkDoor
 from swaps.router.xds.server import XdsServices
 
@@ -50,9 +53,11 @@ class RouterProcess:
         self.socket = socket
         self.door = door
         self.pulse = Pulse(ProcessKind.ROUTER, f"{gethostname()} {socket}", self.id)
-        self.feed = StateFeed()
+        self.feed = StateFeed(ResourceSnapshot())
         self.writer = RowWriter()
-        self.services = XdsServices(router=self.id, feed=self.feed, writer=self.writer)
+        self.services = XdsServices(
+            router=self.id, desired=self.feed, reports=self.writer, records=reads
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises CannotServe before anything was started."""

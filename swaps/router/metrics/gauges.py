@@ -11,8 +11,7 @@ from typing import Any
 from swaps.domain.drain_proof import ClusterInFlight, Flush, Progress, Question, observe
 from swaps.live.gauges import ClusterGauges
 from swaps.router.metrics.messages import COUNTER, GAUGE
-from swaps.router.rows.evidence import ClusterSeen, Proven
-from swaps.router.rows.writes import Write
+from swaps.router.port import ClusterSeen, Proven, Report
 
 _MARKER = re.compile(r"\.rds\.([^.]+)\.version$")
 _PINNED = re.compile(r"\.route\.pinned_(hs_\d+)\.upstream_rq_total$")
@@ -142,11 +141,11 @@ class NodeGauges:
         # The last counters of clusters that were removed, and how often they are still told.
         self._gone: dict[str, tuple[dict[str, int], int]] = {}
 
-    def on_flush(self, parsed: ParsedFlush, questions: Mapping[str, Question]) -> list[Write]:
-        """The rows this flush is worth: warmth that changed, proofs that are complete."""
-        writes: list[Write] = [*self._membership(parsed)]
+    def on_flush(self, parsed: ParsedFlush, questions: Mapping[str, Question]) -> list[Report]:
+        """What this flush is worth telling: warmth that changed, proofs that are complete."""
+        reports: list[Report] = [*self._membership(parsed)]
         if questions:
-            writes += self._proofs(parsed.in_flight(), questions)
+            reports += self._proofs(parsed.in_flight(), questions)
         elif self._progress:
             self._progress.clear()
         for cluster, histogram in parsed.latencies.items():
@@ -156,9 +155,9 @@ class NodeGauges:
             self._gone[name] = (counters, GONE_PERIODS)
             self._members.pop(name, None)
         self._last = parsed
-        return writes
+        return reports
 
-    def tell_again(self) -> list[Write]:
+    def tell_again(self) -> list[Report]:
         """The proofs that stand, for rows that may be lost; members come with the next flush."""
         self._members.clear()
         return [

@@ -17,7 +17,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from swaps.domain.host_addresses import in_url, is_dns_name, is_ip, is_url_path
 from swaps.domain.idle_timeouts import idle_timeout_problem
 from swaps.domain.names import name_problem
-from swaps.router.desired import DesiredCluster, Endpoint
+from swaps.router.port import DesiredCluster, Endpoint
 from swaps.router.resources.route_tables import METADATA, METADATA_VERSION
 
 CONNECT_TIMEOUT = timedelta(seconds=2)

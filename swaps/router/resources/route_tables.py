@@ -14,7 +14,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value, UInt64Value
 
 from swaps.domain.names import name_problem
 from swaps.domain.strategies import sticky_header_problem
-from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute
+from swaps.router.port import DesiredCluster, DesiredModel, DesiredRoute
 
 # Carries the path on the host from a weighted entry to `path_rewrite`: an entry cannot
 # rewrite the path itself. A client's own is overwritten, and it never reaches the host.

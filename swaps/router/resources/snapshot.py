@@ -8,7 +8,7 @@ nodes keep what they have, new ones get what was built of it last (or a table th
 `problem` says why.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from swaps.domain.drain_proof import Question
 from swaps.domain.names import name_problem
-from swaps.router.desired import DesiredModel, DesiredRoute, Watch
+from swaps.router.port import DesiredModel, DesiredRoute, Watch
 from swaps.router.resources.clusters import build_cluster, cluster_problem
 from swaps.router.resources.listeners import NO_MODEL, build_scope
 from swaps.router.resources.route_tables import (
@@ -107,6 +107,17 @@ class ResourceSnapshot:
                 models[pk] = build_model(desired, before)
                 changed = True
         return ResourceSnapshot(models, Asked.of(models, self.asked)) if changed else self
+
+    def problems_since(self, before: "ResourceSnapshot") -> Iterator[tuple[str, Mapping[str, str]]]:
+        """What cannot be pushed, and was not known yet: the event and its fields, for the log."""
+        for pk, model in self.models.items():
+            old = before.models.get(pk)
+            if model.problem and (old is None or old.problem != model.problem):
+                yield "route not pushed", {"model": model.desired.name, "reason": model.problem}
+            known = old.cluster_problems if old is not None else {}
+            for name, problem in model.cluster_problems.items():
+                if known.get(name) != problem:
+                    yield "cluster not pushed", {"cluster": name, "reason": problem}
 
     @cached_property
     def clusters(self) -> dict[str, Resource]:

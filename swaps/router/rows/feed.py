@@ -14,7 +14,7 @@ from django.db import connection
 
 from swaps.db.writability import OUTAGE
 from swaps.live.notify import ROUTES_CHANNEL
-from swaps.router.resources.snapshot import ResourceSnapshot
+from swaps.router.port import Built
 from swaps.router.rows.reads import read_models
 from swaps.router.rows.writer import close_connection
 
@@ -26,18 +26,19 @@ RETRY_SECONDS = 0.2
 ALL = 0  # among ids of models: all of them; no row has this key
 
 
-class StateFeed:
+class StateFeed[B: Built]:
     """The present snapshot, and calls of `on_change` when another one took its place.
 
     One thread listens, reads and builds on one connection: between a commit and the tables that
     go to Envoy nobody waits for another thread's turn.
     """
 
-    def __init__(self) -> None:
-        self.snapshot = ResourceSnapshot()
+    def __init__(self, empty: B) -> None:
+        """`empty`: what the router behind this builds of no rows."""
+        self.snapshot = empty
         self._listeners: set[Callable[[], None]] = set()
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._built = ResourceSnapshot()  # the thread's, which the loop is about to take
+        self._built = empty  # the thread's, which the loop is about to take
         self._changed: set[int] = set()
         self._look_again_at = 0.0
         self._following = ThreadPoolExecutor(1, thread_name_prefix="follow")
@@ -50,7 +51,7 @@ class StateFeed:
         self._listeners.add(call)
         return lambda: self._listeners.discard(call)
 
-    async def reread(self) -> ResourceSnapshot:
+    async def reread(self) -> B:
         """All rows as they are after this call; waits for as long as Postgres is away."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(done)
@@ -155,7 +156,7 @@ class StateFeed:
 
     # --- in the loop
 
-    def _take(self, snapshot: ResourceSnapshot, waiters: list[asyncio.Future[None]]) -> None:
+    def _take(self, snapshot: B, waiters: list[asyncio.Future[None]]) -> None:
         before, self.snapshot = self.snapshot, snapshot
         if snapshot is not before:
             self._tell(before)
@@ -163,15 +164,9 @@ class StateFeed:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _tell(self, before: ResourceSnapshot) -> None:
-        for pk, model in self.snapshot.models.items():
-            old = before.models.get(pk)
-            if model.problem and (old is None or old.problem != model.problem):
-                log.error("route not pushed", model=model.desired.name, reason=model.problem)
-            known = old.cluster_problems if old is not None else {}
-            for name, problem in model.cluster_problems.items():
-                if known.get(name) != problem:
-                    log.error("cluster not pushed", cluster=name, reason=problem)
+    def _tell(self, before: B) -> None:
+        for event, about in self.snapshot.problems_since(before):
+            log.error(event, **about)
         for call in list(self._listeners):
             call()
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from swaps.access.certificate_folder import CertificateEnds
 from swaps.db.statements import Statement
 from swaps.live.heartbeats import Pulse
-from swaps.router.rows.writes import StreamOf, guard, told
+from swaps.router.port import NodeAway, NodeConnected, NodeRefusal
+from swaps.router.rows.telling import guard, told
 
 LEASE = timedelta(seconds=10)
 
@@ -91,73 +92,45 @@ class RenewLease:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeConnected:
-    """This incarnation is served by this stream from now on.
-
-    Void where the nonce is another node's: nobody takes over what is not theirs.
-    """
-
-    durable: ClassVar[bool] = True
-    of: StreamOf
-    node_id: str
-    alone: bool = False
-    certificate: str = ""  # the serial; "" over the unix socket
-
-    def statements(self) -> list[Statement]:
-        # Whatever was said of it before (away, reaped, retired): it speaks, so it lives, and
-        # what lives may route.
-        connected = _nodes(
-            "INSERT INTO swaps_nodeincarnation AS i"
-            " (node_id, nonce, state, alone, certificate, router_id, stream, ended_reason, nack)"
-            " VALUES (%(node_id)s, %(nonce)s, 'connected', %(alone)s, %(certificate)s,"
-            " %(router)s, %(stream)s, '', '')"
-            " ON CONFLICT (nonce) DO UPDATE SET state = 'connected', router_id = %(router)s,"
-            " stream = %(stream)s, certificate = excluded.certificate, last_seen_at = now(),"
-            " reachable_since = now(), ended_at = NULL, ended_reason = '', nack = ''"
-            " WHERE i.node_id = excluded.node_id",
-            {
-                "node_id": self.node_id,
-                "alone": self.alone,
-                "certificate": self.certificate,
-                **guard(self.of),
-            },
-        )
-        return [connected, _REAP]
+def node_connected(node: NodeConnected) -> list[Statement]:
+    # Whatever was said of it before (away, reaped, retired): it speaks, so it lives, and
+    # what lives may route.
+    connected = _nodes(
+        "INSERT INTO swaps_nodeincarnation AS i"
+        " (node_id, nonce, state, alone, certificate, router_id, stream, ended_reason, nack)"
+        " VALUES (%(node_id)s, %(nonce)s, 'connected', %(alone)s, %(certificate)s,"
+        " %(router)s, %(stream)s, '', '')"
+        " ON CONFLICT (nonce) DO UPDATE SET state = 'connected', router_id = %(router)s,"
+        " stream = %(stream)s, certificate = excluded.certificate, last_seen_at = now(),"
+        " reachable_since = now(), ended_at = NULL, ended_reason = '', nack = ''"
+        " WHERE i.node_id = excluded.node_id",
+        {
+            "node_id": node.node_id,
+            "alone": node.alone,
+            "certificate": node.certificate,
+            **guard(node.of),
+        },
+    )
+    return [connected, _REAP]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeAway:
-    """The stream ended. Void when the node has moved to another stream or ended since."""
-
-    durable: ClassVar[bool] = True
-    of: StreamOf
-
-    def statements(self) -> list[Statement]:
-        away = _nodes(
-            "UPDATE swaps_nodeincarnation SET state = 'away', last_seen_at = now()"
-            " WHERE nonce = %(nonce)s AND router_id = %(router)s AND stream = %(stream)s"
-            " AND state = 'connected'",
-            guard(self.of),
-        )
-        return [away, _REAP]
+def node_away(away: NodeAway) -> list[Statement]:
+    ended = _nodes(
+        "UPDATE swaps_nodeincarnation SET state = 'away', last_seen_at = now()"
+        " WHERE nonce = %(nonce)s AND router_id = %(router)s AND stream = %(stream)s"
+        " AND state = 'connected'",
+        guard(away.of),
+    )
+    return [ended, _REAP]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRefusal:
-    """The node's NACK of listener, clusters or scopes; "" once it accepts all again."""
-
-    durable: ClassVar[bool] = False
-    of: StreamOf
-    detail: str
-
-    def statements(self) -> list[Statement]:
-        refusal = _nodes(
-            "UPDATE swaps_nodeincarnation SET nack = %(detail)s WHERE nonce = %(nonce)s"
-            " AND router_id = %(router)s AND stream = %(stream)s",
-            {"detail": self.detail, **guard(self.of)},
-        )
-        return [refusal]
+def node_refusal(refusal: NodeRefusal) -> list[Statement]:
+    refused = _nodes(
+        "UPDATE swaps_nodeincarnation SET nack = %(detail)s WHERE nonce = %(nonce)s"
+        " AND router_id = %(router)s AND stream = %(stream)s",
+        {"detail": refusal.detail, **guard(refusal.of)},
+    )
+    return [refused]
 
 
 @dataclass(frozen=True, slots=True)

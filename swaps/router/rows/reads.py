@@ -11,7 +11,7 @@ from django.db import connection
 from swaps.db.statements import Statement, run
 from swaps.domain.idle_timeouts import USUAL_SECONDS
 from swaps.models import Cluster, Route
-from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint, Watch
+from swaps.router.port import DesiredCluster, DesiredModel, DesiredRoute, Endpoint, Watch
 
 # One statement is one view of the database. With several a model, its route could name a cluster
 # that was retired between them, and every node would be told of a problem that never was.

@@ -18,6 +18,7 @@ from django.db import DatabaseError, OperationalError, connection
 
 from swaps.db.writability import OUTAGE, refused_write
 from swaps.live.wake import wake_swaps_of
+from swaps.router.port import NotWritten
 from swaps.router.rows.writes import Write, write_all
 
 log = structlog.get_logger(__name__)
@@ -25,10 +26,6 @@ log = structlog.get_logger(__name__)
 THE_END = "the router process ends"
 RETRY_SECONDS = 0.2
 TELL_AGAIN_SECONDS = 5.0
-
-
-class NotWritten(Exception):
-    """Postgres refuses this write, or nobody writes any more; the message says why."""
 
 
 def close_connection() -> None:

@@ -24,8 +24,8 @@ from swaps.access.roles import Actor
 from swaps.audit.refusals import record_refusal
 from swaps.db.writability import OUTAGE
 from swaps.domain.names import name_problem
-from swaps.router.rows.feed import StateFeed
-from swaps.router.rows.reads import certificates_that_stand, owner_of_run, tables_taken_by
+from swaps.router.port import DesiredRows, NodeRecords
+from swaps.router.resources.snapshot import ResourceSnapshot
 
 log = structlog.get_logger(__name__)
 
@@ -111,8 +111,9 @@ class NodeIdentity:
 class Admission:
     """Of one router process: admits streams, and ends those whose certificate was revoked."""
 
-    def __init__(self, feed: StateFeed) -> None:
+    def __init__(self, feed: DesiredRows[ResourceSnapshot], records: NodeRecords) -> None:
         self._feed = feed
+        self._records = records
         self._open: dict[asyncio.Timeout, str] = {}  # the certificate's serial
 
     @asynccontextmanager
@@ -143,7 +144,7 @@ class Admission:
 
     async def require_own_run(self, node: NodeIdentity) -> None:
         """Raises NotAdmitted when the row of this run is another node's."""
-        owner, _ = await self._read(owner_of_run, node.nonce)
+        owner, _ = await self._read(self._records.owner_of_run, node.nonce)
         if owner not in (node.node_id, None):
             raise NotAdmitted(
                 f"node {node.node_id} claims a run of node {owner} (nonce {node.nonce})"
@@ -151,14 +152,14 @@ class Admission:
 
     async def tables_of(self, node: NodeIdentity) -> frozenset[str]:
         """Those that this run took on earlier streams, and serves by."""
-        return await self._read(tables_taken_by, node.nonce)
+        return await self._read(self._records.tables_taken_by, node.nonce)
 
     async def has_its_routes(self, node: NodeIdentity) -> None:
         """Return once this run is one that has its routes from a router process.
 
         Raises NotAdmitted when it is another node's.
         """
-        while await self._read(owner_of_run, node.nonce) != (node.node_id, True):
+        while await self._read(self._records.owner_of_run, node.nonce) != (node.node_id, True):
             await self.require_own_run(node)
             await asyncio.sleep(RUN_POLL_SECONDS)
 
@@ -171,14 +172,16 @@ class Admission:
     async def _end_revoked(self) -> None:
         if not self._open:
             return
-        standing = await self._read(certificates_that_stand, frozenset(self._open.values()))
+        standing = await self._read(
+            self._records.certificates_that_stand, frozenset(self._open.values())
+        )
         for scope, serial in list(self._open.items()):
             if serial not in standing:
                 del self._open[scope]
                 scope.reschedule(0)  # in the past: the stream's task is interrupted now
 
     async def _require_standing(self, node_id: str, serial: str) -> None:
-        if not await self._read(certificates_that_stand, frozenset({serial})):
+        if not await self._read(self._records.certificates_that_stand, frozenset({serial})):
             raise NotAdmitted(
                 f"node {node_id} is not enrolled with this certificate ({serial[:8]}), or not "
                 "any more; enrol it by `manage.py enrolnode`"

@@ -20,13 +20,21 @@ from swaps.router.metrics.messages import (
     StreamMetricsMessage,
     StreamMetricsResponse,
 )
+from swaps.router.port import (
+    DesiredRows,
+    NodeAway,
+    NodeConnected,
+    NodeRecords,
+    NodeRefusal,
+    NotWritten,
+    Report,
+    Reports,
+    RouteNacked,
+    RouteTaken,
+    StreamOf,
+)
 from swaps.router.resources.listeners import LISTENER, build_listener
-from swaps.router.resources.snapshot import resource
-from swaps.router.rows.evidence import RouteNacked, RouteTaken
-from swaps.router.rows.feed import StateFeed
-from swaps.router.rows.node_writes import NodeAway, NodeConnected, NodeRefusal
-from swaps.router.rows.writer import NotWritten, RowWriter
-from swaps.router.rows.writes import StreamOf, Write
+from swaps.router.resources.snapshot import ResourceSnapshot, resource
 from swaps.router.xds.admission import Admission, NodeIdentity, NotAdmitted
 from swaps.router.xds.session import NodeRefuses, NodeSession, Outcome, RouteAcked, RouteRefused
 
@@ -42,18 +50,25 @@ LISTENER_RETRY_SECONDS = 5.0
 class XdsServices:
     """Both services of one router process."""
 
-    def __init__(self, *, router: uuid.UUID, feed: StateFeed, writer: RowWriter) -> None:
+    def __init__(
+        self,
+        *,
+        router: uuid.UUID,
+        desired: DesiredRows[ResourceSnapshot],
+        reports: Reports,
+        records: NodeRecords,
+    ) -> None:
         self.router = router
-        self.admission = Admission(feed)
-        self._feed = feed
-        self._writer = writer
+        self.admission = Admission(desired, records)
+        self._desired = desired
+        self._reports = reports
         self._sessions: dict[StreamOf, NodeSession] = {}
         # Also those whose node's row is being written: they must not be taken for ended.
         self._streams: set[uuid.UUID] = set()
         self._no_sessions = asyncio.Event()
         self._no_sessions.set()
         self._gauges: set[NodeGauges] = set()
-        writer.on_return = self._tell_again
+        reports.on_return = self._tell_again
 
     @property
     def streams(self) -> list[uuid.UUID]:
@@ -66,9 +81,9 @@ class XdsServices:
     def _tell_again(self) -> None:
         for of, session in self._sessions.items():
             session.tell_again()
-            self._writer.add(*(_write_of(outcome, of) for outcome in session.take_outcomes()))
+            self._reports.add(*(_report_of(outcome, of) for outcome in session.take_outcomes()))
         for gauges in self._gauges:
-            self._writer.add(*gauges.tell_again())
+            self._reports.add(*gauges.tell_again())
 
     def add_to(self, server: grpc.aio.Server) -> None:
         discovery = grpc.stream_stream_rpc_method_handler(
@@ -115,7 +130,7 @@ class XdsServices:
             # node among those that must take it, and whatever was committed before is read.
             self._streams.add(of.stream)
             try:
-                await self._writer.committed(
+                await self._reports.committed(
                     NodeConnected(of, node.node_id, node.alone, node.peer.serial or "")
                 )
             except NotWritten as refusal:
@@ -125,7 +140,7 @@ class XdsServices:
                 ) from refusal
             await self.admission.require_own_run(node)
             served = await self.admission.tables_of(node)
-            snapshot = await self._feed.reread()
+            snapshot = await self._desired.reread()
             listener = resource(LISTENER, build_listener(node.listen_address, node.listen_port))
             session = self._sessions[of] = NodeSession(listener, snapshot, served)
             self._no_sessions.clear()
@@ -135,7 +150,7 @@ class XdsServices:
             # Also when it hung up before it was served: its row says "connected" by then.
             self._sessions.pop(of, None)
             self._streams.discard(of.stream)
-            self._writer.add(NodeAway(of))
+            self._reports.add(NodeAway(of))
             if not self._sessions:
                 self._no_sessions.set()
             bound.warning("node away: its stream ended, and it blocks drains until it is back")
@@ -152,7 +167,7 @@ class XdsServices:
         something = asyncio.Event()
 
         def on_change() -> None:
-            session.set_snapshot(self._feed.snapshot)
+            session.set_snapshot(self._desired.snapshot)
             something.set()
 
         async def read() -> None:
@@ -162,7 +177,7 @@ class XdsServices:
                 something.set()
 
         session.on_request(first)
-        stop_listening = self._feed.on_change(on_change)
+        stop_listening = self._desired.on_change(on_change)
         on_change()
         reading = asyncio.create_task(read())
         reading.add_done_callback(lambda _: something.set())
@@ -186,7 +201,7 @@ class XdsServices:
 
     def _record(self, session: NodeSession, of: StreamOf, bound: Any) -> None:
         outcomes = session.take_outcomes()
-        self._writer.add(*(_write_of(outcome, of) for outcome in outcomes))
+        self._reports.add(*(_report_of(outcome, of) for outcome in outcomes))
         for outcome in outcomes:
             match outcome:
                 case RouteAcked(route_pk, revision):
@@ -222,7 +237,7 @@ class XdsServices:
                     continue
                 known.result()  # raises what it was refused for
                 parsed = parser.parse(message)
-                self._writer.add(*gauges.on_flush(parsed, self._feed.snapshot.questions))
+                self._reports.add(*gauges.on_flush(parsed, self._desired.snapshot.questions))
                 now = time.monotonic()
                 if now >= publish_at and (publishing is None or publishing.done()):
                     publish_at = now + PUBLISH_SECONDS
@@ -244,7 +259,7 @@ def _publish(
     publish_node_pulse(nonce, requests_per_second)
 
 
-def _write_of(outcome: Outcome, of: StreamOf) -> Write:
+def _report_of(outcome: Outcome, of: StreamOf) -> Report:
     match outcome:
         case RouteAcked(route_pk, revision):
             return RouteTaken(of, route_pk, revision)

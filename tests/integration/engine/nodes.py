@@ -15,9 +15,18 @@ from django.db import connection
 
 from swaps.live.notify import ROUTES_CHANNEL, notify_routes
 from swaps.models import Cluster, DrainWatch, NodeIncarnation, Route
-from swaps.router.rows.evidence import ClusterSeen, Proven, RouteNacked, RouteTaken
-from swaps.router.rows.node_writes import NodeAway, NodeConnected, RenewLease
-from swaps.router.rows.writes import StreamOf, Write, write_all
+from swaps.router.port import (
+    ClusterSeen,
+    NodeAway,
+    NodeConnected,
+    Proven,
+    Report,
+    RouteNacked,
+    RouteTaken,
+    StreamOf,
+)
+from swaps.router.rows.node_writes import RenewLease
+from swaps.router.rows.writes import write_all
 from tests.integration.bundled_host.running import PATIENCE_SECONDS
 
 _ROUTER = uuid.uuid4()
@@ -50,8 +59,8 @@ class Node:
         self.here = self.acks = self.warms = self.proves = False
         write_all([NodeAway(self.of)])
 
-    def answers(self) -> list[Write]:
-        writes: list[Write] = []
+    def answers(self) -> list[Report]:
+        writes: list[Report] = []
         applied: dict[int, int] = {}
         for route in Route.objects.filter(revision__gt=0):
             if self.refuses_version and route.weights.get(self.refuses_version):

@@ -6,6 +6,7 @@ import time
 import psycopg
 import pytest
 
+from swaps.router.resources.snapshot import ResourceSnapshot
 from swaps.router.rows import feed as state_feed
 from swaps.router.rows.feed import StateFeed
 from tests.integration.router.parts import PATIENCE_SECONDS, a_model, database_url, in_thread
@@ -35,7 +36,7 @@ async def test_no_revision_is_missed_that_comes_while_others_are_read(
         alone = rows.execute(COMMIT, [routes[2:]]).fetchall()
         return {f"rt_{pk}": revision for pk, revision, _ in together + alone}
 
-    feed = StateFeed()
+    feed = StateFeed(ResourceSnapshot())
     following = asyncio.create_task(feed.run())
     try:
         await feed.reread()

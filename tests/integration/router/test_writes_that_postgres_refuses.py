@@ -11,9 +11,10 @@ from django.db import connection
 
 from swaps.models import NodeIncarnation, RouteOnNode
 from swaps.models.nodes import NodeState, RouterProcess
-from swaps.router.rows.node_writes import NodeAway, NodeConnected, RenewLease
-from swaps.router.rows.writer import NotWritten, RowWriter
-from swaps.router.rows.writes import StreamOf, write_all
+from swaps.router.port import NodeAway, NodeConnected, NotWritten, StreamOf
+from swaps.router.rows.node_writes import RenewLease
+from swaps.router.rows.writer import RowWriter
+from swaps.router.rows.writes import write_all
 from tests.integration.router.parts import (
     EnvoyNode,
     RouterCommand,

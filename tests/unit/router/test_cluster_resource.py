@@ -9,7 +9,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 
 from swaps.adapters.bundled import BundledHost
 from swaps.bundled_host.configuration import Configuration
-from swaps.router.desired import DesiredCluster, Endpoint
+from swaps.router.port import DesiredCluster, Endpoint
 from swaps.router.resources.clusters import build_cluster, cluster_problem
 
 

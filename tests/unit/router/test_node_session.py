@@ -5,7 +5,7 @@ from dataclasses import replace
 from envoy.service.discovery.v3 import discovery_pb2
 from google.rpc import status_pb2  # type: ignore[import-untyped]
 
-from swaps.router.desired import DesiredCluster, DesiredModel, DesiredRoute, Endpoint
+from swaps.router.port import DesiredCluster, DesiredModel, DesiredRoute, Endpoint
 from swaps.router.resources.listeners import LISTENER, build_listener
 from swaps.router.resources.snapshot import ResourceSnapshot, resource
 from swaps.router.xds.session import (

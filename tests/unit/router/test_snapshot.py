@@ -7,7 +7,7 @@ import xxhash
 from envoy.config.route.v3 import route_pb2
 
 from swaps.domain.drain_proof import Question
-from swaps.router.desired import DesiredModel, DesiredRoute, Endpoint, Watch
+from swaps.router.port import DesiredModel, DesiredRoute, Endpoint, Watch
 from swaps.router.resources.clusters import cluster_problem
 from swaps.router.resources.route_tables import route_problem
 from swaps.router.resources.snapshot import ResourceSnapshot, build_model
