@@ -16,6 +16,8 @@ export UV_NO_PROGRESS := 1
 NOT_AT_RUN_TIME := /(tests?|mypy|mypyc|schemathesis|hypothesis|playwright|graphql|pip)/
 ARGS ?=
 PYTEST := $(PY) -m pytest
+TEMPLATES := $(VENV)/bin/djangofmt --line-length 100 --indent-width 2
+SCRIPTS := $(VENV)/bin/biome --config-path=.biome.jsonc
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 # It stops every commit of the server that they share.
@@ -151,11 +153,14 @@ bench-websockets: setup ## Measure how soon 1,000 open pages see a swap's events
 
 ## -- keep in order --
 
-lint: setup ## Style, types, templates, import layers, missing migrations
+lint: setup ## Style, types, templates, scripts, import layers, missing migrations
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check --quiet || { echo "Formatting differs: run 'make format'." >&2; exit 1; }
 	@$(VENV)/bin/mypy
 	@find templates swaps -name '*.html' -print0 2>/dev/null | xargs -0 -r $(VENV)/bin/djade --check
+	@$(TEMPLATES) --check templates || { echo "Templates' layout differs: run 'make format'." >&2; exit 1; }
+	@awk 'length($$0) > 120 {print FILENAME ":" FNR ": longer than 120 characters"; found = 1} END {exit found}' $$(find templates -name '*.html')
+	@$(SCRIPTS) check --error-on-warnings static
 	@$(VENV)/bin/lint-imports
 	@# The one warning it has to give is that no database runs, and it needs none.
 	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
@@ -163,6 +168,9 @@ lint: setup ## Style, types, templates, import layers, missing migrations
 format: setup ## Format the code as lint wants it
 	@$(VENV)/bin/ruff check --fix --quiet
 	@$(VENV)/bin/ruff format --quiet
+	@find templates -name '*.html' -print0 | xargs -0 $(VENV)/bin/djade >/dev/null 2>&1 || true
+	@$(TEMPLATES) --quiet templates
+	@$(SCRIPTS) format --write static
 
 lock: $(UV) ## Resolve the dependencies anew into requirements.lock
 	@$(UV) pip compile pyproject.toml --quiet --all-extras --group dev --generate-hashes --python-version 3.13 -o requirements.lock --custom-compile-command "make lock"

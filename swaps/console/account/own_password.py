@@ -15,6 +15,19 @@ from swaps.console.shared.pages import show
 from swaps.console.shared.refusals import Refusal, refusal_of
 from swaps.console.shared.visitors import actor_of
 
+# What it asks for: name, label, what the browser fills in, hint.
+FIELDS = (
+    ("old_password", "The one you have", "current-password", ""),
+    (
+        "new_password",
+        "The new one",
+        "new-password",
+        "At least eight characters; not common, not only digits, not like your name. "
+        "A long phrase is easy to keep.",
+    ),
+    ("again", "The new one again", "new-password", ""),
+)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
@@ -44,4 +57,5 @@ def own_password(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, refusal: Refusal | None = None) -> HttpResponse:
-    return show(request, {"refusal": refusal}, status=refusal.status if refusal else 200)
+    status = refusal.status if refusal else 200
+    return show(request, {"fields": FIELDS, "refusal": refusal}, status=status)

@@ -1,10 +1,13 @@
 """What is on a host, and what is amiss with it, in words."""
 
+from collections.abc import Sequence
+
 from swaps.commands.hosts.examination import CheckName
 from swaps.domain.drift import Drift
 from swaps.domain.idle_timeouts import LONGEST_MEASURED_SECONDS
 from swaps.readings.host.hosts import ModelHostReading, PlacementReading, UnregisteredReading
 
+NAMED = 3
 _CHECKS = {
     CheckName.RESOLVES: "Name resolves",
     CheckName.ALLOWED: "Address allowed",
@@ -21,6 +24,13 @@ def check_label(name: CheckName) -> str:
     return _CHECKS[name]
 
 
+_ICONS = {"passed": "done", "failed": "failed", "warning": "attention"}
+
+
+def check_icon(result: str) -> str:
+    return _ICONS.get(result, "stopped")
+
+
 def loaded(host: ModelHostReading) -> list[PlacementReading]:
     """The versions that can take requests there."""
     return [one for one in host.versions if one.status == "ready"]
@@ -29,6 +39,13 @@ def loaded(host: ModelHostReading) -> list[PlacementReading]:
 def loaded_unregistered(host: ModelHostReading) -> list[UnregisteredReading]:
     """Of models that nobody registered, those that serve whoever asks the host itself."""
     return [one for one in host.unregistered if one.status == "ready"]
+
+
+def named_first(versions: Sequence[UnregisteredReading]) -> str:
+    """The first three, and how many more there are."""
+    names = ", ".join(f"{one.model} {one.version}" for one in versions[:NAMED])
+    more = len(versions) - NAMED
+    return f"{names} and {more} more" if more > 0 else names
 
 
 def drifts(host: ModelHostReading) -> list[PlacementReading]:

@@ -25,9 +25,9 @@ class ModelForm(forms.Form):
     sample_request = forms.CharField(max_length=LONGEST_SAMPLE, required=False)
     default_strategy = forms.CharField(max_length=63, required=False)
     steps = forms.CharField(max_length=10_000, required=False)
-    drain_timeout_seconds = seconds_field(0)
-    load_timeout_seconds = seconds_field(1)
-    keep_warm_seconds = seconds_field(0)
+    drain_timeout_seconds = seconds_field(0, "Drain limit")
+    load_timeout_seconds = seconds_field(1, "Load limit")
+    keep_warm_seconds = seconds_field(0, "Keep old warm", "seconds after the drain")
     on_drain_timeout = forms.ChoiceField(choices=DrainTimeoutPolicy.choices, required=False)
     protected = forms.BooleanField(required=False)
     # The revision that a change was decided upon.

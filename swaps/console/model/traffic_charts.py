@@ -24,6 +24,14 @@ class TrafficChart:
     top: int  # what the upper edge stands for
     lines: tuple[ChartLine, ...]
 
+    @property
+    def in_words(self) -> str:
+        """For whoever does not see it."""
+        said = [f"{one.version} now {_number(one.last)};" for one in self.lines]
+        return f"{self.name} {self.unit} during the last ten minutes: " + (
+            " ".join(said) or "nothing is known"
+        )
+
 
 def traffic_charts(history: TrafficHistory) -> list[TrafficChart]:
     """Requests, errors and latency; the same moments in each."""
@@ -40,6 +48,10 @@ def traffic_charts(history: TrafficHistory) -> list[TrafficChart]:
         chart("Errors", "percent", *(one.errors_percent for one in versions)),
         chart("Latency, p95", "ms", *(one.p95_ms for one in versions)),
     ]
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.1f}".removesuffix(".0")
 
 
 def _line(version: VersionHistory, values: Sequence[float | None], top: int) -> ChartLine:

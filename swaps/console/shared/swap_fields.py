@@ -9,8 +9,10 @@ from swaps.domain.texts import NotJson, read_json
 CUSTOM = "custom"
 
 
-def seconds_field(least: int) -> forms.IntegerField:
+def seconds_field(least: int, label: str, unit: str = "seconds") -> forms.IntegerField:
     return forms.IntegerField(
+        label=label,
+        help_text=unit,
         min_value=least,
         max_value=LONGEST_SECONDS,
         required=False,

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from swaps.adapters.abilities import abilities
 from swaps.console.audit.changes import Change, changes
 from swaps.console.host.words import (
+    check_icon,
     check_label,
     closes_too_late,
     drift_remedy,
@@ -18,6 +19,7 @@ from swaps.console.host.words import (
     idle_words,
     loaded,
     loaded_unregistered,
+    named_first,
 )
 from swaps.console.swap.inputs import shown_inputs
 from swaps.console.swap.staircase import Staircase, staircase
@@ -65,6 +67,7 @@ def marked(text: str, part: str) -> str | SafeString:
 register.filter("shown_inputs", shown_inputs)
 for of_hosts in (
     abilities,
+    check_icon,
     check_label,
     closes_too_late,
     drift_remedy,
@@ -73,6 +76,7 @@ for of_hosts in (
     idle_words,
     loaded,
     loaded_unregistered,
+    named_first,
 ):
     register.filter(of_hosts.__name__, of_hosts)
 
@@ -147,6 +151,12 @@ def changes_of(entry: AuditReading) -> list[Change]:
 def of(values: Mapping[str, object] | None, key: str | None) -> object:
     """`values|of:key`, None when either is unknown."""
     return None if values is None or key is None else values.get(key)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of `templates/console/shared/icons.html`, beside words that say the same."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
 
 
 @register.simple_tag

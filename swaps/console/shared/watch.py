@@ -33,7 +33,7 @@ TICK_SECONDS_PER_WATCHER = 0.002
 # And looking never takes more than a tenth of the time.
 TICK_PER_LOOK = 10
 ENDED_TICK_SECONDS = 3.0
-# Pages take silence for a lost connection (console.js), so there is none.
+# Pages take silence for a lost connection (live_link.js), so there is none.
 HEARTBEAT_SECONDS = 3.0
 ROLE_CHECK_SECONDS = 2.0
 RETRY_SECONDS = 1.0

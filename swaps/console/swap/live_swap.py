@@ -7,7 +7,7 @@ its element (`swap-NAME`) and of its template (`console/swap/NAME.html`).
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -105,6 +105,16 @@ class LiveSwap:
         return traffic_bar(asdict(self.reading.weights), self.new)
 
     @property
+    def traffic_in_words(self) -> str:
+        """For whoever does not see the bar."""
+        requested = self.reading.weights.requested
+        sides = [
+            f"{version or 'nothing'} {_percent(requested, version)}"
+            for version in (self.old, self.new)
+        ]
+        return f"Traffic: {' and '.join(sides)} requested"
+
+    @property
     def record(self) -> TrafficRecord | None:
         """Of what is over."""
         return self.life if self.ended else None
@@ -189,6 +199,11 @@ class LiveSwap:
         """The drain's time is over, and only a person can move it on."""
         deadline = self.reading.deadline
         return not self.ended and deadline is not None and deadline <= self.now
+
+
+def _percent(weights: Mapping[str, int] | None, version: str | None) -> str:
+    percent = None if weights is None or version is None else weights.get(version)
+    return "–" if percent is None else f"{percent} %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,10 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int = 200) -> Ht
         if not asked.get("steps"):
             asked["steps"] = EXAMPLE_STEPS  # as the field shows
         planned = _plan(request, StartSwapForm(asked))
+    found = found_versions(models.get(name=model.name)) if model else []
+    from_version = form["from_version"].value() or serving or ""
+    # Whoever waits in the queue starts from what will serve then.
+    any_version = form["when_busy"].value() == "queue" or bool(model and model.open_swap)
     context = {
         "form": form,
         "key": new_key() if form.errors or not form.is_bound else form["key"].value(),
@@ -169,9 +173,12 @@ def _page(request: HttpRequest, form: StartSwapForm, *, status: int = 200) -> Ht
         "chosen": chosen,
         "model": model,
         "serving": serving,
-        "found": found_versions(models.get(name=model.name)) if model else [],
+        "found": found,
+        "from_versions": [
+            one for one in found if any_version or one.weight or one.version == from_version
+        ],
         "hosts": _hosts(model, form),
-        "from_version": form["from_version"].value() or serving or "",
+        "from_version": from_version,
         "strategy": strategy,
         "strategies": [
             (one.name, one.description, staircase({"steps": one.steps})) for one in offered

@@ -24,9 +24,9 @@ class StartSwapForm(forms.Form):
     hosts = forms.Field(required=False)
     strategy = forms.CharField(max_length=63)
     steps = forms.CharField(max_length=10_000, required=False)
-    drain_timeout_seconds = seconds_field(0)
-    load_timeout_seconds = seconds_field(1)
-    keep_warm_seconds = seconds_field(0)
+    drain_timeout_seconds = seconds_field(0, "Drain limit")
+    load_timeout_seconds = seconds_field(1, "Load limit")
+    keep_warm_seconds = seconds_field(0, "Keep old warm", "seconds after the drain")
     on_drain_timeout = forms.ChoiceField(
         choices=[("", "the model's default"), *DrainTimeoutPolicy.choices], required=False
     )

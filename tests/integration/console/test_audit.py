@@ -36,7 +36,7 @@ def write(name: str = "iris", **changes: Any) -> int:
 
 
 def names(html: str) -> list[str]:
-    return re.findall(r'<td class="object">(?:<a [^>]*>)?([^<]*)', html)
+    return re.findall(r'<td class="object">\s*(?:<a [^>]*>\s*)?([^<]*?)\s*<', html)
 
 
 def test_filters_are_in_the_address_and_nothing_typed_is_lost(viewer: Client) -> None:

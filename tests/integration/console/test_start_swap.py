@@ -26,7 +26,7 @@ def text(response: HttpResponse) -> str:
 @pytest.mark.usefixtures("iris")
 def test_what_serves_is_preselected_and_what_is_found_is_offered(operator: Client) -> None:
     page = text(operator.get("/swaps/new?model=iris"))
-    assert '<option value="1.0" selected>1.0 (100 % of traffic)</option>' in page
+    assert '<option value="1.0" selected> 1.0 (100 % of traffic) </option>' in page
     assert '<option value="1.1">available on alpha</option>' in page
 
 
