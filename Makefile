@@ -17,7 +17,7 @@ NOT_AT_RUN_TIME := /(tests?|mypy|mypyc|schemathesis|hypothesis|playwright|graphq
 ARGS ?=
 PYTEST := $(PY) -m pytest
 TEMPLATES := $(VENV)/bin/djangofmt --line-length 100 --indent-width 2
-SCRIPTS := $(VENV)/bin/biome --config-path=.biome.jsonc
+SCRIPTS := BIOME_CONFIG_PATH=.biome.jsonc $(VENV)/bin/biome
 # Each test file stays in one worker: fixtures of a module start whole processes.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 # It stops every commit of the server that they share.
