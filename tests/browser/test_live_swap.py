@@ -135,7 +135,8 @@ def test_a_lost_connection_is_said_at_once_and_repaired_by_itself(
     scene: SwapScene, desks: Desks, console: Console
 ) -> None:
     desk = desks()
-    desk.expects("WebSocket connection to", "htmx:wsError")
+    # The latter is how htmx tells of a connection that it could not make.
+    desk.expects("WebSocket connection to", "[object Event]")
     page = live(desk.open(scene.path))
     console.kill()
     try:
