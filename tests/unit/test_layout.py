@@ -11,8 +11,8 @@ from tests.documents import PROJECT
 TESTS = PROJECT / "tests"
 PRODUCT = ("swaps", "hotswap_site")
 PRIVATE = re.compile(r"_[a-z]\w*|_[A-Z]\w*")
-# Names of Django that its own documentation gives.
-DJANGOS = {"_meta", "_default_manager", "_state"}
+# Names of Django and of Python's enums that their own documentation gives.
+DOCUMENTED = {"_meta", "_default_manager", "_state", "_name_", "_value_"}
 
 
 @cache
@@ -30,7 +30,7 @@ def private_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """What a file imports, or reaches, of the product that begins with an underscore."""
     modules: set[str] = set()
     # Attributes that a file sets itself, or that its own functions are called, are its own.
-    own = set(DJANGOS)
+    own: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module=module, names=names) if of_product(module):
@@ -46,6 +46,8 @@ def private_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 own.add(name)
     for node in ast.walk(tree):
         match node:
+            case ast.Attribute(attr=name) if name in DOCUMENTED:
+                continue
             case ast.Attribute(value=value, attr=name) if PRIVATE.fullmatch(name):
                 mine = isinstance(value, ast.Name) and value.id in modules
                 if mine or name not in own:
@@ -78,6 +80,7 @@ messages._sender.stop()
 patch.setattr(advance, "_begin", None)
 patch.setattr("swaps.cli.rest._send", None)
 sweeper._duties
+advance.Swap._meta
 """
     found = [name for _, name in sorted(private_names(ast.parse(written)))]
     assert found == [
