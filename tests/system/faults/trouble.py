@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from hotswap_site.embedded.child import Child
@@ -191,6 +192,7 @@ class FarHost:
                 ],
                 env={"HOTSWAP_HOST_TOKEN": token, "PYTHONUNBUFFERED": "1"},
                 cwd=PROJECT,
+                ready=lambda: _lives(url),
             )
         )
         host = {"name": "far", "kind": "bundled", "url": url, "control_token": token}
@@ -212,6 +214,13 @@ class FarHost:
             _for_a_while(let_go)
         finally:
             _ip("-n", self.namespace, "link", "set", self._there, "up")
+
+
+def _lives(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/v2/health/live", timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _ip(*words: str) -> None:
