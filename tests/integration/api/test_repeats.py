@@ -94,7 +94,7 @@ def test_one_that_is_still_running_says_so(
     swap = a_swap(a_model(), state="Transitioning")
     held, over = threading.Event(), threading.Event()
 
-    def refuse() -> repeats.Answer:
+    def refuse() -> repeats.KeptResponse:
         held.set()
         over.wait(60)
         raise NotPossibleNow("it did nothing, so the key is free again")
