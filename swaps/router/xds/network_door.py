@@ -1,5 +1,6 @@
 """Where Envoys of other machines connect: TCP, with certificates on both sides."""
 
+import threading
 from dataclasses import dataclass
 
 import grpc
@@ -40,21 +41,30 @@ class NetworkDoor:
         Raises CertificateProblem.
         """
         shown = self.folder.read_router()
+        comparing = threading.Lock()
 
-        def present() -> grpc.ServerCertificateConfiguration:
+        def renewed() -> grpc.ServerCertificateConfiguration | None:
+            """None: as before. gRPC frees what another connection's handshake may be using when
+            it is given a configuration (grpc/grpc#36693), so it gets one when there is a new one
+            only: given one for each connection, strangers who knock often end the process.
+            """
             nonlocal shown
-            try:
-                found = self.folder.read_router()
-            except CertificateProblem as error:
-                log.error("certificates not read; those from before are shown", reason=str(error))
-            else:
-                if found != shown:
-                    log.info("certificates were renewed; new connections use them")
+            with comparing:
+                try:
+                    found = self.folder.read_router()
+                except CertificateProblem as error:
+                    log.error(
+                        "certificates not read; those from before are shown", reason=str(error)
+                    )
+                    return None
+                if found == shown:
+                    return None
                 shown = found
-            return _configuration(shown)
+            log.info("certificates were renewed; new connections use them")
+            return _configuration(found)
 
         return grpc.dynamic_ssl_server_credentials(
-            _configuration(shown), present, require_client_authentication=True
+            _configuration(shown), renewed, require_client_authentication=True
         )
 
 

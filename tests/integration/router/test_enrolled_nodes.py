@@ -1,8 +1,11 @@
 """Over the network only enrolled nodes are spoken to, each as the one that its certificate says."""
 
+import socket
+import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +108,28 @@ def prints(node: EnrolledEnvoy, *words: str) -> bool:
 def xds(bootstrap: dict[str, Any]) -> dict[str, Any]:
     [cluster] = bootstrap["static_resources"]["clusters"]
     return cluster  # type: ignore[no-any-return]
+
+
+def test_a_storm_of_strangers_ends_no_router_process(
+    network_router: tuple[RouterCommand, int], new_node: Callable[..., EnrolledEnvoy]
+) -> None:
+    router, port = network_router
+
+    def knock(times: int) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for _ in range(times):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as plain:
+                context.wrap_socket(plain).close()
+
+    strangers = [threading.Thread(target=knock, args=(400,)) for _ in range(8)]
+    for one in strangers:
+        one.start()
+    for one in strangers:
+        one.join()
+    assert router.process is not None
+    assert router.process.poll() is None, "it lives"
+    new_node("edge-1").start().wait_until_it_serves()
 
 
 def test_without_a_certificate_of_our_authority_no_stream_begins(
