@@ -64,7 +64,9 @@ class NetworkDoor:
             return _configuration(found)
 
         return grpc.dynamic_ssl_server_credentials(
-            _configuration(shown), renewed, require_client_authentication=True
+            _configuration(shown),
+            renewed,  # type: ignore[arg-type] # None is documented, and missing in its types
+            require_client_authentication=True,
         )
 
 
