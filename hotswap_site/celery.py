@@ -60,7 +60,7 @@ app.steps["worker"].add(Sweeping)
 
 
 @worker_shutdown.connect
-def shut_down(**_: object) -> None:
+def end_engine(**_: object) -> None:
     """After the last task."""
     from swaps.engine.shutdown import shut_down
 

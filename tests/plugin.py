@@ -19,10 +19,7 @@ from hotswap_site.embedded.demo_models import make_demo_models
 from swaps.access.roles import Role
 from swaps.adapters.registry import close_connections
 from swaps.commands.hot_swapper import ModelHotSwapper
-from swaps.engine.hosts.calls import stop_calling
-from swaps.engine.hosts.keep_alive import stop_measuring
-from swaps.engine.hosts.rounds import stop_rounds
-from swaps.engine.shutdown import shut_down
+from swaps.engine.shutdown import leave_hosts, shut_down
 from swaps.models import ModelHost, ServedModel
 from tests.given.people import a_person
 from tests.integration.bundled_host.running import TOKEN, RunningHost, running_host
@@ -168,10 +165,7 @@ def listens_until_the_end(django_db_setup: None) -> Iterator[None]:
 def engine_at_rest(listens_until_the_end: None) -> Iterator[None]:
     """No call and no connection of one test reaches into the next."""
     yield
-    stop_measuring()
-    stop_rounds()
-    stop_calling()
-    close_connections()
+    leave_hosts()
 
 
 @pytest.fixture

@@ -10,11 +10,14 @@ from swaps.engine.listener import stop_listening
 
 
 def shut_down() -> None:
-    """Takes as long as the calls under way, of which each has a limit. Whoever calls a host after
-    it begins anew.
-    """
+    """Takes as long as the calls under way, of which each has a limit."""
+    leave_hosts()
+    stop_listening()
+
+
+def leave_hosts() -> None:
+    """No call to a host is under way any more. Whoever makes one after it begins anew."""
     stop_measuring()
     stop_rounds()
     stop_calling()
-    stop_listening()
     close_connections()
