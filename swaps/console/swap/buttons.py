@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swaps.access.roles import Actor, Role
-from swaps.domain.commands import ENTRIES, Command
+from swaps.domain.commands import ENTRIES, Command, CommandEntry
 from swaps.domain.states import END_STATES, SwapState
 
 
@@ -31,12 +31,12 @@ def buttons(
     return [
         Button(command, entry.label, entry.dangerous, entry.beside_the_drain, refusals.get(command))
         for command, entry in ENTRIES.items()
-        if reader.may(command) and _belongs(command, state, paused=paused)
+        if reader.may(command) and _belongs(entry, state, paused=paused)
     ]
 
 
-def _belongs(command: Command, state: SwapState, *, paused: bool) -> bool:
+def _belongs(entry: CommandEntry, state: SwapState, *, paused: bool) -> bool:
     """Buttons that could never be meant in this state are left out, not greyed."""
     if state in END_STATES:
-        return command is Command.ROLLBACK and state is SwapState.COMPLETED
-    return ENTRIES[command].offered(state, paused)
+        return entry.begins_another and state is SwapState.COMPLETED
+    return entry.offered(state, paused)
