@@ -1,33 +1,16 @@
-"""One person's shell, with the command line in it; and what it left when it ended."""
+"""One person's shell, with the command line in it."""
 
-import json
 import os
 import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tests.given.ended import Ended
 from tests.system.fleet import Fleet, eventually
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120
-
-
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """Of JSON lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 @dataclass

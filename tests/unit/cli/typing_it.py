@@ -1,30 +1,13 @@
 """The command line, called in this process as the shell calls it."""
 
 import io
-import json
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from swaps.cli.__main__ import main
-
-
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """Of JSON lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
+from tests.given.ended import Ended
 
 
 @dataclass
